@@ -1,0 +1,1 @@
+"""The door: one small file per verb."""

@@ -1,0 +1,294 @@
+"""One typed tree of settings: defaults < DATA/aion.toml < environment (AION_...) < flags. The only reader of os.environ.
+
+Read once and passed in; unknown keys are refused. A setting's help stands beside it, and `aion config` shows each
+with its value and where that came from. It does not check that a model exists: `models.catalog` does.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from aion.errors import BadConfig
+
+CONFIG_FILE = "aion.toml"
+ENV_PREFIX = "AION_"
+AUTO = "auto"
+Auto = Literal["auto"]
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(Section):
+    """The HTTP door."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Any other than loopback needs an API key to exist first."
+    )
+    port: int = Field(8420, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Extra names accepted in the Host header, such as the one a reverse proxy uses."
+    )
+    max_body_bytes: int = Field(8 << 20, ge=1024, le=1 << 30, description="Largest request body.")
+    max_header_bytes: int = Field(32 << 10, ge=1024, le=1 << 20, description="Largest block of request headers.")
+    body_timeout_s: float = Field(30.0, gt=0, le=600, description="How long a request body may take to arrive.")
+    shutdown_grace_s: float = Field(
+        5.0, ge=0, le=8, description="How long running answers may go on after a stop signal."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value == "localhost":
+            return "127.0.0.1"
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError("must be an IP address such as 127.0.0.1") from None
+        return value
+
+    @property
+    def is_loopback(self) -> bool:
+        return ipaddress.ip_address(self.host).is_loopback
+
+
+class ModelSettings(Section):
+    """The base model that answers."""
+
+    source: str = Field(
+        "embedded",
+        description="`embedded`, FILE.gguf, hf:owner/name:file, or openai:URL (openai:URL#name picks one of several).",
+    )
+    name: str = Field("aion", pattern=r"^[\w.:-]{1,64}$", description="The name clients use for it.")
+    api_key: SecretStr | None = Field(
+        None, description="Key for an openai: source; only sent over https or to loopback."
+    )
+    system_prompt: str = Field(
+        "You are a helpful assistant. Answer shortly and precisely.",
+        max_length=4000,
+        description="Used when a request brings no system message; empty leaves it to the model's own template.",
+    )
+
+
+class EmbedderSettings(Section):
+    """The model that turns text into vectors."""
+
+    source: str = Field("embedded", description="`embedded` (MiniLM, English), FILE.gguf or hf:owner/name:file.")
+    name: str = Field("aion-embed", pattern=r"^[\w.:-]{1,64}$", description="The name clients use for it.")
+
+
+class EngineSettings(Section):
+    """llama.cpp in its child process."""
+
+    context: int = Field(
+        4096,
+        ge=256,
+        le=1 << 20,
+        description="Tokens one request may use, question and answer together; capped by the model's own.",
+    )
+    slots: int = Field(4, ge=1, le=64, description="Requests answered at the same time.")
+    threads: int | Auto = Field(
+        AUTO,
+        description="Threads per engine; auto takes the physical cores and steps down while another program is busy.",
+    )
+    batch: int | Auto = Field(
+        AUTO, description="Prompt tokens per step; small steps let a gone client's slot be freed sooner."
+    )
+    gpu_layers: int | Auto = Field(AUTO, description="Layers put on the GPU; auto puts as many as fit.")
+    queue_tokens: int = Field(
+        65536, ge=256, le=1 << 30, description="Tokens of waiting work before new requests get 429."
+    )
+    start_timeout_s: float = Field(
+        120.0, gt=0, le=3600, description="How long a model may take to load and prove itself."
+    )
+    stall_timeout_s: float = Field(
+        120.0, gt=0, le=3600, description="How long an engine may say nothing before it is taken for hung."
+    )
+
+    @field_validator("threads", "batch")
+    @classmethod
+    def _is_positive(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 1 <= value <= 4096:
+            raise ValueError("must be auto or between 1 and 4096")
+        return value
+
+
+class AnswerSettings(Section):
+    """Defaults of an answer."""
+
+    max_tokens: int = Field(1024, ge=1, le=1 << 20, description="Longest answer when the request names no limit.")
+    max_choices: int = Field(8, ge=1, le=64, description="Largest `n` of a request.")
+
+
+class HubSettings(Section):
+    """Where hf: models come from."""
+
+    endpoint: str = Field("https://huggingface.co", pattern=r"^https?://", description="Base address of the model hub.")
+    token: SecretStr | None = Field(
+        None, description="Access token for gated models; only sent over https or to loopback."
+    )
+
+
+class LogSettings(Section):
+    """What is written to the log; never what people say."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important level written.")
+    json_lines: bool = Field(False, description="One JSON object a line instead of text.")
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+
+    data: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("aion", appauthor=False)),
+        description="Folder of everything AION keeps.",
+    )
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    embedder: EmbedderSettings = Field(default_factory=EmbedderSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    answer: AnswerSettings = Field(default_factory=AnswerSettings)
+    hub: HubSettings = Field(default_factory=HubSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)  # load() merges the sources itself, so that it can say where each value came from
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings and, for each dotted key that is not at its default, where it came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(flags: Mapping[str, Any] | None = None) -> Loaded:
+    """Merge the sources. `flags` is a dict of dotted keys; a None value means that the flag was not given."""
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    environment = EnvSettingsSource(Settings)()
+    _refuse_unknown_variables(os.environ)
+    data = Path(given.get("data") or environment.get("data") or Settings().data).expanduser().absolute()
+    layers = [
+        (str(data / CONFIG_FILE), dict(_leaves(_read_toml(data / CONFIG_FILE)))),
+        ("environment", dict(_leaves(environment))),
+        ("flag", given),
+    ]
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, values in layers:
+        merged.update(values)
+        origins.update(dict.fromkeys(values, origin))
+    merged["data"] = data
+    try:
+        settings = Settings.model_validate(_nest(merged))
+    except ValidationError as error:
+        raise BadConfig(_explain(error, origins)) from None
+    _refuse_unsafe(settings)
+    return Loaded(settings, origins)
+
+
+def fields() -> Iterator[tuple[str, Any, str]]:
+    """Every setting as (dotted key, default, help); the source of `aion config` and docs/settings.md."""
+    for name, info in Settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            for leaf, leaf_info in info.annotation.model_fields.items():
+                yield f"{name}.{leaf}", leaf_info.get_default(call_default_factory=True), leaf_info.description or ""
+        else:
+            yield name, info.get_default(call_default_factory=True), info.description or ""
+
+
+def variable(key: str) -> str:
+    """The environment variable of a dotted key."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"cannot read {path}: {error}; make it a readable UTF-8 file or remove it") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{path} is not valid TOML: {error}") from None
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, leaf = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[leaf] = value
+    return tree
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {variable(key) for key, _, _ in fields()}
+    for name in environ:
+        if name.startswith(ENV_PREFIX) and "__" in name and name not in known:
+            raise BadConfig(f"{name} is set but names no setting; `aion config` lists them all")
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    """Refuse a combination that would send a secret in the clear."""
+    for secret, url, key in (
+        (settings.model.api_key, settings.model.source.removeprefix("openai:"), "model.api_key"),
+        (settings.hub.token, settings.hub.endpoint, "hub.token"),
+    ):
+        if secret is not None and url.startswith("http://") and not is_loopback_url(url):
+            raise BadConfig(f"{key} would travel unencrypted to {url!r}; use https, or remove the secret")
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether an http(s) URL names this machine by number or as localhost."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    """One sentence a setting: key, value found, reason, where it came from."""
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"][:2])  # deeper parts name the alternatives of a union
+        if problem["type"] == "extra_forbidden":
+            lines.append(
+                f"{key} is not a setting (from {origins.get(key, 'configuration')}); `aion config` lists them all"
+            )
+            continue
+        origin = next((o for k, o in origins.items() if key == k or key.startswith(k + ".")), "configuration")
+        shown = "(secret)" if key.endswith(("api_key", "token")) else repr(problem["input"])
+        lines.append(f"{key} is {shown} (from {origin}): {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(dict.fromkeys(lines))

@@ -1,0 +1,1 @@
+"""Things that generate or embed, behind two small protocols."""

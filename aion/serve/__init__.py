@@ -1,0 +1,1 @@
+"""HTTP: the OpenAI API, AION's own API, keys, errors."""

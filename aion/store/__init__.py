@@ -1,0 +1,1 @@
+"""Keeps rows, vectors and bytes, and loses none."""
