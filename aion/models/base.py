@@ -6,7 +6,7 @@ never record: that is the work of `models.queue` and `answer`. All of them pass 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -76,7 +76,7 @@ class Generator(Protocol):
     @property
     def card(self) -> ModelCard: ...
 
-    def stream(self, job: Job) -> AsyncIterator[Delta]:
+    def stream(self, job: Job) -> AsyncGenerator[Delta, None]:
         """Yield deltas; the last with text carries `finish`.
 
         Raises BadInput (context_length_exceeded, schema_too_complex ...), NotFound (adapter), or Unavailable.
