@@ -26,6 +26,8 @@ A message says what was asked, what was found, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AionError(Exception):
     """Root of the tree; carries what a reply needs: status, type, code, message, param."""
@@ -84,10 +86,14 @@ class NotFound(Refused):
 
 
 class MethodNotAllowed(Refused):
-    """The path exists, the verb does not."""
+    """The path exists, the verb does not; `allow` names those that do."""
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.allow = tuple(allow)
 
 
 class TooSlow(Refused):

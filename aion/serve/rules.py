@@ -1,0 +1,119 @@
+"""The one table of what each route asks for; the guard obeys it and the tests are made from it.
+
+A route of the application without a rule, or a rule without a route, is a mistake that `mismatches` finds: the
+application is not built then. It does not serve anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import Route, compile_path
+
+from aion.records import Scope
+from aion.serve.json_body import StrictRoute
+
+SMALL_BODY = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one route asks for."""
+
+    method: str
+    path: str  # a path template such as /api/turns/{turn_id}
+    scope: Scope | None  # None: everyone may, without a key
+    reads_json: bool = False
+    max_body: int | None = None  # bytes; None leaves it to server.max_body_bytes
+    shows: Literal["data", "page", "asset"] = "data"  # a page may load our own scripts; an asset may be cached
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("GET", "/health", None),
+    Rule("GET", "/docs", None, shows="page"),
+    Rule("GET", "/docs/{asset}", None, shows="asset"),
+    Rule("GET", "/openapi.json", None),
+    Rule("GET", "/metrics", Scope.USER),
+    Rule("POST", "/v1/chat/completions", Scope.USER, reads_json=True),
+    Rule("POST", "/v1/completions", Scope.USER, reads_json=True),
+    Rule("POST", "/v1/embeddings", Scope.USER, reads_json=True),
+    Rule("POST", "/v1/responses", Scope.USER, reads_json=True),
+    Rule("GET", "/v1/responses/{response_id}", Scope.USER),
+    Rule("GET", "/v1/models", Scope.USER),
+    Rule("GET", "/v1/models/{model:path}", Scope.USER),
+    Rule("GET", "/api/conversations", Scope.USER),
+    Rule("GET", "/api/conversations/{conversation_id}", Scope.USER),
+    Rule("GET", "/api/turns/{turn_id}", Scope.USER),
+    Rule("GET", "/api/export", Scope.USER),
+    Rule("GET", "/api/status", Scope.USER),
+    Rule("GET", "/api/keys", Scope.ADMIN),
+    Rule("POST", "/api/keys", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
+    Rule("DELETE", "/api/keys/{key_id}", Scope.ADMIN),
+    Rule("GET", "/api/audit", Scope.ADMIN),
+)
+
+
+class RuleBook:
+    """Finds the rules of a path, with the same patterns that the application routes by."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._plain: dict[str, dict[str, Rule]] = {}
+        patterns: dict[str, tuple[re.Pattern[str], dict[str, Rule]]] = {}
+        for rule in rules:
+            if "{" in rule.path:
+                _, methods = patterns.setdefault(rule.path, (compile_path(rule.path)[0], {}))
+            else:
+                methods = self._plain.setdefault(rule.path, {})
+            methods[rule.method] = rule
+        self._patterns = tuple(patterns.values())
+
+    def rules_of(self, path: str) -> Mapping[str, Rule]:
+        """Method to rule; empty for a path that is not ours, such as one with control characters."""
+        if (plain := self._plain.get(path)) is not None:
+            return plain
+        if path.isprintable():
+            for pattern, methods in self._patterns:
+                if pattern.fullmatch(path):
+                    return methods
+        return {}
+
+
+def mismatches(app: FastAPI, rules: Sequence[Rule] = RULES) -> list[str]:
+    """Every route without a rule, rule without a route, and route whose way of reading is not its rule's."""
+    table = {(rule.method, rule.path): rule for rule in rules}
+    found = list(_duplicates(rules))
+    routed: set[tuple[str, str]] = set()
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, Route) or not context.methods or context.path is None:
+            found.append(f"{type(route).__name__} {context.path}: only plain routes with methods can have a rule")
+            continue
+        for method in context.methods - ({"HEAD"} if not isinstance(route, APIRoute) else set()):
+            place = (method, context.path)
+            routed.add(place)
+            if place not in table:
+                found.append(f"{method} {context.path} has no rule in aion/serve/rules.py")
+            elif isinstance(route, APIRoute) and route.body_field is not None:
+                found.extend(_reading_mismatch(route, table[place]))
+    found.extend(f"{method} {path} has a rule but no route" for method, path in table if (method, path) not in routed)
+    return found
+
+
+def _duplicates(rules: Sequence[Rule]) -> Iterator[str]:
+    seen: set[tuple[str, str]] = set()
+    for rule in rules:
+        if (rule.method, rule.path) in seen:
+            yield f"{rule.method} {rule.path} has two rules"
+        seen.add((rule.method, rule.path))
+
+
+def _reading_mismatch(route: APIRoute, rule: Rule) -> Iterator[str]:
+    if not rule.reads_json:
+        yield f"{rule.method} {rule.path} reads a body but its rule does not say reads_json"
+    if not isinstance(route, StrictRoute):
+        yield f"{rule.method} {rule.path} reads a body and is not a StrictRoute"
