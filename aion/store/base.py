@@ -26,7 +26,7 @@ class Store(Protocol):
     def turns(
         self, *, owner: str | None, conversation: str | None = None, after: str | None = None, limit: int = 100
     ) -> list[Turn]:
-        """Oldest first, those whose id sorts behind `after`."""
+        """Oldest first, by id; those whose id sorts behind `after`."""
         ...
 
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
@@ -34,9 +34,10 @@ class Store(Protocol):
         ...
 
     def continues(self, messages: Sequence[Json], *, owner: str) -> str | None:
-        """The conversation whose last recorded answer is the last assistant message here, after the same messages.
+        """The conversation that recorded the last assistant message here as an answer to the same messages before it.
 
-        This is how a client that knows nothing of AION, and sends its whole history each time, stays in one conversation.
+        This is how a client that knows nothing of AION, and sends its whole history each time, stays in one
+        conversation. Keys that are null or empty make no difference. Of several, the one last used this way.
         """
         ...
 

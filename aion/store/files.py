@@ -1,0 +1,37 @@
+"""Durable files and folders: what is renamed into place here survives a power cut. It knows nothing of content."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def make_folder(folder: Path) -> Path:
+    """Create a folder that only its owner can enter; one that exists is left as it is."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    return folder
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a rename alone may be undone by a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename a synced file to its final name, durably; whatever was there is replaced in one step."""
+    source.replace(target)
+    sync_folder(target.parent)

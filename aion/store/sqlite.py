@@ -1,0 +1,191 @@
+"""The embedded store: one SQLite file and a folder of blobs. Only the holder of the `DataLock` may write through it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from aion.errors import AionError, Conflict, StorageFailed
+from aion.records import AuditEntry, Conversation, Finding, Json, Key, Turn
+from aion.store import rows, statements
+from aion.store.blobs import BLOBS, BlobStore
+from aion.store.database import fetch, open_reader, open_writer
+from aion.store.faults import rewording
+from aion.store.rows import Row
+from aion.store.verify import find_damage
+from aion.store.writer import Writer
+
+READERS = 4
+TITLE_LENGTH = 80
+
+
+class SqliteStore:
+    """Implements `Store`. With `read_only` it needs no lock and changes nothing: it works beside a running server."""
+
+    def __init__(self, data: Path, *, read_only: bool = False) -> None:
+        self.blobs = BlobStore(data / BLOBS)
+        self._writer = None if read_only else Writer(open_writer(data))
+        self._closing = threading.Lock()
+        self._open_readers = 0
+        self._readers: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # None tells that it was closed
+        try:
+            while self._open_readers < READERS:
+                self._readers.put(open_reader(data))
+                self._open_readers += 1
+        except AionError:
+            self.close()
+            raise
+
+    def append_turn(self, turn: Turn) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            encoded = rows.encode_turn(turn)
+            nodes = [(node.hash, node.parent, node.owner, node.likeness, node.body) for node in encoded.nodes]
+            connection.executemany(statements.INSERT_MESSAGE, nodes)
+            if not fetch(connection, statements.INSERT_TURN, encoded.turn):
+                raise Conflict(f"turn {turn.id!r} is already recorded; give each turn its own id")
+            connection.executemany(statements.INSERT_ANSWER, encoded.answers)
+
+        return self._write(job)
+
+    def turn(self, turn_id: str, *, owner: str | None) -> Turn | None:
+        found = self._turns({"id = ?": turn_id, "owner = ?": owner}, limit=1)
+        return found[0] if found else None
+
+    def turns(
+        self, *, owner: str | None, conversation: str | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Turn]:
+        return self._turns({"owner = ?": owner, "conversation = ?": conversation, "id > ?": after}, limit=limit)
+
+    def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
+        where, given = _filter("WHERE", {"owner = ?": owner})
+        having, bound = _filter("HAVING", {"MAX(started) < ?": before})
+        sql = f"{statements.SELECT_CONVERSATIONS} {where} GROUP BY owner, conversation {having} "
+        sql += "ORDER BY updated DESC, MIN(id) DESC LIMIT ?"
+        with self._reading() as connection:
+            found = fetch(connection, sql, (*given, *bound, max(limit, 0)))
+            return [
+                Conversation(
+                    id=id_, owner=who, started=start, updated=end, turns=count, title=_load_title(connection, first)
+                )
+                for who, id_, start, end, count, first in found
+            ]
+
+    def continues(self, messages: Sequence[Json], *, owner: str) -> str | None:
+        likeness = rows.likeness_of(messages, owner=owner)
+        if likeness is None:
+            return None
+        with self._reading() as connection:
+            found = fetch(connection, statements.SELECT_CONTINUED, (likeness,))
+        return found[0][0] if found else None
+
+    def add_key(self, key: Key) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            if not fetch(connection, statements.INSERT_KEY, rows.encode_key(key)):
+                raise Conflict(f"key {key.id!r}, or one with the same secret, exists already; make a new one")
+
+        return self._write(job)
+
+    def keys(self) -> list[Key]:
+        with self._reading() as connection:
+            return [rows.decode_key(row) for row in fetch(connection, statements.SELECT_KEYS)]
+
+    def revoke_key(self, key_id: str, at: float) -> Future[bool]:
+        return self._write(lambda connection: bool(fetch(connection, statements.REVOKE_KEY, (at, key_id))))
+
+    def append_audit(self, entry: AuditEntry) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            if not fetch(connection, statements.INSERT_AUDIT, rows.encode_audit(entry)):
+                raise Conflict(f"audit entry {entry.id!r} is already recorded; give each its own id")
+
+        return self._write(job)
+
+    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
+        with self._reading() as connection:
+            found = connection.execute(statements.SELECT_AUDIT, (max(limit, 0),)).fetchall()
+        return [rows.decode_audit(row) for row in found]
+
+    def verify(self) -> Iterator[Finding]:
+        yield from find_damage(self._fetch)
+        yield from self.blobs.verify()
+
+    def close(self) -> None:
+        with self._closing:
+            while self._open_readers:  # before the writer, because only a writer can empty the log as it leaves
+                connection = self._readers.get()
+                self._open_readers -= 1
+                if connection is not None:
+                    connection.close()
+            self._readers.put(None)
+            if self._writer is not None:
+                self._writer.close()
+
+    def _turns(self, conditions: Mapping[str, Any], *, limit: int) -> list[Turn]:
+        where, given = _filter("WHERE", conditions)
+        with self._reading() as connection:
+            sql = f"{statements.SELECT_TURNS} {where} ORDER BY id LIMIT ?"
+            found = connection.execute(sql, (*given, max(limit, 0))).fetchall()
+            return [_load_turn(connection, row) for row in found]
+
+    def _fetch(self, sql: str, given: Row = ()) -> list[Row]:
+        with self._reading() as connection:
+            return fetch(connection, sql, given)
+
+    def _write(self, job: Callable[[apsw.Connection], Any]) -> Future[Any]:
+        if self._writer is not None:
+            return self._writer.submit(job)
+        refused: Future[Any] = Future()
+        refused.set_exception(StorageFailed("the store is open for reading only; write through the running server"))
+        return refused
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        connection = self._readers.get()
+        try:
+            if connection is None:
+                raise StorageFailed("the store is closed; AION is stopping")
+            with rewording():
+                yield connection
+        finally:
+            self._readers.put(connection)
+
+
+def _filter(keyword: str, conditions: Mapping[str, Any]) -> tuple[str, Row]:
+    """The clause of those conditions that were given; the texts are constants of this file, values go in as `?`."""
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    return (f"{keyword} {' AND '.join(given)}" if given else "", tuple(given.values()))
+
+
+def _load_turn(connection: apsw.Connection, row: Row) -> Turn:
+    found = fetch(connection, statements.SELECT_ANSWERS, (row[0],))
+    said = [rows.open_message(answer[5:]) for answer in found]
+    return rows.decode_turn(row, _load_history(connection, row[5]), [answer[:5] for answer in found], said)
+
+
+def _load_history(connection: apsw.Connection, tip: bytes | None) -> list[Json]:
+    if tip is None:
+        return []
+    return [rows.open_message(node) for node in fetch(connection, statements.SELECT_HISTORY, (tip,))]
+
+
+def _load_title(connection: apsw.Connection, turn_id: str) -> str:
+    """The first words of the first question."""
+    tip = fetch(connection, "SELECT prompt FROM turns WHERE id = ?", (turn_id,))[0][0]
+    texts = (_text(message) for message in _load_history(connection, tip) if message.get("role") == "user")
+    title = " ".join(next((text for text in texts if text.strip()), "").split())
+    return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _text(message: Json) -> str:
+    """What a message says, whether its content is a string or a list of parts."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return " ".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
