@@ -87,6 +87,10 @@ class Generator(Protocol):
         """Tokens in each text. Approximate when the model cannot tell."""
         ...
 
+    def status(self) -> Json:
+        """What it is doing right now, for a person to read: at least `state`."""
+        ...
+
     async def close(self) -> None: ...
 
 

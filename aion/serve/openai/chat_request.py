@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from aion.config import AnswerSettings
-from aion.errors import NotFound
 from aion.models.base import Job
 from aion.records import Json
 from aion.serve.openai.base import MAX_TOKENS, SamplingRequest, Strict, refuse_fields
@@ -211,13 +210,3 @@ def _plain(message: Message) -> Json:
     if message.role == "assistant" and message.content is None:
         plain["content"] = None
     return plain
-
-
-def check_model(asked: str | None, served: str, others: tuple[str, ...] = ()) -> None:
-    """The model named must be the one served for this kind of request; leaving it out takes the default."""
-    if asked in (None, "", served):
-        return
-    hint = f"; {asked!r} is for another kind of request" if asked in others else ""
-    raise NotFound(
-        f"no model {str(asked)[:64]!r} here; there is {served!r}{hint}", code="model_not_found", param="model"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -86,7 +87,7 @@ def event(data: Json, name: str | None = None) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-class _Chunks:
+class _Chunks(ABC):
     """What the two older APIs share: anonymous events, closed by [DONE].
 
     The chunk with `finish_reason` is held back until the turn is durable and then carries `aion`, because a plain
@@ -134,8 +135,9 @@ class _Chunks:
     def failure(self, error: Json) -> list[bytes]:
         return [event(error), DONE]
 
+    @abstractmethod
     def _choice_chunk(self, piece: Piece) -> Json | None:
-        raise NotImplementedError  # each API has its own shape of a choice
+        """One choice of a chunk, or None when the piece holds nothing that a client sees."""
 
 
 class ChatFormat(_Chunks):

@@ -13,14 +13,14 @@ from aion.serve.openai.base import MAX_TOKENS, SamplingRequest, Strict, refuse_f
 from aion.serve.openai.chat_request import StreamOptions
 
 MAX_INPUTS = 2048
-TOKEN_HINT = "token ids belong to another model's vocabulary; send text (LangChain: check_embedding_ctx_length=False)"
+FOREIGN_IDS = "token ids belong to another model's vocabulary; send text (LangChain: check_embedding_ctx_length=False)"
 
 
 def refuse_token_ids(value: Any) -> Any:
     """Ids of a foreign vocabulary would be embedded or continued as nonsense."""
     items = value if isinstance(value, list) else []
     if any(isinstance(item, int | list) and not isinstance(item, bool) for item in items[:MAX_INPUTS]):
-        raise ValueError(TOKEN_HINT)
+        raise ValueError(FOREIGN_IDS)
     return value
 
 

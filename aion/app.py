@@ -1,0 +1,167 @@
+"""Builds the running system once from settings, and runs it: the only place where an implementation is chosen.
+
+The door opens before the models are loaded: /health says `starting` until they have proven themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import uvloop
+
+from aion.answer.turn import Answerer
+from aion.config import Settings
+from aion.errors import BadConfig
+from aion.models.base import Embedder, Generator
+from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
+from aion.models.fake import FakeEmbedder, FakeGenerator
+from aion.models.llama.embedder import LlamaEmbedder
+from aion.models.llama.generator import LlamaGenerator
+from aion.models.queue import AdmissionQueue
+from aion.models.remote import RemoteGenerator
+from aion.records import Json, Scope
+from aion.serve.keys import KeyRing
+from aion.serve.log import configure_log
+from aion.serve.server import Server, open_door, url_of
+from aion.serve.system import System
+from aion.store.blobs import BlobStore
+from aion.store.lock import DataLock, boot_id
+from aion.store.sqlite import SqliteStore
+
+DATABASE = "aion.db"
+FAKE = "fake"  # a source for tests and benchmarks: answers at once, without a model
+Announce = Callable[[Json], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """An open data folder."""
+
+    store: SqliteStore
+    blobs: BlobStore
+    keys: KeyRing
+
+
+@contextlib.contextmanager
+def open_data(settings: Settings, *, control_token: str | None = None) -> Iterator[Data]:
+    """The data folder under its lock: while this is open, nobody else writes to it."""
+    with DataLock(settings.data):
+        store = SqliteStore(settings.data / DATABASE)
+        try:
+            yield Data(store, BlobStore(settings.data / "blobs"), KeyRing(store, control_token=control_token))
+        finally:
+            store.close()
+
+
+def run_server(settings: Settings, announce: Announce) -> int:
+    """Run until a signal. Blocks; gives the exit code."""
+    configure_log(settings.log)
+    token = secrets.token_urlsafe(32)
+    with open_data(settings, control_token=token) as data, open_door(settings.server) as door:
+        _refuse_open_door(settings, data.keys)
+        return uvloop.run(_serve(settings, data, door, token, announce))
+
+
+async def _serve(settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce) -> int:
+    system = System(settings=settings, store=data.store, keys=data.keys)
+    server = Server(system)
+    url = url_of(door)
+    with _advertised(settings.data, url, token):
+        serving = asyncio.create_task(server.serve(sockets=[door]))
+        announce({"stage": "listening", "url": url})
+        models = asyncio.create_task(_start_models(system, announce))
+        await asyncio.wait({serving, models}, return_when=asyncio.FIRST_COMPLETED)
+        failure = models.exception() if models.done() and not models.cancelled() else None
+        if failure is None and models.done():
+            announce({"stage": "ready", "url": url, "first_key": await _first_key(data.keys)})
+        elif failure is not None:
+            server.should_exit = True
+        await serving
+        models.cancel()
+        await asyncio.gather(models, return_exceptions=True)
+        await _stop_models(system)
+        if failure is not None:
+            raise failure
+    return 0
+
+
+async def _start_models(system: System, announce: Announce) -> None:
+    """Base and embedder, one after the other: side by side they would fight for the cores and both come later."""
+
+    def progress(stage: str, done: int = 0, total: int = 0) -> None:
+        system.stage = stage
+        announce({"stage": "model", "message": stage, "done": done, "total": total})
+
+    generator = await start_generator(system.settings, progress)
+    queue = AdmissionQueue(system.settings.engine.slots, system.settings.engine.queue_tokens)
+    system.answerer = Answerer(generator, system.store, queue)
+    system.embedder = await start_embedder(system.settings, progress)
+
+
+async def start_generator(settings: Settings, progress: Callable[..., None]) -> Generator:
+    if settings.model.source == FAKE:
+        return FakeGenerator(name=settings.model.name)
+    source = await resolve_model(settings, progress)
+    if not isinstance(source, LocalModel):
+        progress("asking the model server")
+        return await RemoteGenerator.connect(source, settings)
+    progress("loading the model")
+    generator = LlamaGenerator(source, settings)
+    await generator.start()
+    return generator
+
+
+async def start_embedder(settings: Settings, progress: Callable[..., None]) -> Embedder:
+    if settings.embedder.source == FAKE:
+        return FakeEmbedder(name=settings.embedder.name)
+    source = await resolve_embedder(settings, progress)
+    progress("loading the embedder")
+    embedder = LlamaEmbedder(source, settings)
+    await embedder.start()
+    return embedder
+
+
+async def _stop_models(system: System) -> None:
+    if system.answerer is not None:
+        await system.answerer.generator.close()
+    if system.embedder is not None:
+        await system.embedder.close()
+
+
+async def _first_key(keys: KeyRing) -> str | None:
+    """Made when nobody could use the server yet; shown once."""
+    if keys.has_active():
+        return None
+    _, text = await keys.create("me", Scope.ADMIN, actor="setup")
+    return text
+
+
+def _refuse_open_door(settings: Settings, keys: KeyRing) -> None:
+    host = settings.server.host
+    if not settings.server.is_loopback and not keys.has_active():
+        raise BadConfig(f"binding to {host} needs an API key; make one with `aion keys add NAME`, then start again")
+
+
+@contextlib.contextmanager
+def _advertised(data: Path, url: str, token: str) -> Iterator[None]:
+    """Tell the command line of this data's owner where the server is, in a file only they can read."""
+    path = data / "run" / "server.json"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    record = {"pid": os.getpid(), "boot_id": boot_id(), "url": url, "token": token}
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(orjson.dumps(record))
+    fresh.rename(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

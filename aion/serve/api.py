@@ -1,0 +1,39 @@
+"""Builds the HTTP application: routes, errors, guard. What each part does stands in its own file."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+import aion
+from aion.errors import Failed
+from aion.serve.error_reply import EXCEPTION_HANDLERS
+from aion.serve.guard import Guard
+from aion.serve.metrics import CountRequests
+from aion.serve.own import key_routes, plain_routes, turn_routes
+from aion.serve.rules import RULES, mismatches
+from aion.serve.system import System
+from aion.serve.v1 import openai_routes
+
+
+def build_api(system: System) -> ASGIApp:
+    """The whole application; refuses to be built when a route has no rule, or a rule no route."""
+    routes = build_routes(system)
+    if problems := mismatches(routes):
+        raise Failed(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py must list every route")
+    return Guard(CountRequests(routes, system.metrics), rules=RULES, keys=system.keys, settings=system.settings.server)
+
+
+def build_routes(system: System) -> FastAPI:
+    routes = FastAPI(
+        title="AION",
+        version=aion.__version__,
+        description="A private assistant that learns from its own use. OpenAI's API under /v1, AION's own under /api.",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False},
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    for router in (openai_routes(system), turn_routes(system), key_routes(system), plain_routes(system)):
+        routes.include_router(router)
+    return routes

@@ -1,0 +1,146 @@
+"""AION's own routes under /api, and health, metrics and documentation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from aion.errors import NotFound
+from aion.records import Json, Key, Scope
+from aion.serve.docs_page import docs_asset, docs_page
+from aion.serve.json_body import StrictRoute
+from aion.serve.system import System
+from aion.serve.turn_json import conversation_json, turn_json
+from aion.serve.v1 import principal, visible_owner
+
+PAGE = 200
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class NewKey(BaseModel):
+    """The body of POST /api/keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = Field(min_length=1, max_length=64)
+    scope: Scope = Scope.USER
+    expires_days: int | None = Field(None, ge=1, le=36500)
+
+
+def plain_routes(system: System) -> APIRouter:
+    """Health, metrics and the API's description of itself."""
+    router = APIRouter(tags=["Server"])
+
+    @router.get("/health", summary="Whether AION can answer")
+    async def health() -> Response:
+        if system.ready:
+            return JSONResponse({"status": "ok"})
+        state = "stopping" if system.live.stopping else system.stage
+        return JSONResponse({"status": state}, status_code=503, headers={"retry-after": "2"})
+
+    @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        system.measure()
+        return Response(system.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return docs_page()
+
+    @router.get("/docs/{asset}", include_in_schema=False)
+    async def asset(asset: str) -> Response:
+        return docs_asset(asset)
+
+    return router
+
+
+def turn_routes(system: System) -> APIRouter:
+    """What was said: a person's own turns; an administrator's view is everyone's."""
+    router = APIRouter(route_class=StrictRoute, tags=["Experience"])
+
+    @router.get("/api/status", summary="What AION is doing")
+    async def status() -> Json:
+        return system.status()
+
+    @router.get("/api/conversations", summary="Conversations, the latest first")
+    def conversations(request: Request, limit: Limit = 100, before: float | None = None) -> Json:
+        found = system.store.conversations(owner=visible_owner(request), before=before, limit=limit)
+        following = found[-1].updated if len(found) == limit else None
+        return {"data": [conversation_json(conversation) for conversation in found], "before": following}
+
+    @router.get("/api/conversations/{conversation_id}", summary="The turns of a conversation, the oldest first")
+    def conversation(request: Request, conversation_id: str, limit: Limit = 100, after: str | None = None) -> Json:
+        owner = visible_owner(request)
+        found = system.store.turns(owner=owner, conversation=conversation_id, after=after, limit=limit)
+        if not found and after is None:
+            raise NotFound(f"no conversation {conversation_id[:64]!r} of yours; GET /api/conversations lists them")
+        following = found[-1].id if len(found) == limit else None
+        return {"id": conversation_id, "turns": [turn_json(turn) for turn in found], "after": following}
+
+    @router.get("/api/turns/{turn_id}", summary="One turn, as it was recorded")
+    def turn(request: Request, turn_id: str) -> Json:
+        found = system.store.turn(turn_id, owner=visible_owner(request))
+        if found is None:
+            raise NotFound(f"no turn {turn_id[:64]!r} of yours")
+        return turn_json(found)
+
+    @router.get("/api/export", summary="Every turn as JSON lines", response_class=Response)
+    def export(request: Request, conversation: str | None = None) -> Response:
+        owner = visible_owner(request)
+        return StreamingResponse(export_lines(system, owner, conversation), media_type="application/x-ndjson")
+
+    return router
+
+
+def export_lines(system: System, owner: str | None, conversation: str | None) -> Iterator[bytes]:
+    """Page by page, so that no read transaction stays open while a slow client reads."""
+    after = None
+    while page := system.store.turns(owner=owner, conversation=conversation, after=after, limit=PAGE):
+        for turn in page:
+            yield orjson.dumps(turn_json(turn)) + b"\n"
+        after = page[-1].id
+
+
+def key_routes(system: System) -> APIRouter:
+    """Keys and the audit log: administrators only."""
+    router = APIRouter(route_class=StrictRoute, tags=["Administration"])
+
+    @router.get("/api/keys", summary="All keys, without their secrets")
+    async def keys() -> Json:
+        return {"data": [key_json(key) for key in system.keys.keys()]}
+
+    @router.post("/api/keys", summary="Make a key; its text is shown this once", status_code=201)
+    async def add_key(request: Request, body: NewKey) -> Json:
+        expires = None if body.expires_days is None else time.time() + body.expires_days * 86_400
+        key, text = await system.keys.create(body.owner, body.scope, expires, actor=principal(request).owner)
+        return key_json(key) | {"key": text}
+
+    @router.delete("/api/keys/{key_id}", summary="Revoke a key")
+    async def revoke_key(request: Request, key_id: str) -> Json:
+        await system.keys.revoke(key_id, actor=principal(request).owner)
+        system.live.revoke(key_id)
+        return {"id": key_id, "revoked": True}
+
+    @router.get("/api/audit", summary="Administrative acts, the newest first")
+    def audit(limit: Limit = 100) -> Json:
+        return {"data": [asdict(entry) for entry in system.store.audit(limit=limit)]}
+
+    return router
+
+
+def key_json(key: Key) -> Json:
+    return {
+        "id": key.id,
+        "owner": key.owner,
+        "scope": key.scope.value,
+        "created": key.created,
+        "expires": key.expires,
+        "revoked": key.revoked,
+    }

@@ -1,0 +1,70 @@
+"""uvicorn as AION runs it: our door, our limits, and a stop that tells those whose answers it has to cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+
+from aion.config import ServerSettings
+from aion.errors import Conflict
+from aion.serve.api import build_api
+from aion.serve.protocol import GuardedProtocol
+from aion.serve.system import System
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with a stop that lets answers finish and tells those it has to cut; a second signal cuts at once."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        grace = system.settings.server.shutdown_grace_s
+        super().__init__(
+            uvicorn.Config(
+                build_api(system),
+                http=GuardedProtocol.limited(system.settings.server.max_header_bytes),
+                loop="none",
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(grace) + 3,
+            )
+        )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.create_task(self._system.live.stop(self._system.settings.server.shutdown_grace_s))
+        await super().shutdown(sockets)
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def open_door(settings: ServerSettings) -> Iterator[socket.socket]:
+    host, port = settings.host, settings.port
+    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+    except OSError as error:
+        door.close()
+        raise Conflict(f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port") from None
+    try:
+        yield door
+    finally:
+        door.close()
+
+
+def url_of(door: socket.socket) -> str:
+    host, port = door.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

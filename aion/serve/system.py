@@ -1,0 +1,81 @@
+"""What the handlers work with: the parts that app.py built, some of which come up after the door is open."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from aion.answer.turn import Answerer
+from aion.config import Settings
+from aion.errors import Unavailable
+from aion.models.base import Embedder, ModelCard
+from aion.records import Json
+from aion.serve.keys import KeyRing
+from aion.serve.live import LiveReplies
+from aion.serve.metrics import Metrics
+from aion.store.base import Store
+
+
+@dataclass(slots=True)
+class System:
+    """The running parts. `answerer` and `embedder` are None until their models have proven themselves."""
+
+    settings: Settings
+    store: Store
+    keys: KeyRing
+    live: LiveReplies = field(default_factory=LiveReplies)
+    metrics: Metrics = field(default_factory=Metrics)
+    answerer: Answerer | None = None
+    embedder: Embedder | None = None
+    stage: str = "starting"
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def ready(self) -> bool:
+        return self.answerer is not None and self.embedder is not None and not self.live.stopping
+
+    def need_answerer(self) -> Answerer:
+        if self.answerer is None:
+            raise Unavailable(f"the model is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
+        return self.answerer
+
+    def need_embedder(self) -> Embedder:
+        if self.embedder is None:
+            raise Unavailable(
+                f"the embedder is not ready yet ({self.stage}); ask again", code="starting", retry_after=2
+            )
+        return self.embedder
+
+    def measure(self) -> None:
+        """Bring the gauges up to date, when somebody asks for them."""
+        self.metrics.live.set(len(self.live))
+        if self.answerer is not None:
+            queue, status = self.answerer.queue, self.answerer.generator.status()
+            self.metrics.waiting.set(queue.waiting_tokens)
+            self.metrics.running.set(queue.running)
+            self.metrics.restarts.set(status.get("restarts") or 0)
+            self.metrics.decode.set(status.get("decode_per_second") or 0)
+
+    def status(self) -> Json:
+        """What `aion status` and GET /api/status show."""
+        shown: Json = {
+            "status": "ok" if self.ready else self.stage,
+            "uptime_s": round(time.monotonic() - self.began, 1),
+        }
+        if self.answerer is not None:
+            queue, generator = self.answerer.queue, self.answerer.generator
+            shown["model"] = _card(generator.card)
+            shown["queue"] = {
+                "running": queue.running,
+                "waiting": queue.waiting,
+                "waiting_tokens": queue.waiting_tokens,
+            }
+            shown["engine"] = generator.status()
+        if self.embedder is not None:
+            shown["embedder"] = _card(self.embedder.card)
+        shown["replies_in_flight"] = len(self.live)
+        return shown
+
+
+def _card(card: ModelCard) -> Json:
+    return {"name": card.name, "source": card.source, "hash": card.hash, "context": card.context}

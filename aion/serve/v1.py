@@ -1,0 +1,196 @@
+"""The OpenAI routes: each reads its request, makes the ask, and hands the turn to its format."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from aion.answer.turn import Ask, Event, Finished
+from aion.config import Settings
+from aion.errors import BadInput, NotFound
+from aion.models.base import Job
+from aion.records import Json, Turn, TurnKind
+from aion.records import Scope as ApiScope
+from aion.serve.json_body import StrictRoute
+from aion.serve.keys import Principal
+from aion.serve.live import run_while_connected
+from aion.serve.openai.base import SamplingRequest, with_system
+from aion.serve.openai.chat_request import ChatRequest
+from aion.serve.openai.embeddings_format import embeddings_json, shorten
+from aion.serve.openai.format import ChatFormat, CompletionFormat, Format
+from aion.serve.openai.other_requests import CompletionRequest, EmbeddingRequest
+from aion.serve.openai.responses_format import ResponsesFormat, response_json
+from aion.serve.openai.responses_request import ResponsesRequest
+from aion.serve.system import System
+from aion.serve.turn_reply import TurnReply, send_json
+
+REQUEST_SHOWN = {
+    "instructions",
+    "previous_response_id",
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "tool_choice",
+    "tools",
+    "text",
+}
+
+
+def openai_routes(system: System) -> APIRouter:
+    router = APIRouter(route_class=StrictRoute, tags=["OpenAI"])
+
+    @router.post("/v1/chat/completions", summary="Answer a conversation")
+    async def chat(request: Request, body: ChatRequest) -> Response:
+        check_names(system.settings, body.model, chat=True)
+        job = body.job(system.settings.answer)
+        top = (body.top_logprobs or 0) if body.logprobs else None
+        shape = ChatFormat(model=system.settings.model.name, include_usage=body.include_usage, top_logprobs=top)
+        return reply(system, request, TurnKind.CHAT, body, add_system(system, job), shape)
+
+    @router.post("/v1/completions", summary="Continue a text")
+    async def complete(request: Request, body: CompletionRequest) -> Response:
+        check_names(system.settings, body.model, chat=True)
+        shape = CompletionFormat(
+            model=system.settings.model.name,
+            include_usage=body.include_usage,
+            top_logprobs=body.logprobs,
+            echo=body.text if body.echo else "",
+        )
+        return reply(system, request, TurnKind.COMPLETION, body, body.job(system.settings.answer), shape)
+
+    @router.post("/v1/responses", summary="Answer, in OpenAI's newer form")
+    async def respond(request: Request, body: ResponsesRequest) -> Response:
+        check_names(system.settings, body.model, chat=True)
+        previous = None
+        if body.previous_response_id is not None:
+            previous = read_turn(system, visible_owner(request), body.previous_response_id)
+        job = add_system(system, body.job(system.settings.answer, previous))
+        if previous is not None and body.aion.conversation is None:
+            body.aion.conversation = previous.conversation
+        shape = ResponsesFormat(model=system.settings.model.name, request=shown_request(body))
+        return reply(system, request, TurnKind.RESPONSE, body, job, shape)
+
+    @router.get("/v1/responses/{response_id}", summary="A recorded response")
+    def read_response(request: Request, response_id: str) -> Json:
+        turn = read_turn(system, visible_owner(request), response_id)
+        return response_json(turn, turn.params)
+
+    @router.post("/v1/embeddings", summary="Turn texts into vectors")
+    async def embed(request: Request, body: EmbeddingRequest) -> Response:
+        check_names(system.settings, body.model, chat=False)
+        return EmbeddingReply(system, body, principal(request).key_id)
+
+    @router.get("/v1/models", summary="The models served")
+    def models() -> Json:
+        return {"object": "list", "data": model_list(system.settings)}
+
+    @router.get("/v1/models/{model:path}", summary="One model")
+    def model(model: str) -> Json:
+        for entry in model_list(system.settings):
+            if entry["id"] == model:
+                return entry
+        raise model_not_found(system.settings, model)
+
+    return router
+
+
+def reply(system: System, request: Request, kind: TurnKind, body: SamplingRequest, job: Job, shape: Format) -> Response:
+    who = principal(request)
+    ask = Ask(
+        kind=kind,
+        owner=who.owner,
+        job=job,
+        params=body.recorded(),
+        choices=body.choices(system.settings.answer.max_choices),
+        conversation=body.aion.conversation,
+    )
+    events = counted(system, system.need_answerer().take_turn(ask))
+    return TurnReply(events, shape, stream=bool(body.stream), live=system.live, key_id=who.key_id)
+
+
+async def counted(system: System, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same events; a finished turn is noted in the metrics."""
+    async with contextlib.aclosing(events):
+        async for event in events:
+            if isinstance(event, Finished):
+                system.metrics.note_turn(event.turn)
+            yield event
+
+
+class EmbeddingReply(Response):
+    """Embeds while the client is there."""
+
+    def __init__(self, system: System, body: EmbeddingRequest, key_id: str) -> None:
+        self.status_code = 200
+        self.background = None
+        self._system = system
+        self._body = body
+        self._key_id = key_id
+        self._texts = body.texts()
+        self._embedder = system.need_embedder()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._system.live.track(self._key_id) as live:
+            await run_while_connected(live, receive, self._write(send))
+
+    async def _write(self, send: Send) -> None:
+        card = self._embedder.card
+        if (wanted := self._body.dimensions) and wanted > card.dimensions:
+            raise BadInput(f"dimensions is {wanted}; this model gives {card.dimensions}", param="dimensions")
+        vectors, tokens = await self._embedder.embed(self._texts)
+        vectors = [shorten(vector, wanted) for vector in vectors]
+        as_base64 = self._body.encoding_format == "base64"
+        await send_json(send, embeddings_json(card.name, vectors, tokens, as_base64=as_base64))
+
+
+def add_system(system: System, job: Job) -> Job:
+    return replace(job, messages=with_system(job.messages, system.settings.model.system_prompt))
+
+
+def read_turn(system: System, owner: str | None, response_id: str) -> Turn:
+    """The turn a response id stands for; somebody else's is not found."""
+    turn = system.store.turn(response_id.replace("resp_", "turn_", 1), owner=owner)
+    if turn is None:
+        raise NotFound(f"no response {response_id[:80]!r} of yours")
+    return turn
+
+
+def shown_request(body: ResponsesRequest) -> Json:
+    return body.model_dump(include=REQUEST_SHOWN, exclude_none=True, by_alias=True)
+
+
+def model_list(settings: Settings) -> list[Json]:
+    return [
+        {"id": name, "object": "model", "created": 0, "owned_by": "aion"}
+        for name in (settings.model.name, settings.embedder.name)
+    ]
+
+
+def check_names(settings: Settings, asked: str | None, *, chat: bool) -> None:
+    """The model named must be the one for this kind of request; naming none takes it."""
+    served = settings.model.name if chat else settings.embedder.name
+    if asked and asked != served:
+        raise model_not_found(settings, asked)
+
+
+def model_not_found(settings: Settings, asked: str) -> NotFound:
+    chat, embed = settings.model.name, settings.embedder.name
+    message = f"no model {asked[:64]!r} for this request; there is {chat!r} for answers and {embed!r} for embeddings"
+    return NotFound(message, code="model_not_found", param="model")
+
+
+def principal(request: Request) -> Principal:
+    """Who asks; the guard put it there."""
+    who: Principal = request.state.principal
+    return who
+
+
+def visible_owner(request: Request) -> str | None:
+    """Whose turns the asker may see: their own, or everyone's (None) for an administrator."""
+    who = principal(request)
+    return None if who.scope is ApiScope.ADMIN else who.owner
