@@ -314,12 +314,10 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"][:2])  # deeper parts name the alternatives of a union
+        origin = next((o for k, o in origins.items() if key == k or k.startswith(key + ".")), "configuration")
         if problem["type"] == "extra_forbidden":
-            lines.append(
-                f"{key} is not a setting (from {origins.get(key, 'configuration')}); `aion config` lists them all"
-            )
+            lines.append(f"{key} is not a setting (from {origin}); `aion config` lists them all")
             continue
-        origin = next((o for k, o in origins.items() if key == k or key.startswith(k + ".")), "configuration")
         shown = "(secret)" if key.endswith(("api_key", "token")) else repr(problem["input"])
         lines.append(f"{key} is {shown} (from {origin}): {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(dict.fromkeys(lines))

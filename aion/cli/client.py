@@ -20,8 +20,7 @@ import psutil
 from aion import errors
 from aion.errors import AionError, Corrupt, NotFound, Unavailable
 from aion.records import Json
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from aion.store.lock import boot_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,14 @@ def find_server(data: Path) -> Running | None:
     try:
         found = json.loads((data / "run" / "server.json").read_text("utf-8"))
         running = Running(int(found["pid"]), str(found["url"]), str(found["token"]))
-        boot_id = found["boot_id"]
+        written = found["boot_id"]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError):
         return None  # being written, or cut by a crash: whoever lives writes it whole
     except PermissionError:
         raise errors.Forbidden(f"{str(data)!r} belongs to another user; run this as the one who started AION") from None
-    return running if boot_id == read_boot_id() and psutil.pid_exists(running.pid) else None
+    return running if written == boot_id() and psutil.pid_exists(running.pid) else None
 
 
 def require_server(data: Path) -> Running:
@@ -53,14 +52,6 @@ def require_server(data: Path) -> Running:
     if found is None:
         raise Unavailable(f"no AION runs on {str(data)!r}; start it with `aion up`, or name its folder with --data")
     return found
-
-
-def read_boot_id() -> str:
-    """Names this boot of the machine; empty where the system has no such name."""
-    try:
-        return BOOT_ID.read_text("ascii").strip()
-    except OSError:
-        return ""
 
 
 def call(server: Running, method: str, path: str, body: Json | None = None, *, timeout: float = 30.0) -> Any:

@@ -15,12 +15,9 @@ from aion.cli.machine import PACKAGES, Machine, look_at_machine
 from aion.cli.options import AsJson, Data, read_settings
 from aion.cli.output import console, print_json
 from aion.config import Settings
+from aion.store.lock import NETWORK
 
 GIB = 1 << 30
-NETWORK_FILE_SYSTEMS = {
-    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "fuse.glusterfs", "9p", "ncpfs"),
-    *("fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.ceph", "beegfs", "gpfs"),
-}
 OLDEST_SQLITE = (3, 51, 3)
 GPU_REMEDY = (
     "install a build of xllamacpp for this GPU, or serve a model on it with vLLM or llama-server and use "
@@ -167,7 +164,7 @@ def judge_folder(machine: Machine, settings: Settings) -> Iterator[Line]:
     folder = str(settings.data)
     if not machine.writable:
         yield Line("data folder", Level.MISSING, f"{folder} cannot be written", "name another with --data")
-    elif machine.file_system in NETWORK_FILE_SYSTEMS:
+    elif machine.file_system in NETWORK:
         found = f"{folder} lies on {machine.file_system}, where SQLite's log is not safe"
         yield Line("data folder", Level.MISSING, found, "name a folder on a local disk with --data")
     else:

@@ -53,7 +53,7 @@ class StartProgress:
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.start()
             self._bar.add_task(message, total=None)
-        amount = float(total) if isinstance(total, int | float) else None
+        amount = float(total) if isinstance(total, int | float) and total else None  # unknown: the bar only moves
         at = float(done) if isinstance(done, int | float) else 0.0
         self._bar.update(self._bar.task_ids[0], description=message, total=amount, completed=at)
 

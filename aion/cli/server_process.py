@@ -14,7 +14,8 @@ import sys
 import threading
 from collections.abc import Callable
 
-from aion import app, config
+from aion.app import run_server
+from aion.config import load
 from aion.errors import AionError, BadConfig
 from aion.records import Json
 
@@ -34,7 +35,7 @@ def main() -> int:
     try:
         flags = read_flags(life_line)
         threading.Thread(target=_stop_when_orphaned, args=(life_line,), daemon=True).start()
-        return app.run_server(config.load(flags).settings, announce_and_note)
+        return run_server(load(flags).settings, announce_and_note)
     except AionError as error:
         announce({"stage": "failed", "message": error.message, "code": error.code})
         return 1 if ready.is_set() else 2  # what cannot start will not start the next time either

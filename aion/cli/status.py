@@ -26,17 +26,16 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     elif server is None:
         print(f"not running on {settings.data}; start it with `aion up`")
     else:
-        print(f"running (pid {server.pid}) at {server.url}, {found['health']}\ndata: {settings.data}")
-        if found["models"]:
-            print(f"models: {', '.join(found['models'])}")
+        print(f"running (pid {server.pid}) at {server.url}: {found['status']}\ndata: {settings.data}")
+        for part in ("model", "embedder"):
+            if part in found:
+                print(f"{part}: {found[part]['name']} ({found[part]['source']})")
     raise typer.Exit(0 if server else 1)
 
 
 def ask_server(server: Running) -> Json:
-    """Its health and models; a server that cannot answer yet says why instead."""
+    """What it says of itself; a server that cannot answer yet says why instead."""
     try:
-        health = call(server, "GET", "/health", timeout=5).get("status", "unknown")
-        models = [model["id"] for model in call(server, "GET", "/v1/models", timeout=5)["data"]]
+        return dict(call(server, "GET", "/api/status", timeout=5))
     except AionError as error:
-        return {"health": error.message, "models": []}
-    return {"health": health, "models": models}
+        return {"status": error.message}

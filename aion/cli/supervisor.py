@@ -109,13 +109,14 @@ class Supervisor:
         return child
 
     def _listen(self, child: subprocess.Popen[bytes]) -> None:
-        for line in cast("IO[bytes]", child.stdout):
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # not progress; the server's log is on stderr
-            if isinstance(event, dict):
-                self._events.put(Told(event))
+        with cast("IO[bytes]", child.stdout) as lines:
+            for line in lines:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue  # not progress; the server's log is on stderr
+                if isinstance(event, dict):
+                    self._events.put(Told(event))
 
     def _await_end(self, child: subprocess.Popen[bytes], reader: threading.Thread) -> None:
         code = child.wait()

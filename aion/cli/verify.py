@@ -1,0 +1,30 @@
+"""`aion verify`: proves that the database is whole, its references hold, and every blob is what its name says.
+
+It only reads, and works beside a running server. Exit 1 when something is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from aion.cli.options import AsJson, Data, read_settings
+from aion.cli.output import note, print_json
+from aion.cli.stored import read_store
+
+app = typer.Typer()
+
+
+@app.command("verify")
+def verify(data: Data = None, as_json: AsJson = False) -> None:
+    """Prove that everything stored is what was written. Exit 1 when it is not."""
+    settings = read_settings(data).settings
+    with read_store(settings) as store:
+        findings = list(store.verify())
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    for finding in [] if as_json else findings:
+        print(f"{finding.where}: {finding.problem}\n    -> {finding.remedy}")
+    note(f"{len(findings)} things are wrong" if findings else f"{settings.data} is whole")
+    raise typer.Exit(1 if findings else 0)
