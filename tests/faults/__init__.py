@@ -1,0 +1,1 @@
+"""Fault injectors, and the promises P1 and P2 held under them."""

@@ -1,0 +1,94 @@
+"""P1 and P2 on the store alone: four threads write, kills and power cuts come, nothing acknowledged is lost.
+
+The long form is part of `make proof`. The same harness is pointed at the whole server in test_server_faults.py.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import PipeWorkload, run_rounds
+from tests.faults.injectors import kill9, powercut
+from tests.faults.store_writer import compare_store
+
+STORE = PipeWorkload([sys.executable, "-m", "tests.faults.store_writer"], compare_store)
+
+
+def some_kill(rng: random.Random) -> kill9:
+    return kill9(rng.uniform(0, 0.4))
+
+
+def some_cut(rng: random.Random) -> powercut:
+    """From the first steps of a new database to long after its first checkpoint; half of them torn."""
+    return powercut(int(10 ** rng.uniform(1.5, 3.6)), torn=rng.choice([None, rng.randrange(1 << 32)]))
+
+
+def test_nothing_acknowledged_is_lost_by_kills(tmp_path: Path) -> None:
+    tally = run_rounds(STORE, some_kill, rounds=20, folder=tmp_path)
+    print(f"\nkill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    tally.must_hold(rounds=20)
+
+
+def test_nothing_acknowledged_is_lost_by_power_cuts(tmp_path: Path) -> None:
+    tally = run_rounds(STORE, some_cut, rounds=8, folder=tmp_path)
+    print(f"\npower cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    tally.must_hold(rounds=8)
+
+
+SABOTAGE = {
+    "rows are committed without fsync": "import aion.store.database as d; d.SAFETY = ('PRAGMA synchronous=NORMAL',)",
+    "names are not made durable": "import aion.store.files as f, aion.store.blobs as b, aion.store.database as d\n"
+    "b.put_in_place = d.put_in_place = lambda source, target: source.replace(target)",
+    "rows are acknowledged before they are committed": """
+import aion.store.writer as w
+from concurrent.futures import Future
+submit = w.Writer.submit
+def early(self, job):
+    submit(self, job)
+    done = Future()
+    done.set_result(None)
+    return done
+w.Writer.submit = early
+""",
+}
+
+
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_a_store_that_breaks_the_promise_is_caught(tmp_path: Path, what: str) -> None:
+    code = f"{SABOTAGE[what]}\nimport sys; from pathlib import Path; from tests.faults.store_writer import main\n"
+    argv = [sys.executable, "-c", code + "main(Path(sys.argv[1]), sys.argv[2])"]
+    broken = PipeWorkload(argv, compare_store)
+    tally = run_rounds(
+        broken, lambda rng: powercut(rng.randrange(150, 900)), rounds=3, folder=tmp_path, fresh_every=1, max_void=1
+    )
+    assert tally.lost, str(tally)
+
+
+@pytest.mark.proof
+def test_two_hundred_kills(tmp_path: Path) -> None:
+    tally = run_rounds(STORE, lambda rng: kill9(rng.uniform(0, 2)), rounds=200, folder=tmp_path, seed=2)
+    print(f"\nkill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    tally.must_hold(rounds=200)
+
+
+@pytest.mark.proof
+def test_fifty_power_cuts(tmp_path: Path) -> None:
+    tally = run_rounds(STORE, some_cut, rounds=50, folder=tmp_path, seed=2)
+    print(f"\npower cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    tally.must_hold(rounds=50)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("torn", [None, 1, 2])
+def test_a_cut_at_every_step_of_the_first_start(tmp_path: Path, torn: int | None) -> None:
+    """Each call from the making of the database to the first rows; every cut must leave a store that opens."""
+    steps = iter(range(1, 121))
+    tally = run_rounds(
+        STORE, lambda rng: powercut(next(steps), torn=torn), rounds=80, folder=tmp_path, fresh_every=1, max_void=0.5
+    )
+    print(f"\npower cut at start, torn={torn}: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    tally.must_hold(rounds=80)
