@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 import aion
-from aion.errors import Failed
+from aion.errors import AionError
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
-from aion.serve.rules import RULES, mismatches
+from aion.serve.rules import mismatches
 from aion.serve.system import System
 from aion.serve.v1 import openai_routes
 
 
-def build_api(system: System) -> ASGIApp:
+def build_api(system: System) -> FastAPI:
     """The whole application; refuses to be built when a route has no rule, or a rule no route."""
-    routes = build_routes(system)
-    if problems := mismatches(routes):
-        raise Failed(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py must list every route")
-    return Guard(CountRequests(routes, system.metrics), rules=RULES, keys=system.keys, settings=system.settings.server)
-
-
-def build_routes(system: System) -> FastAPI:
-    routes = FastAPI(
+    api = FastAPI(
         title="AION",
         version=aion.__version__,
         description="A private assistant that learns from its own use. OpenAI's API under /v1, AION's own under /api.",
@@ -35,5 +27,9 @@ def build_routes(system: System) -> FastAPI:
         exception_handlers=EXCEPTION_HANDLERS,
     )
     for router in (openai_routes(system), turn_routes(system), key_routes(system), plain_routes(system)):
-        routes.include_router(router)
-    return routes
+        api.include_router(router)
+    if problems := mismatches(api):
+        raise AionError(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py lists every route")
+    api.add_middleware(Guard, keys=system.keys, settings=system.settings.server)
+    api.add_middleware(CountRequests, metrics=system.metrics)  # outermost: counts what the guard refuses, too
+    return api

@@ -13,7 +13,7 @@ import uvicorn
 from aion.config import ServerSettings
 from aion.errors import Conflict
 from aion.serve.api import build_api
-from aion.serve.protocol import GuardedProtocol
+from aion.serve.protocol import bounded_protocol
 from aion.serve.system import System
 
 
@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 build_api(system),
-                http=GuardedProtocol.limited(system.settings.server.max_header_bytes),
+                http=bounded_protocol(system.settings.server.max_header_bytes),
                 loop="none",
                 lifespan="off",
                 ws="none",
