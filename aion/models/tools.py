@@ -7,7 +7,7 @@ knows no tools ignores it. One call comes out, never several. Tools are checked 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -61,10 +61,10 @@ def force_call(job: Job) -> Job:
     return replace(job, messages=messages, tools=(), tool_choice="none", response_format=response_format)
 
 
-async def stream_call(job: Job, stream: Callable[[Job], AsyncIterator[Delta]]) -> AsyncIterator[Delta]:
+async def stream_call(job: Job, stream: Callable[[Job], AsyncGenerator[Delta, None]]) -> AsyncGenerator[Delta, None]:
     """A forced job's answer as OpenAI's tool call deltas; `stream` generates the JSON."""
     reader = CallReader()
-    async with aclosing(stream(force_call(job))) as deltas:  # type: ignore[type-var]  # every stream of ours has aclose
+    async with aclosing(stream(force_call(job))) as deltas:
         async for delta in deltas:
             yield reader.read(delta)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,7 +106,7 @@ class Wire:
         """The JSON answer to a JSON request, when it is not streamed."""
         return await self._fetch("POST", path, orjson.dumps(payload))
 
-    async def stream(self, path: str, payload: Json) -> AsyncIterator[Delta]:
+    async def stream(self, path: str, payload: Json) -> AsyncGenerator[Delta, None]:
         """Deltas of one streamed completion, exactly one of them with `finish`.
 
         Closing the iterator closes the connection at once, which is how a server learns that nobody listens.
