@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import http
 import math
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
 
 from aion.errors import (
     AionError,
@@ -127,8 +127,14 @@ async def _raise_invalid(_request: Request, error: Exception) -> NoReturn:
     raise explain_invalid(error) from None
 
 
-# For FastAPI(exception_handlers=...): each only translates and raises, and the guard writes the reply.
-EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {
+async def _raise_again(_request: Request, error: Exception) -> NoReturn:
+    raise error
+
+
+# For FastAPI(exception_handlers=...): each only translates and raises, and the guard writes the reply. The last keeps
+# the framework from answering by itself what reaches its outermost layer.
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     HTTPException: _raise_http,
     RequestValidationError: _raise_invalid,
+    Exception: _raise_again,
 }

@@ -1,7 +1,8 @@
 """Reads a request body as JSON, strictly: what two parsers could read differently is refused.
 
 Refused besides syntax errors: a byte order mark, bytes that are not UTF-8, doubled keys, NaN and Infinity, numbers that
-do not fit, half surrogate pairs, and depth over 64. It knows nothing of fields: pydantic models do.
+do not fit, half surrogate pairs, depth over 64, more values than can be read in a moment. It knows nothing of fields:
+pydantic models do.
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ from aion.errors import BadInput
 from aion.serve.validation import explain_invalid, show_value
 
 MAX_DEPTH = 64
+MAX_VALUES = 300_000  # a quarter of a second of reading, during which nobody else is answered
 MIN_INTEGER, MAX_INTEGER = -(1 << 63), (1 << 63) - 1
 SAFE_DIGITS = 18  # no integer of so many digits passes MAX_INTEGER
-LONGEST_SEARCHED = 1 << 20  # characters in which the place of a number is looked up for the message
+LONGEST_SEARCHED = 1 << 18  # characters in which the place of a number is looked up for the message ...
+LONGEST_TOKEN = 100  # ... and the longest such number
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _HALF_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_OUTLINE = bytes(set(range(256)) - set(b'"[]{}'))
+_NO_MARKS = bytes(set(range(256)) - set(b'"[]{},'))
 _NUMBER_SHAPES = bytes.maketrans(b"123456789E", b"000000000e")
 
 
 def parse_json(body: bytes) -> object:
     """The value that `body` holds, or BadInput `invalid_json` which says where and why not."""
     text = _decode(body)
-    _check_depth(body)
+    _check_shape(body)
     decoder = _CAREFUL if _has_odd_numbers(body) else _PLAIN
     try:
         value: object = decoder.decode(text)
@@ -101,13 +104,17 @@ def _decode(body: bytes) -> str:
     return text
 
 
-def _check_depth(body: bytes) -> None:
-    """Measured on the brackets outside strings, before anything recurses."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+def _check_shape(body: bytes) -> None:
+    """Depth and number of values, measured on what stands outside strings, before anything recurses or is built."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH and body.count(b",") < MAX_VALUES:
         return
-    outline = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _OUTLINE)
+    marks = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_MARKS)
+    strings = marks.count(b'"') // 2
+    outline = b"".join(marks.split(b'"')[::2]) if strings <= MAX_VALUES * 2 else b""  # a key and a value each
+    if strings > MAX_VALUES * 2 or outline.count(b",") + outline.count(b"[") + outline.count(b"{") > MAX_VALUES:
+        _refuse(f"it holds more than {MAX_VALUES} values")
     depth = 0
-    for bracket in b"".join(outline.split(b'"')[::2]):
+    for bracket in outline.replace(b",", b""):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             _refuse(f"it is nested deeper than {MAX_DEPTH} levels")
@@ -130,7 +137,7 @@ def _check_surrogates(value: object) -> None:
 
 def _place_of(token: str, text: str) -> str:
     """' at line L, column C' of a number outside strings; nothing when unknown or when looking would take long."""
-    if not token or len(text) > LONGEST_SEARCHED:
+    if not token or len(token) > LONGEST_TOKEN or len(text) > LONGEST_SEARCHED:
         return ""
     for match in re.finditer(rf"{_STRING}|(?<![\w.+-]){re.escape(token)}(?![\w.+-])", text):
         if match.group()[0] != '"':

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from aion.errors import BadInput
 
@@ -96,9 +97,9 @@ def _range_text(raw: Mapping[str, Any], constraints: Sequence[Any]) -> str:
                 bounds[name] = getattr(constraint, name)
     bounds |= {name: value for name, value in raw["ctx"].items() if name in ("ge", "gt", "le", "lt")}
     if "ge" in bounds and "le" in bounds:
-        return f"between {bounds['ge']} and {bounds['le']}"
+        return f"between {bounds['ge']:.15g} and {bounds['le']:.15g}"
     words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
-    return " and ".join(f"{word} {bounds[name]}" for name, word in words.items() if name in bounds)
+    return " and ".join(f"{word} {bounds[name]:.15g}" for name, word in words.items() if name in bounds)
 
 
 def _constraints(annotation: Any, path: Path) -> list[Any]:
@@ -117,7 +118,8 @@ def _members(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, 
         for member in args:
             yield from _members(member, metadata)
     else:
-        yield annotation, metadata
+        nested = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
+        yield annotation, tuple(nested)
 
 
 def _children(kind: Any, part: str | int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
