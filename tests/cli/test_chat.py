@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aion.cli import chat
-from aion.cli.client import find_server
+from aion.cli.client import find_server, stream_events
 from tests.cli.canned_server import TOKEN, CannedServer, serve, words
 from tests.cli.conftest import Ran
 
@@ -86,10 +86,9 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(
     data: Path, server: CannedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.replies[CHAT] = (200, words(*["word "] * 200_000))
-    real = chat.stream_events
 
     def interrupted(*given: object) -> object:
-        events = real(*given)  # type: ignore[arg-type]
+        events = stream_events(*given)  # type: ignore[arg-type]
         for number, event in enumerate(events):
             if number == 3:
                 events.close()

