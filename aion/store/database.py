@@ -84,6 +84,10 @@ def require_sqlite() -> None:
 def create(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Build an empty database beside `path` and rename it into place: killed at any moment, it is whole or absent."""
     make_folder(path.parent)
+    if path.with_name(path.name + "-wal").exists():  # SQLite would replay it into the new database
+        raise Corrupt(
+            f"{path} is missing but its log {path.name}-wal is there; `aion restore` a backup, or remove the log"
+        )
     unborn = path.with_name(path.name + ".new")
     for suffix in ("", "-wal", "-shm", "-journal"):
         unborn.with_name(unborn.name + suffix).unlink(missing_ok=True)

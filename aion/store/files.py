@@ -7,9 +7,10 @@ from pathlib import Path
 
 
 def make_folder(folder: Path) -> Path:
-    """Create a folder that only its owner can enter; one that exists is left as it is."""
+    """Create a folder that only its owner can enter, and those above it; what exists is left as it is."""
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
     return folder
 

@@ -53,6 +53,9 @@ class DataLock:
         """The file stays: to remove it would let two processes lock two files of one name."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
+            fcntl.flock(
+                self._descriptor, fcntl.LOCK_UN
+            )  # at once, even if a child has a copy until it starts its program
             os.close(self._descriptor)
             self._descriptor = None
 
