@@ -11,6 +11,7 @@ drawn repeats by seed; what the threads had done by then does not.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
@@ -24,6 +25,7 @@ from typing import Protocol
 from tests.faults.injectors import Acks, Injector, Strike
 
 ROOT = Path(__file__).parents[2]
+Write = Callable[[str, int], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,15 @@ class Started:
         for thread in self.threads:
             thread.join(30)
             assert not thread.is_alive(), "a client did not notice that its server is dead"
-        if self.process.stdout:
-            self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], *, piped: bool) -> subprocess.Popen[bytes]:
+def spawn(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, so that all of it can be ended and nothing else."""
-    out = subprocess.PIPE if piped else subprocess.DEVNULL
-    return subprocess.Popen(argv, env={**os.environ, **env}, cwd=ROOT, stdout=out, start_new_session=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, env={**os.environ, **env}, cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class PipeWorkload:
     compare: Callable[[Path, Sequence[str]], Verdict]
 
     def start(self, folder: Path, env: Mapping[str, str], tag: str, acks: Acks) -> Running:
-        child = spawn([*self.argv, str(folder), tag], env, piped=True)
+        child = spawn([*self.argv, str(folder), tag], env)
         reader = threading.Thread(target=self._read, args=(child, acks), daemon=True)
         reader.start()
         return Started(child, [reader])
@@ -101,33 +104,30 @@ class PipeWorkload:
 class ServerWorkload:
     """A server and `clients` threads that write to it until it is dead.
 
-    `start_server(folder, env)` returns the process (made by `spawn`) and its address once it answers, or the process
-    and None when it died first. `write(url, tag, n)` makes one write and returns its id once the reply was read whole,
-    or raises an error of `gone` when the server went away.
+    `start_server(folder, env)` returns the process, made by `spawn`, and once it answers a function `write(who, n)`;
+    None in its place when the process died first. `write` makes one write and returns its id once the reply was read
+    whole, or raises an error of `gone` when the server went away.
     """
 
-    start_server: Callable[[Path, Mapping[str, str]], tuple[subprocess.Popen[bytes], str | None]]
-    write: Callable[[str, str, int], str]
+    start_server: Callable[[Path, Mapping[str, str]], tuple[subprocess.Popen[bytes], Write | None]]
     compare: Callable[[Path, Sequence[str]], Verdict]
     gone: tuple[type[Exception], ...] = (OSError,)
     clients: int = 4
 
     def start(self, folder: Path, env: Mapping[str, str], tag: str, acks: Acks) -> Running:
-        process, url = self.start_server(folder, env)
-        names = [f"{tag}-c{n}" for n in range(self.clients)] if url else []
-        threads = [threading.Thread(target=self._drive, args=(url, name, acks), daemon=True) for name in names]
+        process, write = self.start_server(folder, env)
+        names = [f"{tag}-c{n}" for n in range(self.clients)] if write else []
+        threads = [threading.Thread(target=self._drive, args=(write, name, acks), daemon=True) for name in names]
         for thread in threads:
             thread.start()
         return Started(process, threads)
 
-    def _drive(self, url: str, name: str, acks: Acks) -> None:
-        n = 0
-        while True:
+    def _drive(self, write: Write, name: str, acks: Acks) -> None:
+        for n in itertools.count():
             try:
-                acks.add(self.write(url, name, n))
+                acks.add(write(name, n))
             except self.gone:
                 return
-            n += 1
 
     def check(self, folder: Path, acked: Sequence[str]) -> Verdict:
         return self.compare(folder, acked)

@@ -86,7 +86,8 @@ class kill9:  # noqa: N801 - reads as the verb it is
 class powercut:  # noqa: N801 - reads as the verb it is
     """Undo what was not fsynced at the `nth` counted call (see powercut.c), all of it or a part seeded by `torn`.
 
-    With `delay` the cut comes that many seconds after the first acknowledgement if the call was not reached by then.
+    With `delay` the cut comes that many seconds after the first acknowledgement if the call was not reached by then,
+    and the call may be 0, which is never reached.
     """
 
     nth: int

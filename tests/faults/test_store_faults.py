@@ -23,8 +23,11 @@ def some_kill(rng: random.Random) -> kill9:
 
 
 def some_cut(rng: random.Random) -> powercut:
-    """From the first steps of a new database to long after its first checkpoint; half of them torn."""
-    return powercut(int(10 ** rng.uniform(1.5, 3.6)), torn=rng.choice([None, rng.randrange(1 << 32)]))
+    """From the first steps of a new database to long after its first checkpoint, or at no call in particular."""
+    torn = rng.choice([None, rng.randrange(1 << 32)])
+    if rng.random() < 0.25:
+        return powercut(0, torn=torn, delay=rng.uniform(0, 0.3))
+    return powercut(int(10 ** rng.uniform(1.5, 3.6)), torn=torn)
 
 
 def test_nothing_acknowledged_is_lost_by_kills(tmp_path: Path) -> None:
