@@ -112,7 +112,7 @@ async def start_generator(settings: Settings, progress: Callable[..., None]) -> 
     source = await resolve_model(settings, progress)
     if not isinstance(source, LocalModel):
         progress("asking the model server")
-        return await RemoteGenerator.connect(source, settings)
+        return await RemoteGenerator.connect(source.source, settings)
     progress("loading the model")
     generator = LlamaGenerator(source, settings)
     await generator.start()

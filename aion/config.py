@@ -30,7 +30,7 @@ from aion.errors import BadConfig
 
 CONFIG_FILE = "aion.toml"
 ENV_PREFIX = "AION_"
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 Auto = Literal["auto"]
 
 
@@ -179,7 +179,9 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes it by name
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see below
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)  # load() merges the sources itself, so that it can say where each value came from
 
