@@ -46,11 +46,15 @@ def make_writer(folder: Path, url: str) -> Write:
         """Every second reply is a stream, whose turn is acknowledged by its last line."""
         line = lines.setdefault(who, http.client.HTTPConnection(urlsplit(url).netloc, timeout=20))
         question = {"model": "aion", "messages": [{"role": "user", "content": f"{who}-{n}"}], "stream": n % 2 == 1}
-        line.request("POST", "/v1/chat/completions", json.dumps(question), headers)
-        reply = line.getresponse()
-        text = reply.read().decode()
-        assert reply.status == 200, text
-        return f"{turn_id_of(text)} {who}-{n}"
+        try:
+            line.request("POST", "/v1/chat/completions", json.dumps(question), headers)
+            reply = line.getresponse()
+            text = reply.read().decode()
+            assert reply.status == 200, text
+            return f"{turn_id_of(text)} {who}-{n}"
+        except GONE:
+            line.close()
+            raise
 
     return write
 
