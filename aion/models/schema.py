@@ -216,7 +216,7 @@ def _check_size(schema: Any, param: str) -> None:
     try:
         size = len(orjson.dumps(schema))
     except (TypeError, ValueError, RecursionError):
-        raise _complex("the schema is nested too deeply to be read", param) from None
+        raise _complex("the schema is nested too deeply, or holds a number beyond 64 bits", param) from None
     if size > MAX_SCHEMA_BYTES:
         raise _complex(
             f"the schema has {size} bytes with its references put in place; the most is {MAX_SCHEMA_BYTES}", param

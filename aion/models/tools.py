@@ -145,7 +145,8 @@ def _check_choice(choice: str | Json, tools: Sequence[Json]) -> None:
         raise BadInput("tool_choice asks for a call, but no tools are given", param="tool_choice")
     if choice == "required":
         return
-    name = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
     names = [tool["function"]["name"] for tool in tools]
     if name not in names:
         asked = name if isinstance(choice, dict) else choice

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import aiohttp
 import orjson
 
-from aion.errors import Unavailable
+from aion.errors import BadInput, Unavailable
 from aion.models.base import Delta, Job
 from aion.models.events import EventReader
 from aion.models.upstream import decode_body, error_of
@@ -97,6 +97,7 @@ class Wire:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=stall_timeout_s)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._live: set[aiohttp.StreamReader] = set()
 
     async def get(self, path: str) -> Any:
         """The JSON that lies at a path."""
@@ -104,49 +105,53 @@ class Wire:
 
     async def post(self, path: str, payload: Json | list[Any]) -> Any:
         """The JSON answer to a JSON request, when it is not streamed."""
-        return await self._fetch("POST", path, orjson.dumps(payload))
+        return await self._fetch("POST", path, payload)
 
     async def stream(self, path: str, payload: Json) -> AsyncGenerator[Delta, None]:
         """Deltas of one streamed completion, exactly one of them with `finish`.
 
         Closing the iterator closes the connection at once, which is how a server learns that nobody listens.
         """
-        with self._failures():
-            response = await self._send("POST", path, orjson.dumps(payload))
-            try:
-                await _raise_for_status(response, self._key)
-                _forget_after_stream(response)
-                events = EventReader(self._key)
-                while not events.done and (data := await response.content.readany()):
-                    for delta in events.feed(data):
-                        yield delta
-                for delta in events.end():
+        async with self._answer("POST", path, payload) as response:
+            _forget_after_stream(response)
+            events = EventReader(self._key)
+            while not events.done and (data := await response.content.readany()):
+                for delta in events.feed(data):
                     yield delta
-                await _read_to_end(response.content)
-            finally:
-                response.close()  # does nothing to a connection that has been read to its end and given back
+            for delta in events.end():
+                yield delta
+            await _read_to_end(response.content)
 
     async def close(self) -> None:
         """Hang up on everything, also on streams that still run."""
         self._closed = True
+        for content in self._live:  # aiohttp would close the connection and leave its reader waiting for ever
+            content.set_exception(aiohttp.ClientConnectionError("closed"))
         if self._session is not None:
             await self._session.close()
 
-    async def _fetch(self, method: str, path: str, data: bytes | None) -> Any:
-        with self._failures():
-            response = await self._send(method, path, data)
+    async def _fetch(self, method: str, path: str, payload: Any) -> Any:
+        async with self._answer(method, path, payload) as response:
             try:
-                await _raise_for_status(response, self._key)
                 return orjson.loads(await _read_body(response, MAX_BODY_BYTES))
             except orjson.JSONDecodeError:
                 raise Unavailable("the model server answered with something that is not JSON") from None
-            finally:
-                response.release()
 
-    async def _send(self, method: str, path: str, data: bytes | None) -> aiohttp.ClientResponse:
+    @contextlib.asynccontextmanager
+    async def _answer(self, method: str, path: str, payload: Any) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """A reply with status 200, its connection closed on the way out unless it was read to its end."""
+        data = None if payload is None else _encode(payload)
         if self._session is None or self._closed:
             self._session = self._open_session()
-        return await self._session.request(method, self._base + path, data=data, allow_redirects=False)
+        with self._failures():
+            response = await self._session.request(method, self._base + path, data=data, allow_redirects=False)
+            self._live.add(response.content)
+            try:
+                await _raise_for_status(response, self._key)
+                yield response
+            finally:
+                self._live.discard(response.content)
+                response.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
         """Made on first use, because a session belongs to the event loop that it is made in."""
@@ -178,6 +183,13 @@ class Wire:
             raise Unavailable(
                 f"the model server hung up ({type(error).__name__}); try again", retry_after=1.0
             ) from None
+
+
+def _encode(payload: Any) -> bytes:
+    try:
+        return orjson.dumps(payload)
+    except TypeError:
+        raise BadInput("the request holds half a character or a number beyond 64 bits, which is not JSON") from None
 
 
 async def _raise_for_status(response: aiohttp.ClientResponse, secret: str) -> None:
