@@ -1,11 +1,14 @@
-"""The options that verbs share, and how they become settings. It prints nothing."""
+"""The options that verbs share, how they become settings, and where a verb's log goes. It prints nothing."""
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from aion import config
@@ -13,10 +16,12 @@ from aion.errors import BadConfig
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything AION keeps.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+QUIET = structlog.make_filtering_bound_logger(logging.WARNING)  # what a verb does, it says itself
 
 
 def read_settings(data: Path | None, flags: Mapping[str, Any] | None = None) -> config.Loaded:
-    """The settings under these flags; refuses a data folder that is a file."""
+    """The settings under these flags; refuses a data folder that is a file. The first thing that each verb does."""
+    structlog.configure(wrapper_class=QUIET, logger_factory=_log_to_stderr, cache_logger_on_first_use=False)
     if data is not None and data.exists() and not data.is_dir():
         raise BadConfig(f"--data {str(data)!r} is a file; name a folder")
     given = {"data": None if data is None else str(data), **(flags or {})}
@@ -29,3 +34,8 @@ def require_folder(settings: config.Settings) -> None:
         raise BadConfig(
             f"there is no data folder at {str(settings.data)!r}; start AION once with `aion up`, or name it"
         )
+
+
+def _log_to_stderr(*_: object) -> structlog.PrintLogger:
+    """Stdout is for results alone."""
+    return structlog.PrintLogger(sys.stderr)

@@ -9,6 +9,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,9 +19,9 @@ from aion.records import Json
 
 
 class StartProgress:
-    """Shows the events of one `aion up`."""
+    """Shows the events of one start or download."""
 
-    def __init__(self, data_flag: list[str], model: str) -> None:
+    def __init__(self, data_flag: Sequence[str] = (), model: str = "aion") -> None:
         self._console = console(stderr=True)
         self._bar: Progress | None = None
         self._data_flag = data_flag
@@ -70,7 +71,7 @@ class StartProgress:
         print(welcome(url, first_key if isinstance(first_key, str) else None, self._model, self._data_flag), flush=True)
 
 
-def welcome(url: str, first_key: str | None, model: str, data_flag: list[str]) -> str:
+def welcome(url: str, first_key: str | None, model: str, data_flag: Sequence[str]) -> str:
     """What a person needs to begin: the address, a key or how to make one, and a line to paste."""
     aion = shlex.join([_own_name(), "keys", "add"])
     flags = "".join(f" {shlex.quote(word)}" for word in data_flag)

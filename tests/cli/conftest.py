@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from aion import config
 from aion.cli.main import main
@@ -32,11 +33,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def aion(data: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def aion(data: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ran]]:
     def run(*words: str) -> Ran:
         capfd.readouterr()
         code = main(list(words))
         out, err = capfd.readouterr()
         return Ran(code, out, err)
 
-    return run
+    log = structlog.get_config()
+    yield run
+    structlog.configure(**log)
