@@ -156,7 +156,10 @@ class _Reader:
 
     def take(self, length: int) -> bytes:
         self.require(length)
-        data = self.file.read(length)
+        try:
+            data = self.file.read(length)
+        except OSError as error:
+            raise BadInput(f"{self.name!r} cannot be read: {error.strerror}", code="unreadable_model") from None
         if len(data) != length:
             raise self.corrupt("it became shorter while being read")
         self.at += length
