@@ -37,7 +37,7 @@ from aion.store.lock import DataLock, boot_id
 from aion.store.sqlite import SqliteStore
 
 DATABASE = "aion.db"
-FAKE = "fake"  # a source for tests and benchmarks: answers at once, without a model
+FAKE = "fake"  # a source for tests and benchmarks: no model; `fake:0.05` takes that many seconds for each word
 Announce = Callable[[Json], None]
 
 
@@ -107,8 +107,9 @@ async def _start_models(system: System, announce: Announce) -> None:
 
 
 async def start_generator(settings: Settings, progress: Callable[..., None]) -> Generator:
-    if settings.model.source == FAKE:
-        return FakeGenerator(name=settings.model.name)
+    kind, _, delay = settings.model.source.partition(":")
+    if kind == FAKE:
+        return FakeGenerator(name=settings.model.name, delay_s=float(delay or 0))
     source = await resolve_model(settings, progress)
     if not isinstance(source, LocalModel):
         progress("asking the model server")

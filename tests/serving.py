@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ class RunningServer:
     def stop(self, number: int = signal.SIGTERM, timeout: float = 15) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout)
+        code = self.process.wait(timeout)
+        close_pipes(self.process)
+        return code
 
 
 def start_server(data: Path, flags: Mapping[str, Any] | None = None, *, timeout: float = 60) -> RunningServer:
@@ -70,14 +72,15 @@ def start_server(data: Path, flags: Mapping[str, Any] | None = None, *, timeout:
 
 def spawn_server(data: Path, flags: Mapping[str, Any] | None = None, **options: Any) -> subprocess.Popen[bytes]:
     given = {"data": str(data), "server.port": 0, **FAKE, **(flags or {})}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aion.cli.server_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(data.parent / f"{data.name}.log").open("ab"),
-        start_new_session=True,
-        **options,
-    )
+    with (data.parent / f"{data.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aion.cli.server_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            **options,
+        )
     assert process.stdin is not None
     process.stdin.write(json.dumps({"flags": given}).encode() + b"\n")
     process.stdin.flush()
@@ -93,6 +96,14 @@ def read_events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 def drain(process: subprocess.Popen[bytes]) -> None:
     for _ in read_events(process):
         pass
+    close_pipes(process)
+
+
+def close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError, ValueError):
+                pipe.close()
 
 
 @contextmanager
@@ -101,8 +112,7 @@ def running(data: Path, flags: Mapping[str, Any] | None = None) -> Iterator[Runn
     try:
         yield server
     finally:
-        if server.process.poll() is None:
-            server.stop(signal.SIGKILL)
+        server.stop(signal.SIGKILL)
 
 
 def wait_until(condition: Any, timeout: float = 10, step: float = 0.02) -> float:

@@ -94,7 +94,7 @@ class KeyRing:
         """Whether anybody could use the server from outside."""
         return any(self.is_active(key_id) for key_id in self._entries)
 
-    def keys(self) -> list[Key]:
+    def list_all(self) -> list[Key]:
         """Oldest first; revoked and expired ones too."""
         return sorted((entry.key for entry in self._entries.values()), key=lambda key: (key.created, key.id))
 

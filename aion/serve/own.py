@@ -114,7 +114,7 @@ def key_routes(system: System) -> APIRouter:
 
     @router.get("/api/keys", summary="All keys, without their secrets")
     async def keys() -> Json:
-        return {"data": [key_json(key) for key in system.keys.keys()]}
+        return {"data": [key_json(key) for key in system.keys.list_all()]}
 
     @router.post("/api/keys", summary="Make a key; its text is shown this once", status_code=201)
     async def add_key(request: Request, body: NewKey) -> Json:

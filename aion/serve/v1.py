@@ -14,7 +14,7 @@ from aion.answer.turn import Ask, Event, Finished
 from aion.config import Settings
 from aion.errors import BadInput, NotFound
 from aion.models.base import Job
-from aion.records import Json, Turn, TurnKind
+from aion.records import Json, Turn
 from aion.records import Scope as ApiScope
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import Principal
@@ -50,7 +50,7 @@ def openai_routes(system: System) -> APIRouter:
         job = body.job(system.settings.answer)
         top = (body.top_logprobs or 0) if body.logprobs else None
         shape = ChatFormat(model=system.settings.model.name, include_usage=body.include_usage, top_logprobs=top)
-        return reply(system, request, TurnKind.CHAT, body, add_system(system, job), shape)
+        return reply(system, request, body, add_system(system, job), shape)
 
     @router.post("/v1/completions", summary="Continue a text")
     async def complete(request: Request, body: CompletionRequest) -> Response:
@@ -61,7 +61,7 @@ def openai_routes(system: System) -> APIRouter:
             top_logprobs=body.logprobs,
             echo=body.text if body.echo else "",
         )
-        return reply(system, request, TurnKind.COMPLETION, body, body.job(system.settings.answer), shape)
+        return reply(system, request, body, body.job(system.settings.answer), shape)
 
     @router.post("/v1/responses", summary="Answer, in OpenAI's newer form")
     async def respond(request: Request, body: ResponsesRequest) -> Response:
@@ -73,7 +73,7 @@ def openai_routes(system: System) -> APIRouter:
         if previous is not None and body.aion.conversation is None:
             body.aion.conversation = previous.conversation
         shape = ResponsesFormat(model=system.settings.model.name, request=shown_request(body))
-        return reply(system, request, TurnKind.RESPONSE, body, job, shape)
+        return reply(system, request, body, job, shape)
 
     @router.get("/v1/responses/{response_id}", summary="A recorded response")
     def read_response(request: Request, response_id: str) -> Json:
@@ -99,10 +99,10 @@ def openai_routes(system: System) -> APIRouter:
     return router
 
 
-def reply(system: System, request: Request, kind: TurnKind, body: SamplingRequest, job: Job, shape: Format) -> Response:
+def reply(system: System, request: Request, body: SamplingRequest, job: Job, shape: Format) -> Response:
     who = principal(request)
     ask = Ask(
-        kind=kind,
+        kind=shape.kind,
         owner=who.owner,
         job=job,
         params=body.recorded(),
@@ -134,7 +134,7 @@ class EmbeddingReply(Response):
         self._texts = body.texts()
         self._embedder = system.need_embedder()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         with self._system.live.track(self._key_id) as live:
             await run_while_connected(live, receive, self._write(send))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -171,7 +172,7 @@ def test_a_shortened_embedding_has_length_one(client: OpenAI) -> None:
     assert sum(value * value for value in reply.data[0].embedding) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_response_and_the_one_that_continues_it(client: OpenAI) -> None:
+def test_a_response_and_the_one_that_continues_it(client: OpenAI, real_server: RunningServer) -> None:
     first = client.responses.create(
         model="aion", input="My name is Rita. Say hello.", max_output_tokens=24, temperature=0
     )
@@ -179,7 +180,10 @@ def test_a_response_and_the_one_that_continues_it(client: OpenAI) -> None:
     second = client.responses.create(
         model="aion", input="What is my name?", previous_response_id=first.id, max_output_tokens=24, temperature=0
     )
-    assert "Rita" in second.output_text
+    turn = second.id.replace("resp_", "turn_")
+    asked = httpx2.get(f"{real_server.url}/api/turns/{turn}", headers=real_server.headers).json()
+    said = [message["content"] for message in asked["messages"] if message["role"] != "system"]
+    assert said == ["My name is Rita. Say hello.", first.output_text, "What is my name?"]
     assert client.responses.retrieve(second.id).output_text == second.output_text
 
 

@@ -62,6 +62,8 @@ def trim_logprobs(items: Sequence[Json], top: int) -> list[Json]:
 class Format(Protocol):
     """How a turn is written to one client: whole, or as server-sent events."""
 
+    kind: TurnKind
+
     def keep(self, piece: Piece) -> None:
         """For a reply in one piece: remember what the record only sums up."""
         ...

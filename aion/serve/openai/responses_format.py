@@ -10,6 +10,8 @@ from aion.serve.openai.format import aion_json, event, public_id
 class ResponsesFormat:
     """One response and its events. Text comes first, then tool calls: each is an output item."""
 
+    kind = TurnKind.RESPONSE
+
     def __init__(self, *, model: str, request: Json) -> None:
         self.model = model
         self._request = request
