@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -22,13 +22,17 @@ class Subject:
     """A running generator, and whether it has work in hand. Its answer to "Count" is at least six tokens long."""
 
     generator: Generator
-    is_idle: Callable[[], bool]
+    is_idle: Callable[[], Awaitable[bool]]
 
 
 @asynccontextmanager
 async def fake() -> AsyncIterator[Subject]:
     generator = FakeGenerator("one two three four five six seven eight", delay_s=0.01)
-    yield Subject(generator, lambda: generator.running == 0)
+
+    async def is_idle() -> bool:
+        return generator.running == 0
+
+    yield Subject(generator, is_idle)
     await generator.close()
 
 
@@ -36,7 +40,11 @@ async def fake() -> AsyncIterator[Subject]:
 async def remote() -> AsyncIterator[Subject]:
     async with canned_server(delay_s=0.01) as server:
         generator = await RemoteGenerator.connect(f"openai:{server.url}", Settings())
-        yield Subject(generator, lambda: server.running == 0)
+
+        async def is_idle() -> bool:
+            return server.running == 0
+
+        yield Subject(generator, is_idle)
         await generator.close()
 
 
@@ -103,7 +111,7 @@ async def test_closing_stops_the_work(subject: Subject) -> None:
     async with aclosing(subject.generator.stream(ask(max_tokens=400))) as deltas:
         while not (await anext(deltas)).text:
             pass
-        assert not subject.is_idle()
+        assert not await subject.is_idle()
     await until_idle(subject)
 
 
@@ -111,7 +119,7 @@ async def test_closing_stops_the_work(subject: Subject) -> None:
 async def test_cancelling_stops_the_work(subject: Subject) -> None:
     reader = asyncio.create_task(collect(subject, ask(max_tokens=400)))
     await asyncio.sleep(0.03)
-    assert not subject.is_idle()
+    assert not await subject.is_idle()
     reader.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reader
@@ -148,7 +156,7 @@ async def test_a_bad_schema_is_refused_before_any_work(subject: Subject, schema:
     with pytest.raises(BadInput) as caught:
         await collect(subject, job)
     assert caught.value.code == code
-    assert subject.is_idle()
+    assert await subject.is_idle()
 
 
 @pytest.mark.anyio
@@ -172,7 +180,7 @@ async def test_it_says_what_it_is_and_what_it_does(subject: Subject) -> None:
 
 async def until_idle(subject: Subject) -> None:
     for _ in range(200):
-        if subject.is_idle():
+        if await subject.is_idle():
             return
         await asyncio.sleep(0.005)
     raise AssertionError("it still works a second after its reader left")
