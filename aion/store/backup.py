@@ -37,6 +37,7 @@ from aion.store.sqlite import SqliteStore
 MANIFEST = "manifest.json"
 FORMAT = 1
 STAGING = ".restore-"
+SMALLEST_PAGE = 512
 PLAIN_MEMBERS = {DATABASE, CONFIG_FILE, MANIFEST}
 BLOB_MEMBER = re.compile(rf"{BLOBS}/[0-9a-f]{{2}}/[0-9a-f]{{62}}")
 
@@ -229,8 +230,8 @@ def _keep_aside(path: Path, stamp: str) -> None:
 def _empty_log(data: Path) -> None:
     """Bring the old database's log into it: a log that stayed would be replayed into the new one."""
     path = data / DATABASE
-    if not path.is_file() or path.stat().st_size == 0:
-        return
+    if not path.is_file() or path.stat().st_size < SMALLEST_PAGE:
+        return  # SQLite would take it for a new database and delete the log, which somebody may still want
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

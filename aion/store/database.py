@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 
 from aion.errors import BadConfig, Corrupt
-from aion.store.faults import RESTORE
+from aion.store.faults import RESTORE, reworded
 from aion.store.files import make_folder, put_in_place
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS, Migration
@@ -46,10 +46,10 @@ def open_writer(data: Path, migrations: Sequence[Migration] = MIGRATIONS) -> aps
         connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         if connection.readonly("main"):
             raise BadConfig(f"{path} cannot be written; give this user the right to write it, or pass another --data")
+        check_schema(connection, path, migrations)  # before anything is changed
         _use_wal(connection, path)
         for pragma in SAFETY:
             connection.execute(pragma)
-        check_schema(connection, path, migrations)
         migrate(connection, migrations)
     return connection
 
@@ -143,7 +143,9 @@ def check_schema(connection: apsw.Connection, path: Path, migrations: Sequence[M
 
 
 def _connect(path: Path, flags: int) -> apsw.Connection:
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise BadConfig(f"{path} must be a file that this user may write; move away what is there")
+    if path.stat().st_size == 0:
         raise Corrupt(f"{path} is empty, so its rows are lost; `aion restore` a backup, or remove it to start anew")
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -170,3 +172,5 @@ def _refusing(path: Path) -> Iterator[None]:
         raise BadConfig(f"{path} cannot be opened ({error}); it must be a file that this user may write") from None
     except apsw.BusyError:
         raise BadConfig(f"{path} is held by another process; stop that one first") from None
+    except apsw.Error as error:
+        raise reworded(error) from error

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from aion.errors import BadInput, Conflict, StorageFailed
 from aion.records import Answer, Outcome, Scope, Turn, TurnKind, new_id
 from aion.store.base import Store
-from tests.store.examples import HELLO, IMPLEMENTATIONS, REPLY, fill, make_audit, make_key, make_turn, odd_turns
+from tests.store.examples import HELLO, IMPLEMENTATIONS, REPLY, fill, make_audit, make_key, make_turn
+from tests.store.strategies import odd_turns
 
 Open = Callable[[], Store]
 

@@ -20,6 +20,7 @@ from aion.errors import AionError, Conflict, StorageFailed, StorageFull, Unavail
 from aion.store import rows, statements, writer
 from aion.store.database import DATABASE, fetch, open_reader, open_writer
 from aion.store.writer import Writer
+from tests.store.children import start
 from tests.store.examples import make_audit
 
 Job = Callable[[apsw.Connection], None]
@@ -146,26 +147,10 @@ def test_after_a_failed_fsync_nothing_is_acknowledged_any_more(tmp_path: Path, l
     assert stored(tmp_path) == ["audit_1"]
 
 
-def test_a_quota_is_a_full_disk_too(connection: apsw.Connection, lone_writer: Writer, tmp_path: Path) -> None:
-    """A file size limit, in a child: SQLite calls it an input/output error, as it does a quota."""
-    lone_writer.close()
-    child = os.fork()
-    if child == 0:
-        os._exit(_write_beyond_a_limit(tmp_path))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def test_a_quota_is_a_full_disk_too(tmp_path: Path) -> None:
+    child = start("write_beyond_limit", tmp_path)
+    assert child.communicate(timeout=60)[0].endswith("\nfull")  # after the line that the log has of it
     assert stored(tmp_path) == ["audit_1", "audit_3"]
-
-
-def _write_beyond_a_limit(data: Path) -> int:
-    import resource
-
-    lone = Writer(open_writer(data))
-    lone.submit(audit(1)).result()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-    full = error_of(lone.submit(audit(2, padding=400_000)))
-    lone.submit(audit(3)).result()
-    lone.close()
-    return 0 if isinstance(full, StorageFull) else 1
 
 
 def test_a_database_held_by_another_process_is_told_as_busy(
