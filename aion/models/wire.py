@@ -60,10 +60,10 @@ def payload_of(job: Job, model: str, dialect: Dialect | None = None) -> Json:
             payload["logprobs"] = max(1, job.top_logprobs)  # 0 means none at all to some servers
         return payload
     payload["messages"] = list(job.messages)
-    if dialect.logprobs:
-        payload |= {"logprobs": True, "top_logprobs": job.top_logprobs}
-    if job.tools:
+    if job.tools and job.tool_choice != "none":
         payload |= {"tools": list(job.tools), "tool_choice": job.tool_choice}
+    elif dialect.logprobs:  # llama.cpp refuses both at once in a stream
+        payload |= {"logprobs": True, "top_logprobs": job.top_logprobs}
     if job.response_format is not None:
         payload["response_format"] = job.response_format
     return payload

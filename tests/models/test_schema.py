@@ -89,6 +89,12 @@ def test_references_are_put_in_place() -> None:
     assert check_schema(schema, "x") == {"properties": {"a": {"type": "string", "title": "A"}}}
 
 
+def test_a_reference_to_itself_is_told_as_what_it_is() -> None:
+    for loop in ({"$ref": "#"}, {"$defs": {"n": {"items": {"$ref": "#/$defs/n"}}}, "$ref": "#/$defs/n"}):
+        with pytest.raises(BadInput, match="leads back to itself"):
+            check_schema(loop, "x")
+
+
 def test_references_that_multiply_are_refused() -> None:
     """Sixteen definitions that each name the next one twice are 65,536 parts when written out."""
     names = [f"d{n}" for n in range(16)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.models.openai_server import CannedServer, canned_server, event_of
 
 Refusal = tuple[int, str, type[AionError], str, tuple[str, ...]]
 
-KEY = "the-key-nobody-may-see"
+KEY = "Xyzzy42nobodysees"
 BODY = {"max_tokens": 64, "stream_options": {"include_usage": True}, "logprobs": True}
 DONE = b"data: [DONE]\n\n"
 STOP = event_of(finish="stop")
@@ -255,14 +256,23 @@ async def test_too_many_requests_says_when_to_come_back(
 
 def test_a_job_becomes_openais_json() -> None:
     sampling = Sampling(max_tokens=5, temperature=0.0, stop=("x",), seed=3, logit_bias={"7": -1.0})
-    tools = ({"type": "function", "function": {"name": "f"}},)
-    job = Job(messages=({"role": "user", "content": "hi"},), sampling=sampling, tools=tools, top_logprobs=2)
+    job = Job(messages=({"role": "user", "content": "hi"},), sampling=sampling, top_logprobs=2)
     assert payload_of(job, "m") == {
         "model": "m", "stream": True, "stream_options": {"include_usage": True}, "max_tokens": 5, "temperature": 0.0,
         "stop": ["x"], "seed": 3, "logit_bias": {"7": -1.0}, "messages": [{"role": "user", "content": "hi"}],
-        "logprobs": True, "top_logprobs": 2, "tools": list(tools), "tool_choice": "auto",
+        "logprobs": True, "top_logprobs": 2,
     }  # fmt: skip
     assert path_of(job) == CHAT
+
+
+def test_tools_are_sent_without_logprobs_and_not_at_all_when_none_may_be_called() -> None:
+    tools = ({"type": "function", "function": {"name": "f"}},)
+    job = Job(messages=({"role": "user", "content": "hi"},), sampling=Sampling(max_tokens=5), tools=tools)
+    assert {"tools", "tool_choice"} <= set(payload_of(job, "m"))
+    assert "logprobs" not in payload_of(job, "m")
+    silent = payload_of(replace(job, tool_choice="none"), "m")
+    assert "tools" not in silent
+    assert silent["logprobs"]
 
 
 def test_a_poorer_dialect_leaves_out_what_it_lacks() -> None:
