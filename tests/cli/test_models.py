@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Ran
+from tests.models.hub_server import FakeHub, serve
+from tests.models.test_gguf_file import write_model
 
 Aion = Callable[..., Ran]
 
@@ -51,3 +59,20 @@ def test_a_hub_that_does_not_answer_is_one_sentence(aion: Aion, data: Path) -> N
     assert ran.code == 2
     assert ran.err.count("aion: ") == 1
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.anyio
+async def test_a_pulled_model_is_named_on_stdout_and_listed(tmp_path: Path, data: Path) -> None:
+    content = write_model(tmp_path / "model.gguf").read_bytes()
+    async with serve(FakeHub(content)) as hub:
+        environ = os.environ | {"AION_HUB__ENDPOINT": hub.url}
+
+        def run(*words: str) -> subprocess.CompletedProcess[str]:
+            argv = [sys.executable, "-m", "aion.cli.main", "models", *words]
+            return subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+
+        pulled = await asyncio.to_thread(run, "pull", "hf:owner/name:model.gguf")
+        listed = await asyncio.to_thread(run, "--json")
+    assert (pulled.returncode, pulled.stdout) == (0, "hf:owner/name:model.gguf\n")
+    assert "\x1b" not in pulled.stderr
+    assert "hf:owner/name:model.gguf" in [row["source"] for row in json.loads(listed.stdout)]
