@@ -36,7 +36,6 @@ from aion.store.blobs import BlobStore
 from aion.store.lock import DataLock, boot_id
 from aion.store.sqlite import SqliteStore
 
-DATABASE = "aion.db"
 FAKE = "fake"  # a source for tests and benchmarks: no model; `fake:0.05` takes that many seconds for each word
 Announce = Callable[[Json], None]
 
@@ -54,7 +53,7 @@ class Data:
 def open_data(settings: Settings, *, control_token: str | None = None) -> Iterator[Data]:
     """The data folder under its lock: while this is open, nobody else writes to it."""
     with DataLock(settings.data):
-        store = SqliteStore(settings.data / DATABASE)
+        store = SqliteStore(settings.data)
         try:
             yield Data(store, BlobStore(settings.data / "blobs"), KeyRing(store, control_token=control_token))
         finally:
@@ -76,6 +75,8 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
     url = url_of(door)
     with _advertised(settings.data, url, token):
         serving = asyncio.create_task(server.serve(sockets=[door]))
+        listening = asyncio.create_task(server.listening.wait())
+        await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
         announce({"stage": "listening", "url": url})
         models = asyncio.create_task(_start_models(system, announce))
         await asyncio.wait({serving, models}, return_when=asyncio.FIRST_COMPLETED)

@@ -24,6 +24,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, system: System) -> None:
         self._system = system
+        self.listening = asyncio.Event()  # from then on a signal stops it cleanly
         grace = system.settings.server.shutdown_grace_s
         super().__init__(
             uvicorn.Config(
@@ -54,6 +55,10 @@ class Server(uvicorn.Server):
         if self.should_exit:
             os._exit(128 + sig)  # what was acknowledged is durable, the engines end with us, the kernel frees the lock
         super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         ending = asyncio.create_task(self._system.live.stop(self._system.settings.server.shutdown_grace_s))

@@ -162,15 +162,15 @@ def restarted(data: Path, key: str) -> Iterator[RunningServer]:
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
-    with running(tmp_path / "data", {**SLOW, "server.shutdown_grace_s": 8.0}) as server:
-        with raw_request(server, stream=True):
-            wait_until(lambda: status(server)["engine"]["running"] == 1)
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            assert server.process.poll() is None, "the first signal waits for the answer"
-            began = time.monotonic()
-            server.stop(signal.SIGTERM)
-            assert time.monotonic() - began <= 1.0
+    flags = {**SLOW, "server.shutdown_grace_s": 8.0}
+    with running(tmp_path / "data", flags) as server, raw_request(server, stream=True):
+        wait_until(lambda: status(server)["engine"]["running"] == 1)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert server.process.poll() is None, "the first signal waits for the answer"
+        began = time.monotonic()
+        server.stop(signal.SIGTERM)
+        assert time.monotonic() - began <= 1.0
 
 
 def test_a_server_whose_parent_died_stops(tmp_path: Path) -> None:

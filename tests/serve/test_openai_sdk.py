@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import openai
@@ -13,7 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 from tests.serving import RunningServer
 
 pytestmark = pytest.mark.engine
-CAPITAL = [
+CAPITAL: list[Any] = [
     {"role": "system", "content": "You are a helpful assistant. Answer in one short sentence."},
     {"role": "user", "content": "What is the capital of France?"},
 ]
@@ -44,7 +45,7 @@ def test_a_stream_says_the_same_as_the_whole_answer(client: OpenAI) -> None:
     whole = ask(client).choices[0].message.content
     chunks = list(
         client.chat.completions.create(model="aion", messages=CAPITAL, temperature=0, max_tokens=24, stream=True)
-    )  # type: ignore[call-overload]
+    )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole
     assert chunks[0].choices[0].delta.role == "assistant"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices[0].finish_reason] == ["stop"]
@@ -58,7 +59,7 @@ def test_a_stream_reports_usage_in_a_last_chunk_when_asked(client: OpenAI) -> No
             messages=CAPITAL,
             max_tokens=8,
             stream=True,
-            stream_options={"include_usage": True},  # type: ignore[call-overload]
+            stream_options={"include_usage": True},
         )
     )
     assert chunks[-1].choices == []
@@ -206,7 +207,7 @@ def test_models_are_listed_and_found(client: OpenAI) -> None:
 @pytest.mark.anyio
 async def test_the_async_client_streams_too(real_server: RunningServer) -> None:
     async with AsyncOpenAI(base_url=f"{real_server.url}/v1", api_key=real_server.key) as sdk:
-        stream = await sdk.chat.completions.create(model="aion", messages=CAPITAL, temperature=0, stream=True)  # type: ignore[call-overload]
+        stream = await sdk.chat.completions.create(model="aion", messages=CAPITAL, temperature=0, stream=True)
         text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
     assert "Paris" in text
 
@@ -225,6 +226,6 @@ def test_errors_arrive_as_the_sdks_own(client: OpenAI, real_server: RunningServe
 def test_langchain_talks_to_it(real_server: RunningServer) -> None:
     from langchain_openai import ChatOpenAI
 
-    chat = ChatOpenAI(base_url=f"{real_server.url}/v1", api_key=real_server.key, model="aion", temperature=0)  # type: ignore[arg-type]
+    chat = ChatOpenAI(base_url=f"{real_server.url}/v1", api_key=real_server.key, model="aion", temperature=0)
     assert "Paris" in str(chat.invoke([("system", CAPITAL[0]["content"]), ("human", CAPITAL[1]["content"])]).content)
     assert "".join(str(chunk.content) for chunk in chat.stream("Say hello."))
