@@ -49,6 +49,7 @@ def test_a_stream_says_the_same_as_the_whole_answer(client: OpenAI) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole
     assert chunks[0].choices[0].delta.role == "assistant"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices[0].finish_reason] == ["stop"]
+    assert chunks[-1].model_extra is not None
     assert "turn_id" in chunks[-1].model_extra["aion"]
 
 
@@ -63,6 +64,7 @@ def test_a_stream_reports_usage_in_a_last_chunk_when_asked(client: OpenAI) -> No
         )
     )
     assert chunks[-1].choices == []
+    assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == 8
     assert all(chunk.usage is None for chunk in chunks[:-1])
 
