@@ -108,10 +108,8 @@ class KeyRing:
         key_id = self._new_key_id()
         text = f"aion-{key_id}-{secrets.token_urlsafe(32)}"
         key = Key(id=key_id, owner=owner, scope=scope, secret_hash=_digest(text), created=now, expires=expires)
-        logged = self._store.append_audit(_audit(now, actor, KEY_ADD, key_id))  # first: no key without its entry
-        added = self._store.add_key(key)
-        await asyncio.wrap_future(logged)
-        await asyncio.wrap_future(added)
+        await asyncio.wrap_future(self._store.append_audit(_audit(now, actor, KEY_ADD, key_id)))
+        await asyncio.wrap_future(self._store.add_key(key))  # after its entry is durable: there is no key without one
         self._entries[key_id] = self._enter(key)
         return key, text
 

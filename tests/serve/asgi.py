@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,15 @@ from starlette.types import ASGIApp, Message
 
 from aion.records import Key, Scope
 from aion.serve.keys import KeyRing
+from aion.serve.rules import Rule
 from aion.store.sqlite import SqliteStore
 
 JSON = ("content-type", "application/json")
 HOST = ("host", "127.0.0.1:8420")
+
+
+def path_of(rule: Rule) -> str:
+    return re.sub(r"{[^}]*}", "some-id", rule.path)
 
 
 @dataclass

@@ -9,32 +9,23 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
-from starlette.applications import Starlette
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from aion.config import ServerSettings
 from aion.errors import Corrupt, NotFound, Overloaded, Unavailable
 from aion.records import Scope
-from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
-from aion.serve.json_body import StrictRoute
 from aion.serve.keys import KeyRing, Principal
-from aion.serve.rules import RULES, Rule, RuleBook, mismatches
+from aion.serve.rules import RULES, Rule
 from aion.store.sqlite import SqliteStore
-from tests.serve.asgi import HOST, JSON, Counter, Keys, Reply, call
+from tests.serve.asgi import HOST, JSON, Counter, Keys, call, path_of
 
 SETTINGS = ServerSettings.model_validate(
     {"max_body_bytes": 2048, "body_timeout_s": 0.05, "allowed_hosts": ("aion.example", "proxy:9000")}
 )
 PLAIN = ServerSettings.model_validate({})
 LOCKED = [rule for rule in RULES if rule.scope is not None]
-
-
-def a_path(rule: Rule) -> str:
-    return re.sub(r"{[^}]*}", "some-id", rule.path)
 
 
 def name_of(rule: Rule) -> str:
@@ -98,13 +89,13 @@ async def test_a_route_refuses_every_key_but_a_good_one_before_reading_the_body(
         "two headers": [("authorization", f"Bearer {good}"), ("authorization", f"Bearer {wrong}")],
     }
     for name, headers in bad.items():
-        reply = await call(guard, rule.method, a_path(rule), [HOST, JSON, *headers])
+        reply = await call(guard, rule.method, path_of(rule), [HOST, JSON, *headers])
         assert (reply.status, reply.error["code"]) == (401, "invalid_api_key"), name
         assert reply.reads == 0, name
         assert reply.header("www-authenticate") == "Bearer"
         assert good not in reply.body.decode()
     query = f"key={good}&api_key={good}&access_token={good}&authorization=Bearer%20{good}".encode()
-    assert (await call(guard, rule.method, a_path(rule), [HOST, JSON], query=query)).status == 401
+    assert (await call(guard, rule.method, path_of(rule), [HOST, JSON], query=query)).status == 401
     assert counter.calls == 0
 
 
@@ -116,7 +107,7 @@ async def test_a_good_key_opens_a_route_in_either_header(
     assert rule.scope is not None
     key, text = await keys.make_both(rule.scope)
     for header in (("authorization", f"Bearer {text}"), ("authorization", f"bearer {text}"), ("x-api-key", text)):
-        assert (await call(guard, rule.method, a_path(rule), [HOST, JSON, header])).status == 200
+        assert (await call(guard, rule.method, path_of(rule), [HOST, JSON, header])).status == 200
     assert [state["principal"] for state in counter.states] == [Principal(key.id, "ana", rule.scope)] * 3
 
 
@@ -126,7 +117,7 @@ async def test_a_users_key_is_too_low_for_an_administrators_route(
     rule: Rule, guard: Guard, keys: Keys, counter: Counter
 ) -> None:
     text = await keys.make(Scope.USER)
-    reply = await call(guard, rule.method, a_path(rule), [HOST, JSON, ("x-api-key", text)])
+    reply = await call(guard, rule.method, path_of(rule), [HOST, JSON, ("x-api-key", text)])
     assert (reply.status, reply.error["code"], reply.reads) == (403, "insufficient_scope", 0)
     assert counter.calls == 0
 
@@ -168,7 +159,7 @@ async def test_every_other_method_is_refused_with_those_allowed(
 ) -> None:
     allowed = {other.method for other in RULES if other.path == rule.path}
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} - allowed:
-        reply = await call(guard, method, a_path(rule), [HOST, JSON, bearer])
+        reply = await call(guard, method, path_of(rule), [HOST, JSON, bearer])
         assert (reply.status, reply.error["code"]) == (405, "method_not_allowed")
         assert set((reply.header("allow") or "").split(", ")) == allowed
     assert counter.calls == 0
@@ -222,7 +213,7 @@ async def test_no_combination_of_headers_from_a_foreign_page_gets_through(
         if not HOSTS[hosts]:
             expected = (421, "unknown_host")
         before = counter.calls
-        reply = await call(guard, rule.method, a_path(rule), headers)
+        reply = await call(guard, rule.method, path_of(rule), headers)
         assert (reply.status, None if reply.status == 200 else reply.error["code"]) == expected, headers
         assert counter.calls - before == (expected[0] == 200), headers
         assert not any(name.startswith("access-control") for name, _ in reply.headers)
@@ -302,12 +293,12 @@ async def test_a_body_over_its_limit_is_refused_announced_or_not(
 ) -> None:
     asks = [HOST, JSON, bearer]
     for length in ("2049", "99999999999999999999999"):
-        reply = await call(guard, rule.method, a_path(rule), [*asks, ("content-length", length)])
+        reply = await call(guard, rule.method, path_of(rule), [*asks, ("content-length", length)])
         assert (reply.status, reply.error["code"], reply.reads) == (413, "body_too_large", 0)
         assert "2048" in reply.error["message"]
-    reply = await call(guard, rule.method, a_path(rule), asks, [b"a" * 1000, b"a" * 1000, b"a" * 49, b"a"])
+    reply = await call(guard, rule.method, path_of(rule), asks, [b"a" * 1000, b"a" * 1000, b"a" * 49, b"a"])
     assert (reply.status, reply.error["code"], reply.reads) == (413, "body_too_large", 3)
-    assert (await call(guard, rule.method, a_path(rule), asks, [b"a" * 1000, b"a" * 1048])).status == 200
+    assert (await call(guard, rule.method, path_of(rule), asks, [b"a" * 1000, b"a" * 1048])).status == 200
 
 
 @pytest.mark.anyio
@@ -366,7 +357,7 @@ async def test_every_reply_carries_its_id_and_the_safe_headers(
     rule: Rule, guard: Guard, bearer: tuple[str, str]
 ) -> None:
     for headers in ([HOST, JSON, bearer], [("host", "evil.example")]):
-        reply = await call(guard, rule.method, a_path(rule), headers)
+        reply = await call(guard, rule.method, path_of(rule), headers)
         assert re.fullmatch(r"req_[0-9a-f]{32}", reply.header("x-request-id") or "")
         assert reply.header("x-content-type-options") == "nosniff"
         assert reply.header("referrer-policy") == "no-referrer"
@@ -436,101 +427,3 @@ async def test_a_fault_in_midstream_leaves_the_reply_visibly_unfinished() -> Non
         reply = await call(failing(ValueError("x"), started=True), "GET", "/health")
     assert (reply.status, reply.body, reply.is_whole) == (200, b"half", False)
     assert [line["event"] for line in logs] == ["request_failed", "reply_cut"]
-
-
-# The table and the application
-
-
-class Body(BaseModel):
-    """What the routes of the small application below read."""
-
-    name: str
-
-
-def small_app(*, strict: bool = True) -> FastAPI:
-    router = APIRouter(route_class=StrictRoute) if strict else APIRouter()
-
-    @router.get("/things/{thing}")
-    async def read(thing: str, limit: int = 1) -> str:
-        raise {"bug": RuntimeError("bug"), "busy": Overloaded("busy")}.get(thing, NotFound("no such thing"))
-
-    @router.post("/things")
-    async def add(body: Body) -> str:
-        return body.name
-
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=EXCEPTION_HANDLERS)
-    app.include_router(router)
-    return app
-
-
-SMALL = (Rule("GET", "/things/{thing}", None), Rule("POST", "/things", None, reads_json=True))
-
-
-def test_an_application_that_follows_the_table_has_no_mismatch() -> None:
-    assert mismatches(small_app(), SMALL) == []
-
-
-@pytest.mark.parametrize(
-    ("rules", "strict", "found"),
-    [
-        (SMALL[:1], True, "POST /things has no rule"),
-        ((*SMALL, Rule("GET", "/more", None)), True, "GET /more has a rule but no route"),
-        ((*SMALL, SMALL[0]), True, "GET /things/{thing} has two rules"),
-        ((SMALL[0], Rule("POST", "/things", None)), True, "does not say reads_json"),
-        (SMALL, False, "is not a StrictRoute"),
-    ],
-)
-def test_a_mismatch_is_found(rules: tuple[Rule, ...], strict: bool, found: str) -> None:
-    problems = mismatches(small_app(strict=strict), rules)
-    assert len(problems) == 1
-    assert found in problems[0]
-
-
-def test_a_mounted_application_cannot_slip_past_the_table() -> None:
-    app = small_app()
-    app.mount("/inner", Starlette())
-    app.add_api_websocket_route("/socket", lambda: None)
-    assert len([problem for problem in mismatches(app, SMALL) if "only plain routes" in problem]) == 2
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("is_outside", [True, False])
-@pytest.mark.parametrize(
-    ("ask", "expected"),
-    [
-        (("GET", "/things/1", b""), (404, "not_found", None)),
-        (("GET", "/things/bug", b""), (500, "internal_error", None)),
-        (("GET", "/things/busy", b""), (429, "overloaded", None)),
-        (("POST", "/things", b""), (400, "invalid_json", None)),
-        (("POST", "/things", b'{"name": 1e400}'), (400, "invalid_json", None)),
-        (("POST", "/things", b'{"name": 5}'), (400, "invalid_value", "name")),
-        (("POST", "/things", b"[]"), (400, "invalid_value", None)),
-        (("POST", "/things", b"a" * 3000), (413, "body_too_large", None)),
-    ],
-)
-async def test_inside_the_framework_errors_keep_our_shape(
-    is_outside: bool, ask: tuple[str, str, bytes], expected: tuple[int, str, str | None], keys: Keys
-) -> None:
-    method, path, body = ask
-    app = small_app()
-    guard: Guard | FastAPI = Guard(app, keys=keys.ring, settings=SETTINGS, rules=SMALL)
-    if not is_outside:
-        app.add_middleware(Guard, keys=keys.ring, settings=SETTINGS, rules=SMALL)
-        guard = app
-    with structlog.testing.capture_logs():
-        reply: Reply = await call(guard, method, path, [HOST, JSON], [body])
-    assert (reply.status, reply.error["code"], reply.error["param"]) == expected
-
-
-@pytest.mark.anyio
-async def test_a_wrong_query_is_explained(keys: Keys) -> None:
-    guard = Guard(small_app(), keys=keys.ring, settings=SETTINGS, rules=SMALL)
-    reply = await call(guard, "GET", "/things/1", query=b"limit=many")
-    assert (reply.status, reply.error["param"]) == (400, "limit")
-    assert "'many'" in reply.error["message"]
-
-
-def test_no_two_rules_of_different_paths_match_the_same_request() -> None:
-    book = RuleBook(RULES)
-    for rule in RULES:
-        assert book.rules_of(a_path(rule))[rule.method] == rule

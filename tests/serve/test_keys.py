@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aion.errors import AionError, BadInput, NotFound, StorageFailed
+from aion.errors import BadInput, NotFound, StorageFailed
 from aion.records import AuditEntry, Scope
 from aion.serve.keys import KeyRing, Principal
 from aion.store.sqlite import SqliteStore
@@ -152,22 +152,45 @@ async def test_whether_anybody_can_come_in_counts_only_living_keys(keys: Keys) -
 
 
 class Failing(SqliteStore):
-    """A store whose audit cannot be written."""
+    """A store whose audit cannot be written while `fails`."""
+
+    fails = True
 
     def append_audit(self, entry: AuditEntry) -> Future[None]:
+        if not self.fails:
+            return super().append_audit(entry)
         failed: Future[None] = Future()
         failed.set_exception(StorageFailed("disk"))
         return failed
 
 
-@pytest.mark.anyio
-async def test_without_its_audit_entry_no_key_works_and_a_revoked_one_stays_closed(tmp_path: Path) -> None:
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Failing]:
     store = Failing(tmp_path)
-    keys = Keys(store)
-    with pytest.raises(AionError):
+    yield store
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_there_is_no_key_without_its_audit_entry(failing: Failing) -> None:
+    keys = Keys(failing)
+    with pytest.raises(StorageFailed):
         await keys.make()
     assert not keys.ring.has_active()
-    store.close()
+    assert failing.keys() == []
+
+
+@pytest.mark.anyio
+async def test_a_key_whose_revocation_could_not_be_written_is_closed_and_can_be_revoked_again(failing: Failing) -> None:
+    keys = Keys(failing)
+    failing.fails = False
+    key, text = await keys.make_both()
+    failing.fails = True
+    with pytest.raises(StorageFailed):
+        await keys.ring.revoke(key.id, actor="test")
+    assert keys.ring.authenticate(text) is None
+    failing.fails = False
+    assert (await keys.ring.revoke(key.id, actor="test")).revoked == keys.now
 
 
 def test_the_right_and_the_wrong_secret_take_the_same_path(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
