@@ -38,7 +38,7 @@ def exact(turn: Turn | None) -> str:
     return json.dumps(turn, default=lambda record: {k: getattr(record, k) for k in record.__slots__}, sort_keys=True)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # one store serves all examples
 @given(turn=odd_turns)
 def test_a_turn_comes_back_exactly(store: Store, turn: Turn) -> None:
     store.append_turn(turn).result()

@@ -81,8 +81,14 @@ def write_beyond_limit(data: Path) -> None:
     store = SqliteStore(data)
     store.append_audit(make_audit(id="audit_1")).result()
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
-    told = store.append_audit(make_audit(id="audit_2", subject="x" * 600_000)).exception()
-    store.append_audit(make_audit(id="audit_3")).result()
+    gate = threading.Event()
+    assert store._writer is not None
+    store._writer.submit(lambda _: gate.wait(10))  # so that the next two wait and are committed together
+    large = store.append_audit(make_audit(id="audit_2", subject="x" * 600_000))
+    small = store.append_audit(make_audit(id="audit_3"))
+    gate.set()
+    told = large.exception()
+    small.result()
     store.close()
     sys.stdout.write("full" if isinstance(told, StorageFull) else repr(told))
 
