@@ -12,12 +12,13 @@ import gc
 import time
 from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import orjson
+import psutil
 import uvloop
 
 from benchmarks.client import Client
@@ -25,6 +26,7 @@ from benchmarks.servers import LITELLM, Peer, aion, canned, litellm
 from benchmarks.tools import Figure, interleave, median, parse_options, percentile, print_head, print_load, print_table
 from tests.serving import RunningServer
 
+UNCOUNTED = 20  # requests at the start of each round
 RATE = 200  # requests a second
 QUESTION = "What is the capital of France, and what is it known for? Answer in one sentence."
 KEEP_ALIVE_S = 3.0  # uvicorn hangs up after 5 s of silence
@@ -48,24 +50,37 @@ async def ask_many(peer: Peer, count: int) -> list[float]:
     """Milliseconds of so many requests, one after the other on one connection, after a few that do not count."""
     client, payload = Client(peer.url, peer.key), question(peer)
     taken = []
-    for number in range(count + 20):
+    for number in range(count + UNCOUNTED):
         begin = time.perf_counter()
         await client.ask(payload)
-        if number >= 20:
+        if number >= UNCOUNTED:
             taken.append((time.perf_counter() - begin) * 1000)
     client.close()
     return taken
 
 
-async def measure_latency(peers: Sequence[Peer], rounds: int, count: int) -> dict[str, list[float]]:
-    """Added milliseconds by peer; of the engine, the latency itself."""
+async def measure_latency(peers: Sequence[Peer], rounds: int, count: int) -> list[Figure]:
     for peer in peers:
         await ask_many(peer, 3 * count)  # warm up: caches, and the code that specialises itself as it runs
     found: dict[int, dict[str, list[float]]] = defaultdict(dict)
-    for number, peer in interleave(peers, rounds):
+    cpu: dict[str, float] = defaultdict(float)
+    for number, peer in interleave(peers, range(rounds)):
+        before = cpu_seconds(peer)
         found[number][peer.name] = await ask_many(peer, count)
+        cpu[peer.name] += (cpu_seconds(peer) - before) / (rounds * (count + UNCOUNTED)) * 1000
+    return latency_figures(add_up(peers, found.values()), cpu)
+
+
+def cpu_seconds(peer: Peer) -> float:
+    """What its process has used; unlike latency it hardly depends on who else uses the machine."""
+    times = psutil.Process(peer.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def add_up(peers: Sequence[Peer], rounds: Iterable[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Added milliseconds by peer; of the engine, the latency itself."""
     added: dict[str, list[float]] = defaultdict(list)
-    for latencies in found.values():
+    for latencies in rounds:
         base = median(latencies[peers[0].name])
         for name, values in latencies.items():
             added[name] += values if name == peers[0].name else [value - base for value in values]
@@ -87,7 +102,7 @@ async def stream_once(peer: Peer, every_ms: int, tokens: int) -> list[float]:
 
 async def measure_tokens(peers: Sequence[Peer], rounds: int, tokens: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
-    for _, peer in interleave(peers, rounds):
+    for _, peer in interleave(peers, range(rounds)):
         found[peer.name] += await stream_once(peer, 10, tokens)
     return found
 
@@ -128,7 +143,7 @@ def recorded_turns(server: RunningServer) -> list[str]:
         return [orjson.loads(line)["id"] for line in reply.iter_lines() if line]
 
 
-def latency_figures(added: dict[str, list[float]]) -> list[Figure]:
+def latency_figures(added: dict[str, list[float]], cpu: dict[str, float]) -> list[Figure]:
     ours, theirs = added["AION"], added["LiteLLM"]
     return [
         Figure("engine alone, latency p50", percentile(added["engine"], 50), "ms"),
@@ -139,6 +154,8 @@ def latency_figures(added: dict[str, list[float]]) -> list[Figure]:
         Figure(f"LiteLLM {LITELLM}, added p99", percentile(theirs, 99), "ms"),
         Figure("AION / LiteLLM, added p50", percentile(ours, 50) / percentile(theirs, 50), "x", 0.25),
         Figure("AION / LiteLLM, added p99", percentile(ours, 99) / percentile(theirs, 99), "x"),
+        Figure("AION, CPU time a request", cpu["AION"], "ms"),
+        Figure("LiteLLM, CPU time a request", cpu["LiteLLM"], "ms"),
     ]
 
 
@@ -173,7 +190,7 @@ def load_figures(load: Load, recorded: Sequence[str], seconds: float) -> list[Fi
 async def measure(peers: Sequence[Peer], server: RunningServer, options: Namespace) -> list[Figure]:
     rounds, count, tokens = (3, 100, 50) if options.quick else (9, 400, 200)
     gc.freeze()  # what stands from here on is not searched again: the client's own pauses are nobody's latency
-    figures = latency_figures(await measure_latency(peers, rounds, count))
+    figures = await measure_latency(peers, rounds, count)
     print_load("after the latency rounds")
     figures += token_figures(await measure_tokens(peers, rounds, tokens))
     before = set(recorded_turns(server))

@@ -51,6 +51,7 @@ class Peer:
     url: str
     key: str
     model: str
+    pid: int = 0  # of the process that serves, where there is one
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def canned() -> Iterator[Peer]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield Peer("engine", process.stdout.readline().decode().strip(), "none", canned_engine.MODEL)
+            yield Peer("engine", process.stdout.readline().decode().strip(), "none", canned_engine.MODEL, process.pid)
         finally:
             process.stdin.close()
             process.wait(10)
@@ -74,7 +75,7 @@ def aion(cache: Path, flags: Mapping[str, Any]) -> Iterator[tuple[Peer, RunningS
     with TemporaryDirectory(dir=cache, prefix="data-") as folder:
         server = start_server(Path(folder) / "data", flags)
         try:
-            yield Peer("AION", server.url, server.key, "aion"), server
+            yield Peer("AION", server.url, server.key, "aion", server.process.pid), server
         finally:
             server.stop()
 
@@ -92,7 +93,7 @@ def litellm(cache: Path, engine: Peer) -> Iterator[Peer]:
         process = subprocess.Popen([*argv, "--port", str(port)], env=environ, stdout=log, stderr=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/health/liveliness", LITELLM_START_S, process)
-        yield Peer("LiteLLM", f"http://127.0.0.1:{port}", LITELLM_KEY, "aion")
+        yield Peer("LiteLLM", f"http://127.0.0.1:{port}", LITELLM_KEY, "aion", process.pid)
     finally:
         process.terminate()
         process.wait(20)

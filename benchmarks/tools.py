@@ -13,7 +13,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +45,7 @@ class Figure:
 def parse_options(description: str, *, seconds: float) -> argparse.Namespace:
     """What every benchmark takes."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--seconds", type=float, help=f"length of the timed part (default {seconds:g})")
+    parser.add_argument("--seconds", type=float, help=f"how long to measure (default {seconds:g})")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs, not to quote")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="folder for environments and data")
     options = parser.parse_args()
@@ -70,9 +70,17 @@ def median(values: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def interleave(peers: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
+def rounds_for(seconds: float, *, least: int) -> Iterator[int]:
+    """Numbers of rounds: as many as begin within the time, and never fewer than `least`."""
+    end, number = time.monotonic() + seconds, 0
+    while number < least or time.monotonic() < end:
+        yield number
+        number += 1
+
+
+def interleave(peers: Sequence[T], rounds: Iterable[int]) -> Iterator[tuple[int, T]]:
     """Each peer once a round, in an order that rotates: whatever drifts on the machine meets all of them alike."""
-    for number in range(rounds):
+    for number in rounds:
         shift = number % len(peers)
         for peer in (*peers[shift:], *peers[:shift]):
             yield number, peer
