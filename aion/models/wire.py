@@ -89,11 +89,18 @@ class Wire:
     """A connection to one server. `key` is sent as a bearer token with every request, and appears nowhere else."""
 
     def __init__(
-        self, base_url: str, key: str | None = None, *, stall_timeout_s: float = 120.0, connect_timeout_s: float = 10.0
+        self,
+        base_url: str,
+        key: str | None = None,
+        *,
+        stall_timeout_s: float = 120.0,
+        connect_timeout_s: float = 10.0,
+        reuse: bool = True,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._key = key or ""
         self._stall = stall_timeout_s
+        self._reuse = reuse  # of connections, which on loopback gains less than it risks
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=stall_timeout_s)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -161,7 +168,11 @@ class Wire:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            connector=(
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
+                if self._reuse
+                else aiohttp.TCPConnector(limit=0, force_close=True)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             timeout=self._timeout,

@@ -43,7 +43,7 @@ def test_layers_go_to_a_gpu_only_if_there_is_one(
 
 def test_prompt_steps_are_small_on_a_processor_and_an_embedder_reads_in_one() -> None:
     spec = EngineSpec(model=Path("m"))
-    assert choose_batch(spec, gpu_layers=0) == 64
+    assert choose_batch(spec, gpu_layers=0) == 32
     assert choose_batch(spec, gpu_layers=-1) == 512
     assert choose_batch(EngineSpec(model=Path("m"), batch=33), gpu_layers=0) == 33
     assert choose_batch(EngineSpec(model=Path("m"), embedding=True, context=256), gpu_layers=0) == 256

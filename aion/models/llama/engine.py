@@ -269,7 +269,8 @@ class Engine:
             await old.process.stop()
 
     async def _end_if_hung(self, process: EngineProcess) -> None:
-        if not await process.is_alive(min(self._stall_timeout_s, LONGEST_PROBE_S)):
+        answers = await process.is_alive(min(self._stall_timeout_s, LONGEST_PROBE_S))
+        if not answers and process is self.process:
             log.error("engine_hung", pid=process.pid)
             process.kill()
 

@@ -33,6 +33,7 @@ OPENMP = {"GOMP_SPINCOUNT": "1000", "OMP_DYNAMIC": "FALSE"}
 LOG_LINES = 40
 LOG_LINE_LENGTH = 300
 STOP_STEP_S = 2.0
+PROBE_PAUSE_S = 0.2
 PROOF_WORDS = ({"role": "user", "content": "Count from one to ten."},)
 PROOF_TOKENS = 8
 
@@ -103,7 +104,8 @@ class EngineProcess:
             raise error
         self.url = reply["url"]
         self.gpu_layers = reply["gpu_layers"]
-        self.wire = Wire(self.url, self.key, stall_timeout_s=self._stall_timeout_s)
+        # llama.cpp hangs up after a stream; one that arrived whole has given its connection back by then
+        self.wire = Wire(self.url, self.key, stall_timeout_s=self._stall_timeout_s, reuse=False)
 
     async def _introduce(self) -> Json:
         """Hand over the spec and read the child's one line."""
@@ -215,10 +217,14 @@ class EngineProcess:
         """Whether its main loop, not only its HTTP door, answers in time."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self.wire.get("/slots")
-        except (TimeoutError, Unavailable):
+                while self.returncode is None:
+                    with suppress(Unavailable):
+                        await self.wire.get("/slots")
+                        return True
+                    await asyncio.sleep(PROBE_PAUSE_S)
+        except TimeoutError:
             return False
-        return True
+        return True  # it has ended, which whoever waits for it will see
 
     async def wait(self) -> int:
         """Until it ends, by its own doing or ours."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MIN_CONTEXT = 256
-CPU_BATCH = 64  # a gone client's slot is freed within a second, also in the prompt, at no cost in prompt speed
+CPU_BATCH = 32  # a gone client is noticed between steps: at most two of them must fit into a second, also on one core
 GPU_BATCH = 512
 ALL_THAT_FIT = -1  # llama.cpp measures the devices and takes as many layers as fit
 
