@@ -55,7 +55,8 @@ def open_data(settings: Settings, *, control_token: str | None = None) -> Iterat
     with DataLock(settings.data):
         store = SqliteStore(settings.data)
         try:
-            yield Data(store, BlobStore(settings.data / "blobs"), KeyRing(store, control_token=control_token))
+            store.blobs.sweep()
+            yield Data(store, store.blobs, KeyRing(store, control_token=control_token))
         finally:
             store.close()
 
@@ -114,7 +115,7 @@ async def start_generator(settings: Settings, progress: Callable[..., None]) -> 
     source = await resolve_model(settings, progress)
     if not isinstance(source, LocalModel):
         progress("asking the model server")
-        return await RemoteGenerator.connect(source.source, settings)
+        return await RemoteGenerator.connect(source, settings)
     progress("loading the model")
     generator = LlamaGenerator(source, settings)
     await generator.start()

@@ -10,41 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from aion.config import Settings
 from aion.errors import AionError, BadConfig, BadInput, Unavailable
 from aion.models.base import Delta, Job, ModelCard, Sampling
+from aion.models.catalog import RemoteModel
 from aion.models.quote import make_quoter, quote_json, quote_messages
 from aion.models.tools import check_job
 from aion.models.wire import Dialect, Wire, path_of, payload_of
 from aion.records import Json, Usage
 
-PREFIX = "openai:"
 BYTES_PER_TOKEN = 4
 MAX_LISTED = 20  # models named in an error
 _PROBE = Job(messages=({"role": "user", "content": "Hi"},), sampling=Sampling(max_tokens=1, temperature=0.0))
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteAddress:
-    """Where an openai: source points: `base` is what stands before /chat/completions, less a final /v1."""
-
-    base: str
-    model: str | None = None
-
-    @classmethod
-    def parse(cls, source: str) -> RemoteAddress:
-        """Read openai:URL or openai:URL#name, the URL with or without /v1."""
-        url, _, model = source.removeprefix(PREFIX).partition("#")
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise BadConfig(f"{source!r} is no model server; write openai:http://host:port or openai:https://host/v1")
-        if parts.username or parts.password or parts.query:
-            raise BadConfig("an openai: address carries no password and no ?query; set model.api_key instead")
-        return cls(url.rstrip("/").removesuffix("/v1"), model or None)
 
 
 class RemoteGenerator:
@@ -59,16 +39,15 @@ class RemoteGenerator:
         self._quoter = make_quoter()
 
     @classmethod
-    async def connect(cls, source: str, settings: Settings) -> RemoteGenerator:
+    async def connect(cls, source: RemoteModel, settings: Settings) -> RemoteGenerator:
         """Reach the server, pick the model, try it out. Raises BadConfig or Unavailable."""
-        address = RemoteAddress.parse(source)
         key = settings.model.api_key
         secret = key.get_secret_value() if key else None
-        wire = Wire(address.base, secret, stall_timeout_s=settings.engine.stall_timeout_s)
+        wire = Wire(source.url.removesuffix("/v1"), secret, stall_timeout_s=settings.engine.stall_timeout_s)
         try:
-            entry = _pick(await _list_models(wire, address), address)
+            entry = _pick(await _list_models(wire, source), source)
             model = str(entry["id"])
-            card = ModelCard(name=settings.model.name, hash="", source=source, context=_context_of(entry))
+            card = ModelCard(name=settings.model.name, hash="", source=source.source, context=_context_of(entry))
             dialect = await _try_out(wire, model)
             return cls(wire, card, model, dialect, tokenizes=await _can_tokenize(wire, model))
         except BaseException:
@@ -124,25 +103,25 @@ class RemoteGenerator:
         )
 
 
-async def _list_models(wire: Wire, address: RemoteAddress) -> list[Json]:
+async def _list_models(wire: Wire, source: RemoteModel) -> list[Json]:
     answer = await wire.get("/v1/models")
     found = answer.get("data") if isinstance(answer, dict) else None
     models = [entry for entry in found or () if isinstance(entry, dict) and entry.get("id")]
     if not models:
-        raise BadConfig(f"the server at {address.base} lists no models under /v1/models; load one there first")
+        raise BadConfig(f"the server at {source.url} lists no models under /v1/models; load one there first")
     return models
 
 
-def _pick(models: Sequence[Json], address: RemoteAddress) -> Json:
+def _pick(models: Sequence[Json], source: RemoteModel) -> Json:
     """The named model, or the first."""
-    if address.model is None:
+    if not source.name:
         return models[0]
     for entry in models:
-        if address.model == entry["id"] or address.model in (entry.get("aliases") or ()):
+        if source.name == entry["id"] or source.name in (entry.get("aliases") or ()):
             return entry
     names = [str(entry["id"]) for entry in models]
     listed = ", ".join(names[:MAX_LISTED]) + (" ..." if len(names) > MAX_LISTED else "")
-    raise BadConfig(f"the server at {address.base} has no model {address.model!r}; it lists {listed}")
+    raise BadConfig(f"the server at {source.url} has no model {source.name!r}; it lists {listed}")
 
 
 def _context_of(entry: Json) -> int:

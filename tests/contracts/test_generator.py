@@ -12,6 +12,7 @@ import pytest
 from aion.config import Settings
 from aion.errors import AionError, BadInput
 from aion.models.base import Delta, Generator, Job, Sampling
+from aion.models.catalog import RemoteModel
 from aion.models.fake import FakeGenerator
 from aion.models.remote import RemoteGenerator
 from tests.models.openai_server import canned_server
@@ -39,7 +40,7 @@ async def fake() -> AsyncIterator[Subject]:
 @asynccontextmanager
 async def remote() -> AsyncIterator[Subject]:
     async with canned_server(delay_s=0.01) as server:
-        generator = await RemoteGenerator.connect(f"openai:{server.url}", Settings())
+        generator = await RemoteGenerator.connect(RemoteModel(url=server.url, name=""), Settings())
 
         async def is_idle() -> bool:
             return server.running == 0

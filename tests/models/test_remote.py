@@ -10,42 +10,27 @@ import pytest
 from aion.config import Settings
 from aion.errors import BadConfig, BadInput, Unavailable
 from aion.models.base import Job, Sampling
-from aion.models.remote import RemoteAddress, RemoteGenerator
+from aion.models.catalog import RemoteModel
+from aion.models.remote import RemoteGenerator
 from aion.records import Usage
 from tests.models.openai_server import CannedServer, canned_server
 
 ASK = Job(messages=({"role": "user", "content": "hello there"},), sampling=Sampling(max_tokens=3))
 
 
+def remote_model(server: CannedServer, ending: str = "") -> RemoteModel:
+    path, _, name = ending.partition("#")
+    return RemoteModel(url=server.url + path, name=name)
+
+
 @asynccontextmanager
 async def connected(server: CannedServer, ending: str = "", **model: str) -> AsyncIterator[RemoteGenerator]:
     settings = Settings.model_validate({"model": {"name": "aion", **model}})
-    generator = await RemoteGenerator.connect(f"openai:{server.url}{ending}", settings)
+    generator = await RemoteGenerator.connect(remote_model(server, ending), settings)
     try:
         yield generator
     finally:
         await generator.close()
-
-
-@pytest.mark.parametrize(
-    ("source", "base", "model"),
-    [
-        ("openai:http://127.0.0.1:8000", "http://127.0.0.1:8000", None),
-        ("openai:http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000", None),
-        ("openai:https://host/api/v1#org/name", "https://host/api", "org/name"),
-    ],
-)
-def test_an_address_is_read_with_or_without_v1(source: str, base: str, model: str | None) -> None:
-    assert RemoteAddress.parse(source) == RemoteAddress(base, model)
-
-
-@pytest.mark.parametrize(
-    "source", ["openai:", "openai:host:80", "openai:ftp://x", "openai:http://u:secret@h", "openai:http://h?k=1"]
-)
-def test_an_address_that_is_none_is_refused_without_its_password(source: str) -> None:
-    with pytest.raises(BadConfig) as caught:
-        RemoteAddress.parse(source)
-    assert "secret" not in caught.value.message
 
 
 @pytest.mark.anyio
