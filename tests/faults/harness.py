@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -200,6 +201,8 @@ def run_rounds(
         running = workload.start(data, injector.env(data), f"r{attempt}", acks)
         strike = injector.strike(running.process, acks, data)
         running.join()
+        code = running.process.returncode
+        assert code in {0, -signal.SIGKILL}, f"the child failed by itself with {code}, which no injector does"
         acked += acks.ids()
         verdict = workload.check(data, acked)
         tally.add(strike, verdict, len(acks.ids()))

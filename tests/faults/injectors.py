@@ -72,7 +72,7 @@ class kill9:  # noqa: N801 - reads as the verb it is
         return {}
 
     def strike(self, child: subprocess.Popen[bytes], acks: Acks, folder: Path) -> Strike:
-        acked = acks.wait_first(PATIENCE_S)
+        acked = wait_first(child, acks)
         time.sleep(self.delay)
         alive = child.poll() is None
         child.kill()
@@ -115,13 +115,22 @@ class powercut:  # noqa: N801 - reads as the verb it is
             if self.delay is None:
                 child.wait(PATIENCE_S)
             else:
-                acks.wait_first(PATIENCE_S)
+                wait_first(child, acks)
                 child.wait(self.delay)
         except subprocess.TimeoutExpired:
             child.send_signal(CUT_SIGNAL)
         end_group(child)
         shutil.rmtree(grave(folder))
         return read_strike(report(folder), child.returncode)
+
+
+def wait_first(child: subprocess.Popen[bytes], acks: Acks) -> bool:
+    """Until something was acknowledged, or the child is dead, or patience ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not acks.wait_first(0.01):
+        if child.poll() is not None or time.monotonic() > deadline:
+            return acks.wait_first(0.1)  # what it said last may still be on its way
+    return True
 
 
 def grave(folder: Path) -> Path:

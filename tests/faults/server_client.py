@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -34,6 +35,7 @@ def start_server(folder: Path, env: Mapping[str, str]) -> tuple[subprocess.Popen
         assert event["stage"] != "failed", f"the server refused to start on this folder: {event}"
         if event["stage"] == "ready":
             return child, make_writer(folder, event["url"])
+    assert child.wait(30) == -signal.SIGKILL, f"the server ended with {child.returncode} before it was ready"
     return child, None
 
 

@@ -28,6 +28,11 @@ def test_a_child_that_ended_by_itself_makes_the_run_fail(tmp_path: Path) -> None
         tally.must_hold(rounds=2)
 
 
+def test_a_child_that_fails_is_not_passed_over_as_void(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="the child failed by itself with 3"):
+        rounds_of("raise SystemExit(3)", tmp_path)
+
+
 def test_a_line_cut_short_by_the_kill_is_no_acknowledgement(tmp_path: Path) -> None:
     tally = rounds_of("import os, time; os.write(1, b'a\\nb\\nhal'); time.sleep(60)", tmp_path)
     assert tally.acked == 4, "two whole lines in each of two rounds"

@@ -212,7 +212,7 @@ def sqlite_rounds(
     tally = run_rounds(
         PipeWorkload(argv, compare_rows), choose, rounds=rounds, folder=folder, fresh_every=1, max_void=2
     )
-    print(f"\n{journal} {synchronous}: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\n{journal} {synchronous}: {tally}")
     return tally
 
 

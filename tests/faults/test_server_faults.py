@@ -20,25 +20,25 @@ def some_cut(rng: random.Random) -> powercut:
 
 def test_no_acknowledged_turn_is_lost_by_kills(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, lambda rng: kill9(rng.uniform(0, 0.5)), rounds=5, folder=tmp_path)
-    print(f"\nserver, kill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nserver, kill -9: {tally}")
     tally.must_hold(rounds=5)
 
 
 def test_no_acknowledged_turn_is_lost_by_power_cuts(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, some_cut, rounds=4, folder=tmp_path, max_void=1)
-    print(f"\nserver, power cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nserver, power cut: {tally}")
     tally.must_hold(rounds=4)
 
 
 @pytest.mark.proof
 def test_two_hundred_kills_of_the_server(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, lambda rng: kill9(rng.uniform(0, 2)), rounds=200, folder=tmp_path, seed=2)
-    print(f"\nserver, kill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nserver, kill -9: {tally}")
     tally.must_hold(rounds=200)
 
 
 @pytest.mark.proof
 def test_fifty_power_cuts_of_the_server(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, some_cut, rounds=50, folder=tmp_path, seed=2)
-    print(f"\nserver, power cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nserver, power cut: {tally}")
     tally.must_hold(rounds=50)

@@ -33,13 +33,13 @@ def some_cut(rng: random.Random) -> powercut:
 
 def test_nothing_acknowledged_is_lost_by_kills(tmp_path: Path) -> None:
     tally = run_rounds(STORE, some_kill, rounds=20, folder=tmp_path)
-    print(f"\nkill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nkill -9: {tally}")
     tally.must_hold(rounds=20)
 
 
 def test_nothing_acknowledged_is_lost_by_power_cuts(tmp_path: Path) -> None:
     tally = run_rounds(STORE, some_cut, rounds=8, folder=tmp_path)
-    print(f"\npower cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\npower cut: {tally}")
     tally.must_hold(rounds=8)
 
 
@@ -75,14 +75,14 @@ def test_a_store_that_breaks_the_promise_is_caught(tmp_path: Path, what: str) ->
 @pytest.mark.proof
 def test_two_hundred_kills(tmp_path: Path) -> None:
     tally = run_rounds(STORE, lambda rng: kill9(rng.uniform(0, 2)), rounds=200, folder=tmp_path, seed=2)
-    print(f"\nkill -9: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\nkill -9: {tally}")
     tally.must_hold(rounds=200)
 
 
 @pytest.mark.proof
 def test_fifty_power_cuts(tmp_path: Path) -> None:
     tally = run_rounds(STORE, some_cut, rounds=50, folder=tmp_path, seed=2)
-    print(f"\npower cut: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\npower cut: {tally}")
     tally.must_hold(rounds=50)
 
 
@@ -92,5 +92,5 @@ def test_a_cut_at_every_step_of_the_first_start(tmp_path: Path, torn: int | None
     """Each call from the making of the database (the first hundred or so) to the first rows: it opens every time."""
     steps = itertools.count(1)
     tally = run_rounds(STORE, lambda rng: powercut(next(steps), torn=torn), rounds=150, folder=tmp_path, fresh_every=1)
-    print(f"\npower cut at start, torn={torn}: {tally}")  # noqa: T201 - the measured figure, shown by -s
+    print(f"\npower cut at start, torn={torn}: {tally}")
     tally.must_hold(rounds=150)
