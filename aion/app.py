@@ -12,7 +12,6 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 import uvloop
@@ -74,7 +73,7 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
     system = System(settings=settings, store=data.store, keys=data.keys)
     server = Server(system)
     url = url_of(door)
-    with _advertised(settings.data, url, token):
+    with _advertised(settings, url, token):
         serving = asyncio.create_task(server.serve(sockets=[door]))
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,11 +153,12 @@ def _refuse_open_door(settings: Settings, keys: KeyRing) -> None:
 
 
 @contextlib.contextmanager
-def _advertised(data: Path, url: str, token: str) -> Iterator[None]:
+def _advertised(settings: Settings, url: str, token: str) -> Iterator[None]:
     """Tell the command line of this data's owner where the server is, in a file only they can read."""
-    path = data / "run" / "server.json"
+    path = settings.data / "run" / "server.json"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    record = {"pid": os.getpid(), "boot_id": boot_id(), "url": url, "token": token}
+    sources = {"model.source": settings.model.source, "embedder.source": settings.embedder.source}
+    record = {"pid": os.getpid(), "boot_id": boot_id(), "url": url, "token": token, "sources": sources}
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +30,14 @@ class Running:
     pid: int
     url: str
     token: str = field(repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict)  # what it serves, whatever the settings say by now
 
 
 def find_server(data: Path) -> Running | None:
     """The live server of a data folder, or None."""
     try:
         found = json.loads((data / "run" / "server.json").read_text("utf-8"))
-        running = Running(int(found["pid"]), str(found["url"]), str(found["token"]))
+        running = Running(int(found["pid"]), str(found["url"]), str(found["token"]), found.get("sources", {}))
         written = found["boot_id"]
     except (FileNotFoundError, NotADirectoryError):
         return None

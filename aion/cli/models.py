@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aion.cli.client import find_server
 from aion.cli.options import AsJson, Data, read_settings
 from aion.cli.output import print_json, print_table
 from aion.cli.progress import StartProgress
@@ -19,12 +20,15 @@ app = typer.Typer(name="models", help="List the models, or download one.", invok
 
 @app.callback()
 def models(context: typer.Context, data: Data = None, as_json: AsJson = False) -> None:
-    """List the models that are here or that the settings name."""
+    """List the models that are here, and which ones the running server, or else the settings, use."""
     if context.invoked_subcommand is not None:
         if data is not None or as_json:
             raise BadInput(f"write the options behind `aion models {context.invoked_subcommand}`")
         return
-    found = [describe(model) for model in list_models(read_settings(data).settings)]
+    settings = read_settings(data).settings
+    if (server := find_server(settings.data)) is not None:
+        settings = read_settings(data, server.sources).settings
+    found = [describe(model) for model in list_models(settings)]
     if as_json:
         print_json(found)
         return

@@ -6,6 +6,7 @@ It does not load a model or open the store: the server does.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +37,7 @@ def up(
     ] = False,
 ) -> None:
     """Start AION and keep it running until Ctrl-C."""
-    flags = {"server.port": port, "server.host": host, "model.source": model}
+    flags = {"server.port": port, "server.host": host, "model.source": model and _absolute(model)}
     settings = read_settings(data, flags).settings
     running = find_server(settings.data)
     if running is not None:
@@ -54,3 +55,8 @@ def up(
     finally:
         progress.close()
     raise typer.Exit(code)
+
+
+def _absolute(source: str) -> str:
+    """A file is named from where the person stands; what starts with a scheme is not a file."""
+    return str(Path(source).absolute()) if source.endswith(".gguf") and ":" not in source else source

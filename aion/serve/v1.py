@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -39,12 +40,18 @@ REQUEST_SHOWN = {
     "tools",
     "text",
 }
+STREAMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream: true` the same as server-sent events.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
 
 
 def openai_routes(system: System) -> APIRouter:
     router = APIRouter(route_class=StrictRoute, tags=["OpenAI"])
 
-    @router.post("/v1/chat/completions", summary="Answer a conversation")
+    @router.post("/v1/chat/completions", summary="Answer a conversation", responses=STREAMS)
     async def chat(request: Request, body: ChatRequest) -> Response:
         check_names(system.settings, body.model, chat=True)
         job = body.job(system.settings.answer)
@@ -52,7 +59,7 @@ def openai_routes(system: System) -> APIRouter:
         shape = ChatFormat(model=system.settings.model.name, include_usage=body.include_usage, top_logprobs=top)
         return reply(system, request, body, add_system(system, job), shape)
 
-    @router.post("/v1/completions", summary="Continue a text")
+    @router.post("/v1/completions", summary="Continue a text", responses=STREAMS)
     async def complete(request: Request, body: CompletionRequest) -> Response:
         check_names(system.settings, body.model, chat=True)
         shape = CompletionFormat(
@@ -63,7 +70,7 @@ def openai_routes(system: System) -> APIRouter:
         )
         return reply(system, request, body, body.job(system.settings.answer), shape)
 
-    @router.post("/v1/responses", summary="Answer, in OpenAI's newer form")
+    @router.post("/v1/responses", summary="Answer, in OpenAI's newer form", responses=STREAMS)
     async def respond(request: Request, body: ResponsesRequest) -> Response:
         check_names(system.settings, body.model, chat=True)
         previous = None
@@ -87,11 +94,11 @@ def openai_routes(system: System) -> APIRouter:
 
     @router.get("/v1/models", summary="The models served")
     def models() -> Json:
-        return {"object": "list", "data": model_list(system.settings)}
+        return {"object": "list", "data": model_list(system)}
 
     @router.get("/v1/models/{model:path}", summary="One model")
     def model(model: str) -> Json:
-        for entry in model_list(system.settings):
+        for entry in model_list(system):
             if entry["id"] == model:
                 return entry
         raise model_not_found(system.settings, model)
@@ -164,11 +171,13 @@ def shown_request(body: ResponsesRequest) -> Json:
     return body.model_dump(include=REQUEST_SHOWN, exclude_none=True, by_alias=True)
 
 
-def model_list(settings: Settings) -> list[Json]:
-    return [
-        {"id": name, "object": "model", "created": 0, "owned_by": "aion"}
-        for name in (settings.model.name, settings.embedder.name)
-    ]
+def model_list(system: System) -> list[Json]:
+    """As OpenAI lists them, with the context where it is known, under the name that vLLM uses."""
+    settings = system.settings
+    chat: Json = {"id": settings.model.name, "object": "model", "created": 0, "owned_by": "aion"}
+    if system.answerer is not None and (context := system.answerer.generator.card.context):
+        chat["max_model_len"] = context
+    return [chat, {"id": settings.embedder.name, "object": "model", "created": 0, "owned_by": "aion"}]
 
 
 def check_names(settings: Settings, asked: str | None, *, chat: bool) -> None:
