@@ -6,18 +6,29 @@ from fastapi import FastAPI
 
 import aion
 from aion.errors import AionError
+from aion.records import Json
+from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
-from aion.serve.rules import mismatches
+from aion.serve.rules import RULES, mismatches
 from aion.serve.system import System
 from aion.serve.v1 import openai_routes
 
 
+class Api(FastAPI):
+    """FastAPI, with a description of itself that is true."""
+
+    def openapi(self) -> Json:
+        if self.openapi_schema is None:
+            self.openapi_schema = complete_description(super().openapi(), RULES)
+        return self.openapi_schema
+
+
 def build_api(system: System) -> FastAPI:
     """The whole application; refuses to be built when a route has no rule, or a rule no route."""
-    api = FastAPI(
+    api = Api(
         title="AION",
         version=aion.__version__,
         description="A private assistant that learns from its own use. OpenAI's API under /v1, AION's own under /api.",

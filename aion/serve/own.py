@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -14,14 +14,25 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from aion.errors import NotFound
 from aion.records import Json, Key, Scope
+from aion.serve.describe import WAIT
 from aion.serve.docs_page import docs_asset, docs_page
 from aion.serve.json_body import StrictRoute
 from aion.serve.system import System
 from aion.serve.turn_json import conversation_json, turn_json
 from aion.serve.v1 import principal, visible_owner
 
+Responses = dict[int | str, dict[str, Any]]
+
 PAGE = 200
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries to give.")]
+Before = Annotated[
+    float | None, Query(ge=0, allow_inf_nan=False, description="`before` of the page that came before this one.")
+]
+After = Annotated[str | None, Query(description="`after` of the page that came before this one.")]
+PLAIN_TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+LINES: Responses = {
+    200: {"description": "One turn on each line.", "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
+}
 
 
 class NewKey(BaseModel):
@@ -29,23 +40,32 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    owner: str = Field(min_length=1, max_length=64)
+    owner: str = Field(min_length=1, max_length=64, strict=True)
     scope: Scope = Scope.USER
-    expires_days: int | None = Field(None, ge=1, le=36500)
+    expires_days: int | None = Field(None, ge=1, le=36500, strict=True)
+
+
+class Health(BaseModel):
+    """The body of GET /health, whatever its status."""
+
+    status: str = Field(description="`ok`, or what AION is doing instead.")
+
+
+NOT_READY: Responses = {503: {"model": Health, "description": "AION is starting or stopping.", "headers": WAIT}}
 
 
 def plain_routes(system: System) -> APIRouter:
     """Health, metrics and the API's description of itself."""
     router = APIRouter(tags=["Server"])
 
-    @router.get("/health", summary="Whether AION can answer")
+    @router.get("/health", summary="Whether AION can answer", response_model=Health, responses=NOT_READY)
     async def health() -> Response:
         if system.ready:
             return JSONResponse({"status": "ok"})
         state = "stopping" if system.live.stopping else system.stage
         return JSONResponse({"status": state}, status_code=503, headers={"retry-after": "2"})
 
-    @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+    @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response, responses=PLAIN_TEXT)
     async def metrics() -> Response:
         system.measure()
         return Response(system.metrics.text(), media_type="text/plain; version=0.0.4")
@@ -70,13 +90,13 @@ def turn_routes(system: System) -> APIRouter:
         return system.status()
 
     @router.get("/api/conversations", summary="Conversations, the latest first")
-    def conversations(request: Request, limit: Limit = 100, before: float | None = None) -> Json:
+    def conversations(request: Request, limit: Limit = 100, before: Before = None) -> Json:
         found = system.store.conversations(owner=visible_owner(request), before=before, limit=limit)
         following = found[-1].updated if len(found) == limit else None
         return {"data": [conversation_json(conversation) for conversation in found], "before": following}
 
     @router.get("/api/conversations/{conversation_id}", summary="The turns of a conversation, the oldest first")
-    def conversation(request: Request, conversation_id: str, limit: Limit = 100, after: str | None = None) -> Json:
+    def conversation(request: Request, conversation_id: str, limit: Limit = 100, after: After = None) -> Json:
         owner = visible_owner(request)
         found = system.store.turns(owner=owner, conversation=conversation_id, after=after, limit=limit)
         if not found and after is None:
@@ -91,7 +111,7 @@ def turn_routes(system: System) -> APIRouter:
             raise NotFound(f"no turn {turn_id[:64]!r} of yours")
         return turn_json(found)
 
-    @router.get("/api/export", summary="Every turn as JSON lines", response_class=Response)
+    @router.get("/api/export", summary="Every turn as JSON lines", response_class=Response, responses=LINES)
     def export(request: Request, conversation: str | None = None) -> Response:
         owner = visible_owner(request)
         return StreamingResponse(export_lines(system, owner, conversation), media_type="application/x-ndjson")

@@ -30,10 +30,18 @@ class AionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    recall: bool = True
-    cache: bool = True
-    adapters: Literal["auto", "none"] | Annotated[dict[str, Scale], Field(max_length=16)] = "auto"
-    conversation: ConversationId | None = None
+    recall: bool = Field(
+        default=True, description="Whether memory may be used; it takes effect when there is a memory."
+    )
+    cache: bool = Field(
+        default=True, description="Whether an earlier answer may be given; it takes effect when there is a cache."
+    )
+    adapters: Literal["auto", "none"] | Annotated[dict[str, Scale], Field(max_length=16)] = Field(
+        "auto", description="`auto`, `none`, or the scale of each adapter wanted by name."
+    )
+    conversation: ConversationId | None = Field(
+        None, description="Where the turn belongs; without it, the conversation its messages continue, or a new one."
+    )
 
 
 class SamplingRequest(Strict):
