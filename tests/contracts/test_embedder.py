@@ -6,12 +6,17 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from aion.errors import BadInput
 from aion.models.base import Embedder
 from aion.models.fake import FakeEmbedder
+from aion.models.llama.embedder import LlamaEmbedder
+from aion.models.minilm import convert_minilm, find_minilm
+from tests.models.engines import load_model, small_settings
 
 
 @asynccontextmanager
@@ -21,8 +26,19 @@ async def fake() -> AsyncIterator[Embedder]:
     await embedder.close()
 
 
+@asynccontextmanager
+async def llama() -> AsyncIterator[Embedder]:
+    with TemporaryDirectory() as folder:
+        path = convert_minilm(find_minilm(), Path(folder) / "minilm.gguf")
+        embedder = LlamaEmbedder(load_model(path), small_settings())
+        await embedder.start()
+        yield embedder
+        await embedder.close()
+
+
 SUBJECTS = [
     pytest.param(fake, id="fake"),
+    pytest.param(llama, id="llama", marks=pytest.mark.engine),
 ]
 
 

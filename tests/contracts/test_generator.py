@@ -14,7 +14,9 @@ from aion.errors import AionError, BadInput
 from aion.models.base import Delta, Generator, Job, Sampling
 from aion.models.catalog import RemoteModel
 from aion.models.fake import FakeGenerator
+from aion.models.llama.generator import LlamaGenerator
 from aion.models.remote import RemoteGenerator
+from tests.models.engines import busy_slots, small_settings, smollm
 from tests.models.openai_server import canned_server
 
 
@@ -49,9 +51,24 @@ async def remote() -> AsyncIterator[Subject]:
         await generator.close()
 
 
+@asynccontextmanager
+async def llama() -> AsyncIterator[Subject]:
+    generator = LlamaGenerator(smollm(), small_settings())
+    await generator.start()
+    process = generator.engine.process
+    assert process is not None
+
+    async def is_idle() -> bool:
+        return await busy_slots(process) == 0
+
+    yield Subject(generator, is_idle)
+    await generator.close()
+
+
 SUBJECTS = [
     pytest.param(fake, id="fake"),
     pytest.param(remote, id="remote"),
+    pytest.param(llama, id="llama", marks=pytest.mark.engine),
 ]
 
 
