@@ -15,7 +15,7 @@ SERVER = ServerWorkload(start_server, compare_turns, gone=GONE, clients=4)
 
 
 def some_cut(rng: random.Random) -> powercut:
-    return powercut(int(10 ** rng.uniform(1.7, 3)), torn=rng.choice([None, rng.randrange(1 << 32)]), delay=4)
+    return powercut(int(10 ** rng.uniform(1.9, 3.6)), torn=rng.choice([None, rng.randrange(1 << 32)]), delay=4)
 
 
 def test_no_acknowledged_turn_is_lost_by_kills(tmp_path: Path) -> None:
