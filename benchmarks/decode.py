@@ -142,11 +142,11 @@ def figures_of(
 def main() -> None:
     assert __doc__
     options = parse_options(__doc__, seconds=120.0)
-    print_head(__doc__)
+    meter = print_head(__doc__)
     flags = {"model.source": "embedded", "engine.threads": count_cores()}
     with aion(options.cache, {**flags, "log.level": "warning"}) as (ours, _):
         figures = uvloop.run(measure(ours, flags, options))
-    print_load("after")
+    print_load("while measuring", meter)
     print_table(figures)
 
 

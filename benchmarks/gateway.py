@@ -21,6 +21,7 @@ import orjson
 import psutil
 import uvloop
 
+from aion.models.llama.monitor import NeighbourMeter
 from benchmarks.client import Client
 from benchmarks.servers import LITELLM, Peer, aion, canned, litellm
 from benchmarks.tools import Figure, interleave, median, parse_options, percentile, print_head, print_load, print_table
@@ -187,15 +188,19 @@ def load_figures(load: Load, recorded: Sequence[str], seconds: float) -> list[Fi
     ]
 
 
-async def measure(peers: Sequence[Peer], server: RunningServer, options: Namespace) -> list[Figure]:
+async def measure(
+    peers: Sequence[Peer], server: RunningServer, options: Namespace, meter: NeighbourMeter
+) -> list[Figure]:
     rounds, count, tokens = (3, 100, 50) if options.quick else (9, 400, 200)
+    meter.read()
     gc.freeze()  # what stands from here on is not searched again: the client's own pauses are nobody's latency
     figures = await measure_latency(peers, rounds, count)
-    print_load("after the latency rounds")
+    print_load("latency rounds", meter)
     figures += token_figures(await measure_tokens(peers, rounds, tokens))
+    print_load("rounds of tokens", meter)
     before = set(recorded_turns(server))
     load = await send_steadily(peers[1], RATE, options.seconds)
-    print_load("after the open loop")
+    print_load("open loop", meter)
     for error in sorted(set(load.errors))[:5]:
         print(f"  error: {error}")
     recorded = [turn for turn in recorded_turns(server) if turn not in before]
@@ -205,11 +210,11 @@ async def measure(peers: Sequence[Peer], server: RunningServer, options: Namespa
 def main() -> None:
     assert __doc__
     options = parse_options(__doc__, seconds=60.0)
-    print_head(__doc__)
+    meter = print_head(__doc__)
     with canned() as engine:
         flags = {"model.source": f"openai:{engine.url}", "log.level": "warning"}
         with aion(options.cache, flags) as (ours, server), litellm(options.cache, engine) as theirs:
-            figures = uvloop.run(measure((engine, ours, theirs), server, options))
+            figures = uvloop.run(measure((engine, ours, theirs), server, options, meter))
     print_table(figures)
 
 

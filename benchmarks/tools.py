@@ -21,6 +21,8 @@ from typing import TypeVar
 import platformdirs
 import psutil
 
+from aion.models.llama.monitor import NeighbourMeter
+
 T = TypeVar("T")
 
 
@@ -86,7 +88,7 @@ def interleave(peers: Sequence[T], rounds: Iterable[int]) -> Iterator[tuple[int,
             yield number, peer
 
 
-def print_head(description: str) -> None:
+def print_head(description: str) -> NeighbourMeter:
     """What is measured, where, and how busy the machine is before it begins."""
     print(description.splitlines()[0])
     print(f"  {time.strftime('%Y-%m-%d %H:%M')}  {shlex.join(['python', *sys.argv])}")
@@ -94,12 +96,23 @@ def print_head(description: str) -> None:
         f"  {os.cpu_count()} logical CPUs, {psutil.virtual_memory().total >> 30} GiB, {platform.platform()}, ", end=""
     )
     print(f"Python {platform.python_version()}")
-    print_load("before")
+    meter = NeighbourMeter(_own_pids)
+    time.sleep(1.0)
+    print_load("before", meter)
+    return meter
 
 
-def print_load(when: str) -> None:
+def print_load(when: str, meter: NeighbourMeter | None = None) -> None:
+    """How busy the machine is and, by the meter, with others' work since its last line: it decides what to believe."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"  load average {when}: {load}; busy now: {psutil.cpu_percent(interval=1.0):.0f} % of all CPUs", flush=True)
+    others = f"; others kept {meter.read():.2f} cores busy" if meter else ""
+    print(f"  {when}: load average {load}{others}", flush=True)
+
+
+def _own_pids() -> list[int]:
+    """This process and all that it started."""
+    own = psutil.Process()
+    return [own.pid, *(child.pid for child in own.children(recursive=True))]
 
 
 def print_table(figures: Sequence[Figure]) -> None:
