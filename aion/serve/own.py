@@ -40,7 +40,9 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    owner: str = Field(min_length=1, max_length=64, strict=True)
+    owner: str = Field(
+        min_length=1, max_length=64, strict=True, description="Letters, digits, spaces inside, and the signs . _ @ -"
+    )
     scope: Scope = Scope.USER
     expires_days: int | None = Field(None, ge=1, le=36500, strict=True)
 

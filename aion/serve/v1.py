@@ -43,7 +43,7 @@ REQUEST_SHOWN = {
 STREAMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; with `stream: true` the same as server-sent events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     }
 }
 
