@@ -93,7 +93,7 @@ class SamplingRequest(Strict):
 
     def recorded(self) -> Json:
         """What was asked besides the messages, for the record."""
-        return self.model_dump(exclude={"messages", "prompt", "input", "aion"}, exclude_none=True) | {
+        return self.model_dump(exclude={"messages", "prompt", "input", "aion"}, exclude_none=True, by_alias=True) | {
             "aion": self.aion.model_dump(exclude_none=True)
         }
 
