@@ -21,28 +21,34 @@ from aion.config import Settings
 from aion.models.catalog import LocalModel, resolve_model
 from aion.models.llama import process as process_module
 from aion.models.llama.generator import LlamaGenerator
-from aion.models.llama.monitor import count_cores
+from aion.models.llama.monitor import NeighbourMeter, count_cores
 from aion.models.llama.process import EngineProcess
 from aion.models.llama.spec import EngineSpec
 from aion.models.llama.threads import fit_threads
 from aion.models.wire import CHAT
-from benchmarks.tools import Figure, interleave, median, parse_options, print_head, print_load, print_table, rounds_for
+from benchmarks.tools import Figure, interleave, median, parse_options, print_head, print_table, rounds_for
 
 TOKENS = 40
 BURNERS = (0, 1, 2)
+DISTURBING = 0.25  # cores used by strangers, above which a measurement says little
 STORY = {"messages": [{"role": "user", "content": "Tell me a long story about a lighthouse."}], "temperature": 0}
 
 
 @dataclass(eq=False)
 class Peer:
-    """One engine and what it reached, by number of burners."""
+    """One engine and what it reached, by number of burners: each speed with the cores that strangers used meanwhile."""
 
     name: str
     process: EngineProcess
-    speeds: dict[int, list[float]] = field(default_factory=lambda: {count: [] for count in BURNERS})
+    speeds: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: {count: [] for count in BURNERS})
 
     def reached(self, burners: int) -> float:
-        return median(self.speeds[burners])
+        """The median of the undisturbed ones; of all, if strangers disturbed every one."""
+        undisturbed = [speed for speed, strangers in self.speeds[burners] if strangers < DISTURBING]
+        return median(undisturbed or [speed for speed, _ in self.speeds[burners]])
+
+    def count_undisturbed(self) -> int:
+        return sum(strangers < DISTURBING for speeds in self.speeds.values() for _, strangers in speeds)
 
 
 @contextmanager
@@ -73,7 +79,7 @@ async def start(name: str, model: LocalModel, threads: int, *, short_spin: bool 
     return Peer(name, process)
 
 
-async def compare(model: LocalModel, seconds: float, cores: int) -> tuple[Peer, Peer, Peer]:
+async def compare(model: LocalModel, seconds: float, cores: int, meter: NeighbourMeter) -> tuple[Peer, Peer, Peer]:
     peers = (
         await start("all cores, default spin", model, cores, short_spin=False),
         await start("all cores, short spin", model, cores),
@@ -82,7 +88,9 @@ async def compare(model: LocalModel, seconds: float, cores: int) -> tuple[Peer, 
     for _, peer in interleave(peers, rounds_for(seconds, least=3)):
         for count in BURNERS:
             with burn(count):
-                peer.speeds[count].append(await decode(peer.process))
+                meter.read()
+                speed = await decode(peer.process)
+                peer.speeds[count].append((speed, meter.read()))
     for peer in peers:
         await peer.process.stop()
     return peers
@@ -121,14 +129,15 @@ def figures_of(fixed: Peer, quiet: Peer, stepped: Peer) -> Iterator[Figure]:
 
 async def main() -> None:
     options = parse_options(__doc__ or "", seconds=90)
-    print_head(__doc__ or "")
+    meter = print_head(__doc__ or "")
     model = await resolve_model(Settings(), lambda *_: None)
     if not isinstance(model, LocalModel):
         raise SystemExit("this benchmark needs the embedded model")
-    peers = await compare(model, options.seconds, cores := count_cores())
-    print(f"  {cores} cores, {len(peers[0].speeds[0])} rounds of {TOKENS} tokens, medians")
+    peers = await compare(model, options.seconds, cores := count_cores(), meter)
+    rounds = len(peers[0].speeds[0])
+    undisturbed = ", ".join(f"{peer.count_undisturbed()} of {rounds * len(BURNERS)}" for peer in peers)
+    print(f"  {cores} cores, {rounds} rounds of {TOKENS} tokens; undisturbed measurements: {undisturbed}; medians")
     seconds, speed = await watch_step_down(model)
-    print_load("after")
     print_table(
         [
             *figures_of(*peers),

@@ -149,7 +149,7 @@ async def compare(model: LocalModel, seconds: float, clients: int) -> list[Way]:
 
 async def main() -> None:
     options = parse_options(__doc__ or "", seconds=40)
-    print_head(__doc__ or "")
+    meter = print_head(__doc__ or "")
     model = await resolve_model(Settings(), lambda *_: None)
     if not isinstance(model, LocalModel):
         raise SystemExit("this benchmark needs the embedded model")
@@ -165,7 +165,7 @@ async def main() -> None:
             Figure(f"HTTP - worker, {who}: first token", median(http.first_ms) - median(worker.first_ms), "ms")
         )
         figures.append(Figure(f"HTTP - worker, {who}: a token", median(http.added_ms) - median(worker.added_ms), "ms"))
-    print_load("after")
+    print_load("while measuring", meter)
     print_table(figures)
 
 
