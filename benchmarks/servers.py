@@ -2,7 +2,8 @@
 
 LiteLLM gets a virtual environment of its own under the cache folder, and never stands in AION's: releases 1.82.7 and
 1.82.8 stole credentials, so the version is pinned. It runs as its documentation advises for speed: one worker, no
-database, no telemetry, quiet logs, and a master key, because AION checks a key too.
+database, no telemetry, quiet logs, and a master key, because AION checks a key too. Each process has a session of its
+own, because Linux shares the processor among sessions before it does among processes.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Peer:
 def canned() -> Iterator[Peer]:
     """The canned engine, which every other peer stands before."""
     argv = [sys.executable, "-m", "benchmarks.canned_engine"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -90,7 +91,9 @@ def litellm(cache: Path, engine: Peer) -> Iterator[Peer]:
     argv = [str(python), str(python.parent / "litellm"), "--config", str(config), "--host", "127.0.0.1"]
     environ = {name: value for name, value in os.environ.items() if "KEY" not in name} | QUIET
     with (cache / "litellm.log").open("wb") as log:
-        process = subprocess.Popen([*argv, "--port", str(port)], env=environ, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*argv, "--port", str(port)], env=environ, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         wait_for(f"http://127.0.0.1:{port}/health/liveliness", LITELLM_START_S, process)
         yield Peer("LiteLLM", f"http://127.0.0.1:{port}", LITELLM_KEY, "aion", process.pid)
