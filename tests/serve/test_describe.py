@@ -1,0 +1,84 @@
+"""What /openapi.json says of keys, errors, ranges and streams is what the table of rules and the code say."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx2
+import pytest
+
+from aion.serve.rules import RULES, Rule
+from tests.serving import RunningServer
+
+UNDESCRIBED = {"/docs", "/docs/{asset}", "/openapi.json"}
+DESCRIBED = [rule for rule in RULES if rule.path not in UNDESCRIBED]
+
+
+@pytest.fixture(scope="module")
+def description(server: RunningServer) -> Any:
+    return httpx2.get(f"{server.url}/openapi.json").json()
+
+
+def operation(description: Any, rule: Rule) -> Any:
+    return description["paths"][rule.path.replace(":path", "")][rule.method.lower()]
+
+
+def name_of(rule: Rule) -> str:
+    return f"{rule.method} {rule.path}"
+
+
+def test_every_route_is_described_and_nothing_else(description: Any) -> None:
+    described = {(method.upper(), path) for path, methods in description["paths"].items() for method in methods}
+    assert described == {(rule.method, rule.path.replace(":path", "")) for rule in DESCRIBED}
+
+
+def test_every_reference_leads_somewhere(description: Any) -> None:
+    for place in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(description)):
+        found = description
+        for part in place.split("/"):
+            found = found[part]
+        assert found
+
+
+@pytest.mark.parametrize("rule", DESCRIBED, ids=name_of)
+def test_a_route_says_which_key_it_needs_and_how_it_refuses(description: Any, rule: Rule) -> None:
+    described = operation(description, rule)
+    responses = described["responses"]
+    assert ("security" in described) == ("401" in responses) == (rule.scope is not None)
+    assert ("415" in responses) == ("requestBody" in described) == rule.reads_json
+    assert {"400", "403", "413", "421", "500"} <= set(responses)
+    assert "422" not in responses
+    assert ("404" in responses) == ("{" in rule.path or (rule.method == "POST" and rule.path.startswith("/v1/")))
+    for status, response in responses.items():
+        if int(status) >= 400 and rule.path != "/health":
+            assert response == {"$ref": f"#/components/responses/Error{status}"}
+
+
+def test_a_key_may_be_sent_in_either_header(server: RunningServer, description: Any) -> None:
+    schemes = description["components"]["securitySchemes"]
+    assert (schemes["bearer"]["scheme"], schemes["x-api-key"]["name"]) == ("bearer", "x-api-key")
+    assert operation(description, RULES[-1])["security"] == [{"bearer": []}, {"x-api-key": []}]
+    assert httpx2.get(f"{server.url}/v1/models", headers={"x-api-key": server.key}).status_code == 200
+
+
+def test_the_described_error_is_the_one_sent(server: RunningServer, description: Any) -> None:
+    described = description["components"]["schemas"]["Error"]["properties"]["error"]
+    given = httpx2.get(f"{server.url}/v1/models").json()["error"]
+    assert set(described["required"]) == set(described["properties"]) == set(given)
+
+
+def test_streams_and_lines_are_described_as_such(description: Any) -> None:
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
+        answer = description["paths"][path]["post"]["responses"]["200"]
+        assert set(answer["content"]) == {"application/json", "text/event-stream"}
+    lines = description["paths"]["/api/export"]["get"]["responses"]["200"]
+    assert set(lines["content"]) == {"application/x-ndjson"}
+
+
+def test_ranges_of_a_query_are_described(description: Any) -> None:
+    parameters = description["paths"]["/api/conversations"]["get"]["parameters"]
+    limit, before = (parameter["schema"] for parameter in parameters)
+    assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 1000, 100)
+    assert before["anyOf"][0] == {"type": "number", "minimum": 0}
