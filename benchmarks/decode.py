@@ -25,7 +25,7 @@ from aion.config import load
 from aion.models.base import Job, Sampling
 from aion.models.catalog import LocalModel, resolve_model
 from aion.models.llama.generator import MODEL_NAME, engine_fields, spec_of
-from aion.models.llama.monitor import count_cores
+from aion.models.llama.monitor import NeighbourMeter, count_cores
 from aion.models.llama.process import EngineProcess
 from aion.models.wire import payload_of
 from benchmarks.client import Client
@@ -103,7 +103,7 @@ async def direct_engine(cache: Path, flags: dict[str, Any]) -> AsyncIterator[Eng
         await engine.stop()
 
 
-async def measure(ours: Peer, flags: dict[str, Any], options: Namespace) -> list[Figure]:
+async def measure(ours: Peer, flags: dict[str, Any], options: Namespace, meter: NeighbourMeter) -> list[Figure]:
     speeds: dict[tuple[int, str], list[float]] = defaultdict(list)
     waits: dict[tuple[int, str], list[float]] = defaultdict(list)
     async with direct_engine(options.cache, flags) as engine:
@@ -111,11 +111,13 @@ async def measure(ours: Peer, flags: dict[str, Any], options: Namespace) -> list
         peers = [ours, *direct]
         for peer in peers:
             await decode_speed(peer, max(CLIENTS))  # warm up
+        meter.read()
         for _, peer in interleave(peers, rounds_for(options.seconds, least=2 if options.quick else 5)):
             for clients in CLIENTS:
                 speed, wait = await decode_speed(peer, clients)
                 speeds[clients, peer.name].append(speed)
                 waits[clients, peer.name].append(wait)
+        print_load("while measuring", meter)
     return [figure for clients in CLIENTS for figure in figures_of(clients, peers, speeds, waits)]
 
 
@@ -145,8 +147,7 @@ def main() -> None:
     meter = print_head(__doc__)
     flags = {"model.source": "embedded", "engine.threads": count_cores()}
     with aion(options.cache, {**flags, "log.level": "warning"}) as (ours, _):
-        figures = uvloop.run(measure(ours, flags, options))
-    print_load("while measuring", meter)
+        figures = uvloop.run(measure(ours, flags, options, meter))
     print_table(figures)
 
 

@@ -95,11 +95,11 @@ def figures_of(name: str, starts: Sequence[Start]) -> list[Figure]:
 def main() -> None:
     assert __doc__
     options = parse_options(__doc__, seconds=0.0)
-    meter = print_head(__doc__)
+    print_head(__doc__)
     options.cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.cache, prefix="data-") as folder:
         figures = measure(Path(folder) / "data", options)
-    print_load("while measuring", meter)
+    print_load("after")
     print_table(figures)
 
 
