@@ -104,6 +104,7 @@ class Wire:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=stall_timeout_s)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._hangs_up = False  # llama.cpp does after a stream, although it promises not to: so it is asked to
         self._live: set[aiohttp.StreamReader] = set()
 
     async def get(self, path: str) -> Any:
@@ -119,8 +120,7 @@ class Wire:
 
         Closing the iterator closes the connection at once, which is how a server learns that nobody listens.
         """
-        async with self._answer("POST", path, payload) as response:
-            _forget_after_stream(response)
+        async with self._answer("POST", path, payload, last=self._hangs_up) as response:
             events = EventReader(self._key)
             while not events.done and (data := await response.content.readany()):
                 for delta in events.feed(data):
@@ -145,13 +145,19 @@ class Wire:
                 raise Unavailable("the model server answered with something that is not JSON") from None
 
     @contextlib.asynccontextmanager
-    async def _answer(self, method: str, path: str, payload: Any) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    async def _answer(
+        self, method: str, path: str, payload: Any, *, last: bool = False
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """A reply with status 200, its connection closed on the way out unless it was read to its end."""
         data = None if payload is None else _encode(payload)
+        headers = {"Connection": "close"} if last else None
         if self._session is None or self._closed:
             self._session = self._open_session()
         with self._failures():
-            response = await self._session.request(method, self._base + path, data=data, allow_redirects=False)
+            response = await self._session.request(
+                method, self._base + path, data=data, headers=headers, allow_redirects=False
+            )
+            self._hangs_up = self._hangs_up or response.headers.get("Server") == "llama.cpp"
             self._live.add(response.content)
             try:
                 await _raise_for_status(response, self._key)
@@ -208,13 +214,6 @@ async def _raise_for_status(response: aiohttp.ClientResponse, secret: str) -> No
         return
     body = decode_body(await _read_body(response, MAX_ERROR_BYTES))
     raise error_of(response.status, body, response.headers, secret)
-
-
-def _forget_after_stream(response: aiohttp.ClientResponse) -> None:
-    """llama.cpp hangs up after a stream although it promised not to: the next request would meet a closed door."""
-    connection = response.connection
-    if response.headers.get("Server") == "llama.cpp" and connection is not None and connection.protocol is not None:
-        connection.protocol.force_close()
 
 
 async def _read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:

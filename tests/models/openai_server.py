@@ -28,7 +28,9 @@ class CannedServer:
     models: tuple[Json, ...] = ({"id": "canned", "meta": {"n_ctx": 512}},)
     raw: tuple[bytes, ...] | None = None  # pieces of a stream, sent as they are
     reply: tuple[int, str, dict[str, str]] | None = None  # a whole answer in place of a stream
+    name: str = ""  # in the Server header
     url: str = ""
+    last_ones: list[bool] = field(default_factory=list)  # which requests asked to hang up after them
     requests: list[Json] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     connections: set[object] = field(default_factory=set)
@@ -37,7 +39,7 @@ class CannedServer:
 
     async def list_models(self, request: web.Request) -> web.Response:
         self.keys.append(request.headers.get("Authorization", ""))
-        return web.json_response({"object": "list", "data": list(self.models)})
+        return web.json_response({"object": "list", "data": list(self.models)}, headers={"Server": self.name})
 
     async def tokenize(self, request: web.Request) -> web.Response:
         if not self.tokenizes:
@@ -48,6 +50,7 @@ class CannedServer:
         body = await request.json()
         self.requests.append(body)
         self.connections.add(request.transport)
+        self.last_ones.append(request.headers.get("Connection") == "close")
         if self.reply is not None:
             status, text, headers = self.reply
             return web.Response(status=status, text=text, headers=headers)

@@ -141,6 +141,19 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("name", "hangs_up"), [("llama.cpp", True), ("uvicorn", False)])
+async def test_a_stream_of_a_server_that_hangs_up_is_the_last_on_its_connection(
+    server: CannedServer, wire: Wire, name: str, hangs_up: bool
+) -> None:
+    server.name = name
+    await wire.get("/v1/models")
+    for _ in range(2):
+        await read(wire)
+    assert server.last_ones == [hangs_up, hangs_up]
+    assert len(server.connections) == (2 if hangs_up else 1)
+
+
+@pytest.mark.anyio
 async def test_closing_the_stream_hangs_up_at_once(server: CannedServer, wire: Wire) -> None:
     server.delay_s = 0.05
     async with aclosing(wire.stream(CHAT, BODY)) as deltas:

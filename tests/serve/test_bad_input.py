@@ -95,7 +95,7 @@ CHAT: list[tuple[str, dict[str, Any], int, str, str | None]] = [
     ),
     ("an unknown model", {"model": "gpt-9"}, 404, "model_not_found", "model"),
     ("the embedder as base", {"model": "aion-embed"}, 404, "model_not_found", "model"),
-    ("an unknown adapter", {"aion": {"adapters": {"law": 1.0}}}, 404, "adapter_not_found", None),
+    ("an unknown adapter", {"aion": {"adapters": {"law": 1.0}}}, 404, "adapter_not_found", "aion.adapters"),
     ("a scale out of range", {"aion": {"adapters": {"law": 9.0}}}, 400, "invalid_value", None),
     ("an unknown key in aion", {"aion": {"recal": False}}, 400, "invalid_value", "aion.recal"),
     ("a conversation id that is a path", {"aion": {"conversation": "../x"}}, 400, "invalid_value", "aion.conversation"),

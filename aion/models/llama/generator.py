@@ -154,7 +154,9 @@ def choose_scales(asked: str | Mapping[str, float], loaded: Sequence[Adapter]) -
     for name in wanted:
         if name not in names:
             raise NotFound(
-                f"no adapter is named {name!r}; loaded are: {', '.join(names) or 'none'}", code="adapter_not_found"
+                f"no adapter is named {name!r}; loaded are: {', '.join(names) or 'none'}",
+                code="adapter_not_found",
+                param="aion.adapters",
             )
     return [float(wanted.get(name, 0.0)) for name in names]
 
