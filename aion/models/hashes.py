@@ -1,6 +1,6 @@
 """The SHA-256 of model files, computed once and remembered while path, size, time and inode stay the same.
 
-A file rewritten in place under the same size and time is not noticed until `force`, which `aion verify` uses.
+A file rewritten in place under the same size and time is not noticed until `force`, or until `aion verify` reads it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -38,6 +38,18 @@ def hash_file(path: Path, cache_dir: Path, *, force: bool = False, report: Calla
             raise BadInput(f"{path.name} changed while it was read; wait until it is written, then start again")
     _remember(cache_path, {**known, key: {**identity, "sha256": digest}})
     return digest
+
+
+def recorded(cache_dir: Path) -> Iterator[tuple[Path, str]]:
+    """The files that were hashed and have not been replaced since, each with the hash it had."""
+    for key, entry in _read_cache(cache_dir / CACHE_NAME).items():
+        try:
+            with Path(key).open("rb") as file:
+                unchanged = {**entry, "sha256": None} == {**_identify(file), "sha256": None}
+        except (OSError, TypeError):
+            continue  # gone, or an entry that says nothing
+        if unchanged:
+            yield Path(key), str(entry["sha256"])
 
 
 def _identify(file: BinaryIO) -> Json:
