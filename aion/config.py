@@ -138,6 +138,9 @@ class AnswerSettings(Section):
     """Defaults of an answer."""
 
     max_tokens: int = Field(1024, ge=1, le=1 << 20, description="Longest answer when the request names no limit.")
+    temperature: float = Field(
+        0.3, ge=0, le=2, description="Used when the request names none; small models wander at the usual 0.8 or 1."
+    )
     max_choices: int = Field(8, ge=1, le=64, description="Largest `n` of a request.")
 
 

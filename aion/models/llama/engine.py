@@ -222,7 +222,7 @@ class Engine:
         self._current.idle.set()
         self._state = State.READY
         self._spawn(self._watch(self._current), self._tasks)
-        log.info("engine_ready", pid=process.pid, threads=process.spec.threads, adapters=len(process.spec.adapters))
+        log.debug("engine_ready", pid=process.pid, threads=process.spec.threads, adapters=len(process.spec.adapters))
 
     def _spawn(self, work: Awaitable[None], group: set[asyncio.Task[None]]) -> None:
         task = asyncio.ensure_future(work)

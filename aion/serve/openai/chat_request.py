@@ -191,7 +191,7 @@ class ChatRequest(SamplingRequest):
         choice = self.tool_choice.model_dump() if isinstance(self.tool_choice, NamedTool) else self.tool_choice
         return Job(
             messages=tuple(_plain(message) for message in self.messages),
-            sampling=self.sampling(limit),
+            sampling=self.sampling(limit, settings),
             tools=tuple(tool.model_dump(exclude_none=True) for tool in self.tools or ()),
             tool_choice=choice or "auto",
             response_format=self.response_format.as_json() if self.response_format else None,

@@ -59,7 +59,7 @@ class CompletionRequest(SamplingRequest):
             raise BadInput("prompt[0] is empty; send some text to continue", param="prompt[0]")
         return Job(
             prompt=self.text,
-            sampling=self.sampling(self.max_tokens or min(settings.max_tokens, 16)),
+            sampling=self.sampling(self.max_tokens or min(settings.max_tokens, 16), settings),
             top_logprobs=self.logprobs or 0,
             adapters=self.aion.adapters,
         )

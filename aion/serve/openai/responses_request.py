@@ -132,7 +132,7 @@ class ResponsesRequest(SamplingRequest):
             choice = {"type": "function", "function": {"name": choice.name}}  # type: ignore[assignment]
         return Job(
             messages=(*messages, *self._messages()),
-            sampling=self.sampling(self.max_output_tokens or settings.max_tokens),
+            sampling=self.sampling(self.max_output_tokens or settings.max_tokens, settings),
             tools=tuple(_tool(tool) for tool in self.tools or ()),
             tool_choice=choice or "auto",  # type: ignore[arg-type]
             response_format=self._response_format(),
