@@ -31,6 +31,7 @@ from aion.errors import BadConfig
 CONFIG_FILE = "aion.toml"
 ENV_PREFIX = "AION_"
 AUTO: Literal["auto"] = "auto"
+EMBEDDED = "embedded"
 Auto = Literal["auto"]
 
 
@@ -77,7 +78,7 @@ class ModelSettings(Section):
     """The base model that answers."""
 
     source: str = Field(
-        "embedded",
+        EMBEDDED,
         description="`embedded`, FILE.gguf, hf:owner/name:file, or openai:URL (openai:URL#name picks one of several).",
     )
     name: str = Field("aion", pattern=r"^[\w.:-]{1,64}$", description="The name clients use for it.")
@@ -85,10 +86,36 @@ class ModelSettings(Section):
         None, description="Key for an openai: source; only sent over https or to loopback."
     )
     system_prompt: str = Field(
-        "You are a helpful assistant. Answer shortly and precisely.",
+        AUTO,
         max_length=4000,
-        description="Used when a request brings no system message; empty leaves it to the model's own template.",
+        description="Used when a request brings no system message. auto: a short one for the embedded model, whose own "
+        "misleads it, and none for others; empty: none.",
     )
+    temperature: float | Auto = Field(
+        AUTO,
+        description="Used when a request names none, 0 to 2. auto: 0.2 for the embedded model, which wanders at more, "
+        "and the engine's own for others.",
+    )
+
+    @field_validator("temperature")
+    @classmethod
+    def _is_in_range(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0 <= value <= 2:
+            raise ValueError("must be auto or between 0 and 2")
+        return value
+
+    @property
+    def instruction(self) -> str:
+        """The system message of a request without one; empty for none."""
+        if self.system_prompt != AUTO:
+            return self.system_prompt
+        return "You are a helpful assistant. Answer in one short sentence." if self.source == EMBEDDED else ""
+
+    @property
+    def usual_temperature(self) -> float | None:
+        if self.temperature != AUTO:
+            return float(self.temperature)
+        return 0.2 if self.source == EMBEDDED else None
 
 
 class EmbedderSettings(Section):
@@ -138,9 +165,6 @@ class AnswerSettings(Section):
     """Defaults of an answer."""
 
     max_tokens: int = Field(1024, ge=1, le=1 << 20, description="Longest answer when the request names no limit.")
-    temperature: float = Field(
-        0.3, ge=0, le=2, description="Used when the request names none; small models wander at the usual 0.8 or 1."
-    )
     max_choices: int = Field(8, ge=1, le=64, description="Largest `n` of a request.")
 
 

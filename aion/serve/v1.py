@@ -54,7 +54,7 @@ def openai_routes(system: System) -> APIRouter:
     @router.post("/v1/chat/completions", summary="Answer a conversation", responses=STREAMS)
     async def chat(request: Request, body: ChatRequest) -> Response:
         check_names(system.settings, body.model, chat=True)
-        job = body.job(system.settings.answer)
+        job = body.job(system.settings)
         top = (body.top_logprobs or 0) if body.logprobs else None
         shape = ChatFormat(model=system.settings.model.name, include_usage=body.include_usage, top_logprobs=top)
         return reply(system, request, body, add_system(system, job), shape)
@@ -68,7 +68,7 @@ def openai_routes(system: System) -> APIRouter:
             top_logprobs=body.logprobs,
             echo=body.text if body.echo else "",
         )
-        return reply(system, request, body, body.job(system.settings.answer), shape)
+        return reply(system, request, body, body.job(system.settings), shape)
 
     @router.post("/v1/responses", summary="Answer, in OpenAI's newer form", responses=STREAMS)
     async def respond(request: Request, body: ResponsesRequest) -> Response:
@@ -76,7 +76,7 @@ def openai_routes(system: System) -> APIRouter:
         previous = None
         if body.previous_response_id is not None:
             previous = read_turn(system, visible_owner(request), body.previous_response_id)
-        job = add_system(system, body.job(system.settings.answer, previous))
+        job = add_system(system, body.job(system.settings, previous))
         if previous is not None and body.aion.conversation is None:
             body.aion.conversation = previous.conversation
         shape = ResponsesFormat(model=system.settings.model.name, request=shown_request(body))
@@ -156,7 +156,7 @@ class EmbeddingReply(Response):
 
 
 def add_system(system: System, job: Job) -> Job:
-    return replace(job, messages=with_system(job.messages, system.settings.model.system_prompt))
+    return replace(job, messages=with_system(job.messages, system.settings.model.instruction))
 
 
 def read_turn(system: System, owner: str | None, response_id: str) -> Turn:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from aion.config import AnswerSettings
+from aion.config import ModelSettings
 from aion.errors import BadInput
 from aion.models.base import Sampling
 from aion.records import Json
@@ -71,11 +71,11 @@ class SamplingRequest(Strict):
                 raise ValueError(f"logit_bias keys are token ids such as '42', not {key[:40]!r}")
         return self
 
-    def sampling(self, max_tokens: int, settings: AnswerSettings) -> Sampling:
+    def sampling(self, max_tokens: int, settings: ModelSettings) -> Sampling:
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         return Sampling(
             max_tokens=max_tokens,
-            temperature=settings.temperature if self.temperature is None else self.temperature,
+            temperature=settings.usual_temperature if self.temperature is None else self.temperature,
             top_p=self.top_p,
             top_k=self.top_k,
             min_p=self.min_p,

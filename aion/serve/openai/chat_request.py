@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from aion.config import AnswerSettings
+from aion.config import Settings
 from aion.models.base import Job
 from aion.records import Json
 from aion.serve.openai.base import MAX_TOKENS, SamplingRequest, Strict, refuse_fields
@@ -181,17 +181,17 @@ class ChatRequest(SamplingRequest):
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
 
-    def job(self, settings: AnswerSettings) -> Job:
+    def job(self, settings: Settings) -> Job:
         """What the model is asked. Raises BadInput for images, which no model served here can see."""
         for number, message in enumerate(self.messages):
             for part in message.content if isinstance(message.content, list) else ():
                 if part.image_url is not None:
                     refuse_image(part.image_url.url, f"messages[{number}].content")
-        limit = self.max_completion_tokens or self.max_tokens or settings.max_tokens
+        limit = self.max_completion_tokens or self.max_tokens or settings.answer.max_tokens
         choice = self.tool_choice.model_dump() if isinstance(self.tool_choice, NamedTool) else self.tool_choice
         return Job(
             messages=tuple(_plain(message) for message in self.messages),
-            sampling=self.sampling(limit, settings),
+            sampling=self.sampling(limit, settings.model),
             tools=tuple(tool.model_dump(exclude_none=True) for tool in self.tools or ()),
             tool_choice=choice or "auto",
             response_format=self.response_format.as_json() if self.response_format else None,

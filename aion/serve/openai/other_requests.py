@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from aion.config import AnswerSettings
+from aion.config import Settings
 from aion.errors import BadInput
 from aion.models.base import Job
 from aion.serve.openai.base import MAX_TOKENS, SamplingRequest, Strict, refuse_fields
@@ -54,12 +54,12 @@ class CompletionRequest(SamplingRequest):
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
 
-    def job(self, settings: AnswerSettings) -> Job:
+    def job(self, settings: Settings) -> Job:
         if not self.text:
             raise BadInput("prompt[0] is empty; send some text to continue", param="prompt[0]")
         return Job(
             prompt=self.text,
-            sampling=self.sampling(self.max_tokens or min(settings.max_tokens, 16), settings),
+            sampling=self.sampling(self.max_tokens or min(settings.answer.max_tokens, 16), settings.model),
             top_logprobs=self.logprobs or 0,
             adapters=self.aion.adapters,
         )

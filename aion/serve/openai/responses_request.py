@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from aion.config import AnswerSettings
+from aion.config import Settings
 from aion.errors import BadInput
 from aion.models.base import Job
 from aion.records import Json, Turn
@@ -123,7 +123,7 @@ class ResponsesRequest(SamplingRequest):
             raise ValueError(f"tool_choice names {named!r}, which is not among tools")
         return self
 
-    def job(self, settings: AnswerSettings, previous: Turn | None) -> Job:
+    def job(self, settings: Settings, previous: Turn | None) -> Job:
         messages = _history(previous)
         if self.instructions:
             messages = [{"role": "system", "content": self.instructions}, *messages]
@@ -132,7 +132,7 @@ class ResponsesRequest(SamplingRequest):
             choice = {"type": "function", "function": {"name": choice.name}}  # type: ignore[assignment]
         return Job(
             messages=(*messages, *self._messages()),
-            sampling=self.sampling(self.max_output_tokens or settings.max_tokens, settings),
+            sampling=self.sampling(self.max_output_tokens or settings.answer.max_tokens, settings.model),
             tools=tuple(_tool(tool) for tool in self.tools or ()),
             tool_choice=choice or "auto",  # type: ignore[arg-type]
             response_format=self._response_format(),
