@@ -126,6 +126,17 @@ class Key:
     expires: float | None = None
     revoked: float | None = None
 
+    def public(self) -> Json:
+        """What may be shown of it: everything but the sum of its secret."""
+        return {
+            "id": self.id,
+            "owner": self.owner,
+            "scope": self.scope.value,
+            "created": self.created,
+            "expires": self.expires,
+            "revoked": self.revoked,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:

@@ -80,15 +80,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = No
 
 
 def describe(key: Key) -> Json:
-    return {
-        "id": key.id,
-        "owner": key.owner,
-        "scope": key.scope.value,
-        "created": key.created,
-        "expires": key.expires,
-        "revoked": key.revoked,
-        "state": _state(key),
-    }
+    return key.public() | {"state": _state(key)}
 
 
 def _state(key: Key) -> str:

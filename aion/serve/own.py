@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from aion.errors import NotFound
-from aion.records import Json, Key, Scope
+from aion.records import Json, Scope
 from aion.serve.describe import WAIT
 from aion.serve.docs_page import docs_asset, docs_page
 from aion.serve.json_body import StrictRoute
@@ -136,13 +136,13 @@ def key_routes(system: System) -> APIRouter:
 
     @router.get("/api/keys", summary="All keys, without their secrets")
     async def keys() -> Json:
-        return {"data": [key_json(key) for key in system.keys.list_all()]}
+        return {"data": [key.public() for key in system.keys.list_all()]}
 
     @router.post("/api/keys", summary="Make a key; its text is shown this once", status_code=201)
     async def add_key(request: Request, body: NewKey) -> Json:
         expires = None if body.expires_days is None else time.time() + body.expires_days * 86_400
         key, text = await system.keys.create(body.owner, body.scope, expires, actor=principal(request).owner)
-        return key_json(key) | {"key": text}
+        return key.public() | {"key": text}
 
     @router.delete("/api/keys/{key_id}", summary="Revoke a key")
     async def revoke_key(request: Request, key_id: str) -> Json:
@@ -155,14 +155,3 @@ def key_routes(system: System) -> APIRouter:
         return {"data": [asdict(entry) for entry in system.store.audit(limit=limit)]}
 
     return router
-
-
-def key_json(key: Key) -> Json:
-    return {
-        "id": key.id,
-        "owner": key.owner,
-        "scope": key.scope.value,
-        "created": key.created,
-        "expires": key.expires,
-        "revoked": key.revoked,
-    }
