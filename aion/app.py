@@ -70,7 +70,7 @@ def run_server(settings: Settings, announce: Announce) -> int:
 
 
 async def _serve(settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce) -> int:
-    system = System(settings=settings, store=data.store, keys=data.keys)
+    system = System(settings=settings, store=data.store, keys=data.keys, embedding_queue=make_queue(settings))
     server = Server(system)
     url = url_of(door)
     with _advertised(settings, url, token):
@@ -102,15 +102,18 @@ async def _start_models(system: System, announce: Announce) -> None:
         announce({"stage": "model", "message": stage, "done": done, "total": total})
 
     generator = await start_generator(system.settings, progress)
-    queue = AdmissionQueue(system.settings.engine.slots, system.settings.engine.queue_tokens)
-    system.answerer = Answerer(generator, system.store, queue)
+    system.answerer = Answerer(generator, system.store, make_queue(system.settings))
     system.embedder = await start_embedder(system.settings, progress)
 
 
+def make_queue(settings: Settings) -> AdmissionQueue:
+    """One for each model: a flood of texts to embed must not keep anybody from being answered."""
+    return AdmissionQueue(settings.engine.slots, settings.engine.queue_tokens)
+
+
 async def start_generator(settings: Settings, progress: Callable[..., None]) -> Generator:
-    kind, _, delay = settings.model.source.partition(":")
-    if kind == FAKE:
-        return FakeGenerator(name=settings.model.name, delay_s=float(delay or 0))
+    if (delay_s := fake_delay(settings.model.source)) is not None:
+        return FakeGenerator(name=settings.model.name, delay_s=delay_s)
     source = await resolve_model(settings, progress)
     if not isinstance(source, LocalModel):
         progress("asking the model server")
@@ -122,13 +125,19 @@ async def start_generator(settings: Settings, progress: Callable[..., None]) -> 
 
 
 async def start_embedder(settings: Settings, progress: Callable[..., None]) -> Embedder:
-    if settings.embedder.source == FAKE:
-        return FakeEmbedder(name=settings.embedder.name)
+    if (delay_s := fake_delay(settings.embedder.source)) is not None:
+        return FakeEmbedder(name=settings.embedder.name, delay_s=delay_s)
     source = await resolve_embedder(settings, progress)
     progress("loading the embedder")
     embedder = LlamaEmbedder(source, settings)
     await embedder.start()
     return embedder
+
+
+def fake_delay(source: str) -> float | None:
+    """Seconds a word of a fake source; None for a source that is not one."""
+    kind, _, delay = source.partition(":")
+    return float(delay or 0) if kind == FAKE else None
 
 
 async def _stop_models(system: System) -> None:

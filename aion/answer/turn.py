@@ -21,7 +21,7 @@ from aion.models.queue import AdmissionQueue
 from aion.records import Json, Outcome, Turn, TurnKind, new_id
 from aion.store.base import Store
 
-BYTES_PER_TOKEN = 3  # a low guess: the queue would rather count too much work than too little
+CHARACTERS_PER_TOKEN = 3  # a low guess: the queue would rather count too much work than too little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +180,13 @@ def _vary_seed(job: Job, index: int) -> Job:
 
 def _cost(job: Job) -> int:
     """Tokens a job may take, guessed before anything reads it."""
-    if job.prompt is not None:
-        size = len(job.prompt)
-    else:
-        size = sum(len(str(message.get("content") or "")) + 16 for message in job.messages)
-    return size // BYTES_PER_TOKEN + job.sampling.max_tokens
+    texts = (job.prompt,) if job.prompt is not None else (str(one.get("content") or "") for one in job.messages)
+    return sum(map(guess_tokens, texts)) + job.sampling.max_tokens
+
+
+def guess_tokens(text: str) -> int:
+    """Tokens of a text and what stands around it, guessed high."""
+    return len(text) // CHARACTERS_PER_TOKEN + 6
 
 
 def _confidence(choice: AnswerDraft) -> float | None:

@@ -158,8 +158,11 @@ class FakeGenerator:
 class FakeEmbedder:
     """Unit vectors made by hashing words: texts that share words are close, and the same text is always the same."""
 
-    def __init__(self, *, name: str = "aion-embed", dimensions: int = 64, context: int = 256) -> None:
+    def __init__(
+        self, *, name: str = "aion-embed", dimensions: int = 64, context: int = 256, delay_s: float = 0.0
+    ) -> None:
         self._card = ModelCard(name=name, hash=FAKE_HASH, source="fake", context=context, dimensions=dimensions)
+        self._delay_s = delay_s
 
     @property
     def card(self) -> ModelCard:
@@ -176,6 +179,8 @@ class FakeEmbedder:
                     code="context_length_exceeded",
                     param=f"input[{place}]",
                 )
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s * sum(lengths))
         return [self._vector_of(text) for text in texts], sum(lengths)
 
     async def close(self) -> None:

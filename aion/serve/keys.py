@@ -37,6 +37,11 @@ class Principal:
     owner: str
     scope: Scope
 
+    @property
+    def sees(self) -> str | None:
+        """Whose turns they may read: their own, or everyone's (None) for an administrator."""
+        return None if self.scope is Scope.ADMIN else self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:

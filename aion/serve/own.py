@@ -16,10 +16,10 @@ from aion.errors import NotFound
 from aion.records import Json, Scope
 from aion.serve.describe import WAIT
 from aion.serve.docs_page import docs_asset, docs_page
+from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.system import System
 from aion.serve.turn_json import conversation_json, turn_json
-from aion.serve.v1 import principal, visible_owner
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -93,13 +93,13 @@ def turn_routes(system: System) -> APIRouter:
 
     @router.get("/api/conversations", summary="Conversations, the latest first")
     def conversations(request: Request, limit: Limit = 100, before: Before = None) -> Json:
-        found = system.store.conversations(owner=visible_owner(request), before=before, limit=limit)
+        found = system.store.conversations(owner=principal_of(request).sees, before=before, limit=limit)
         following = found[-1].updated if len(found) == limit else None
         return {"data": [conversation_json(conversation) for conversation in found], "before": following}
 
     @router.get("/api/conversations/{conversation_id}", summary="The turns of a conversation, the oldest first")
     def conversation(request: Request, conversation_id: str, limit: Limit = 100, after: After = None) -> Json:
-        owner = visible_owner(request)
+        owner = principal_of(request).sees
         found = system.store.turns(owner=owner, conversation=conversation_id, after=after, limit=limit)
         if not found and after is None:
             raise NotFound(f"no conversation {conversation_id[:64]!r} of yours; GET /api/conversations lists them")
@@ -108,14 +108,14 @@ def turn_routes(system: System) -> APIRouter:
 
     @router.get("/api/turns/{turn_id}", summary="One turn, as it was recorded")
     def turn(request: Request, turn_id: str) -> Json:
-        found = system.store.turn(turn_id, owner=visible_owner(request))
+        found = system.store.turn(turn_id, owner=principal_of(request).sees)
         if found is None:
             raise NotFound(f"no turn {turn_id[:64]!r} of yours")
         return turn_json(found)
 
     @router.get("/api/export", summary="Every turn as JSON lines", response_class=Response, responses=LINES)
     def export(request: Request, conversation: str | None = None) -> Response:
-        owner = visible_owner(request)
+        owner = principal_of(request).sees
         return StreamingResponse(export_lines(system, owner, conversation), media_type="application/x-ndjson")
 
     return router
@@ -141,12 +141,12 @@ def key_routes(system: System) -> APIRouter:
     @router.post("/api/keys", summary="Make a key; its text is shown this once", status_code=201)
     async def add_key(request: Request, body: NewKey) -> Json:
         expires = None if body.expires_days is None else time.time() + body.expires_days * 86_400
-        key, text = await system.keys.create(body.owner, body.scope, expires, actor=principal(request).owner)
+        key, text = await system.keys.create(body.owner, body.scope, expires, actor=principal_of(request).owner)
         return key.public() | {"key": text}
 
     @router.delete("/api/keys/{key_id}", summary="Revoke a key")
     async def revoke_key(request: Request, key_id: str) -> Json:
-        await system.keys.revoke(key_id, actor=principal(request).owner)
+        await system.keys.revoke(key_id, actor=principal_of(request).owner)
         system.live.revoke(key_id)
         return {"id": key_id, "revoked": True}
 

@@ -9,6 +9,7 @@ from aion.answer.turn import Answerer
 from aion.config import Settings
 from aion.errors import Unavailable
 from aion.models.base import Embedder, ModelCard
+from aion.models.queue import AdmissionQueue
 from aion.records import Json
 from aion.serve.keys import KeyRing
 from aion.serve.live import LiveReplies
@@ -23,6 +24,7 @@ class System:
     settings: Settings
     store: Store
     keys: KeyRing
+    embedding_queue: AdmissionQueue
     live: LiveReplies = field(default_factory=LiveReplies)
     metrics: Metrics = field(default_factory=Metrics)
     answerer: Answerer | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -11,14 +12,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from aion.answer.turn import Ask, Event, Finished
+from aion.answer.turn import Ask, Event, Finished, guess_tokens
 from aion.config import Settings
 from aion.errors import BadInput, NotFound
 from aion.models.base import Job
 from aion.records import Json, Turn
-from aion.records import Scope as ApiScope
+from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
-from aion.serve.keys import Principal
 from aion.serve.live import run_while_connected
 from aion.serve.openai.base import SamplingRequest, with_system
 from aion.serve.openai.chat_request import ChatRequest
@@ -74,8 +74,11 @@ def openai_routes(system: System) -> APIRouter:
     async def respond(request: Request, body: ResponsesRequest) -> Response:
         check_names(system.settings, body.model, chat=True)
         previous = None
-        if body.previous_response_id is not None:
-            previous = read_turn(system, visible_owner(request), body.previous_response_id)
+        if (
+            body.previous_response_id is not None
+        ):  # one's own alone: an administrator may read others, not speak for them
+            owner = principal_of(request).owner
+            previous = await asyncio.to_thread(read_turn, system, owner, body.previous_response_id)
         job = add_system(system, body.job(system.settings, previous))
         if previous is not None and body.aion.conversation is None:
             body.aion.conversation = previous.conversation
@@ -84,13 +87,13 @@ def openai_routes(system: System) -> APIRouter:
 
     @router.get("/v1/responses/{response_id}", summary="A recorded response")
     def read_response(request: Request, response_id: str) -> Json:
-        turn = read_turn(system, visible_owner(request), response_id)
+        turn = read_turn(system, principal_of(request).sees, response_id)
         return response_json(turn, turn.params)
 
     @router.post("/v1/embeddings", summary="Turn texts into vectors")
     async def embed(request: Request, body: EmbeddingRequest) -> Response:
         check_names(system.settings, body.model, chat=False)
-        return EmbeddingReply(system, body, principal(request).key_id)
+        return EmbeddingReply(system, body, principal_of(request).key_id)
 
     @router.get("/v1/models", summary="The models served")
     def models() -> Json:
@@ -107,7 +110,7 @@ def openai_routes(system: System) -> APIRouter:
 
 
 def reply(system: System, request: Request, body: SamplingRequest, job: Job, shape: Format) -> Response:
-    who = principal(request)
+    who = principal_of(request)
     ask = Ask(
         kind=shape.kind,
         owner=who.owner,
@@ -149,8 +152,9 @@ class EmbeddingReply(Response):
         card = self._embedder.card
         if (wanted := self._body.dimensions) and wanted > card.dimensions:
             raise BadInput(f"dimensions is {wanted}; this model gives {card.dimensions}", param="dimensions")
-        vectors, tokens = await self._embedder.embed(self._texts)
-        vectors = [shorten(vector, wanted) for vector in vectors]
+        async with self._system.embedding_queue.admit(sum(map(guess_tokens, self._texts))):
+            vectors, tokens = await self._embedder.embed(self._texts)
+        vectors = [shorten(vector, wanted) for vector in vectors] if wanted else vectors
         as_base64 = self._body.encoding_format == "base64"
         await send_json(send, embeddings_json(card.name, vectors, tokens, as_base64=as_base64))
 
@@ -191,15 +195,3 @@ def model_not_found(settings: Settings, asked: str) -> NotFound:
     chat, embed = settings.model.name, settings.embedder.name
     message = f"no model {asked[:64]!r} for this request; there is {chat!r} for answers and {embed!r} for embeddings"
     return NotFound(message, code="model_not_found", param="model")
-
-
-def principal(request: Request) -> Principal:
-    """Who asks; the guard put it there."""
-    who: Principal = request.state.principal
-    return who
-
-
-def visible_owner(request: Request) -> str | None:
-    """Whose turns the asker may see: their own, or everyone's (None) for an administrator."""
-    who = principal(request)
-    return None if who.scope is ApiScope.ADMIN else who.owner

@@ -19,7 +19,7 @@ import pytest
 
 from tests.serving import RunningServer, is_alive, running, start_server, wait_until
 
-SLOW = {"model.source": "fake:0.05", "engine.slots": 2, "engine.queue_tokens": 512}
+SLOW = {"model.source": "fake:0.05", "embedder.source": "fake:0.005", "engine.slots": 2, "engine.queue_tokens": 512}
 LONG = " ".join(f"word{number}" for number in range(100))  # echoed: five seconds of answer
 
 
@@ -102,6 +102,18 @@ def test_overload_is_refused_at_once_and_everything_accepted_is_answered(slow: R
     assert {reply.json()["error"]["code"] for reply in refused} == {"overloaded"}
     assert all(r.json()["choices"][0]["message"]["content"] for r in replies if r.status_code == 200)
     assert post(slow, text="and again").status_code == 200
+
+
+def test_embedding_has_a_bounded_queue_of_its_own(slow: RunningServer) -> None:
+    def embed(_: int) -> int:
+        body = {"model": "aion-embed", "input": ["one two three four " * 40]}
+        return httpx2.post(f"{slow.url}/v1/embeddings", json=body, headers=slow.headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(embed, number) for number in range(8)]
+        wait_until(lambda: any(reply.done() for reply in asked))
+        assert post(slow, text="answers go on").status_code == 200
+        assert {reply.result() for reply in asked} == {200, 429}
 
 
 def test_a_revoked_key_ends_its_running_stream(slow: RunningServer) -> None:

@@ -154,6 +154,12 @@ def test_a_user_administers_nothing(ana: Person, rule: Any) -> None:
     assert ana.ask("GET", "/api/status").status_code == 200, "the key was not revoked"
 
 
+def test_nobody_speaks_on_in_somebody_elses_response(admin: Person, ana: Person, ben: Person) -> None:
+    body = {"input": "and then?", "previous_response_id": ana.response}
+    answers = [person.ask("POST", "/v1/responses", json=body).status_code for person in (ana, ben, admin)]
+    assert answers == [200, 404, 404]
+
+
 # What was said
 
 

@@ -8,16 +8,11 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from aion.errors import BadInput
 from aion.records import Json
 
 
-def shorten(vector: list[float], dimensions: int | None) -> list[float]:
+def shorten(vector: list[float], dimensions: int) -> list[float]:
     """The first components, brought back to length one."""
-    if dimensions is None or dimensions == len(vector):
-        return vector
-    if dimensions > len(vector):
-        raise BadInput(f"dimensions is {dimensions}; this model gives {len(vector)}", param="dimensions")
     cut = vector[:dimensions]
     norm = math.sqrt(sum(value * value for value in cut)) or 1.0
     return [value / norm for value in cut]
