@@ -168,6 +168,95 @@ class AnswerSettings(Section):
     max_choices: int = Field(8, ge=1, le=64, description="Largest `n` of a request.")
 
 
+class ContextSettings(Section):
+    """What the base is given to read."""
+
+    tokens: int | Auto = Field(
+        AUTO, description="Most tokens of a prompt; auto: what the model's context leaves beside the answer."
+    )
+    recall_share: float = Field(
+        0.25, ge=0, le=0.9, description="Largest part of those tokens that recalled memories may take."
+    )
+    recall_items: int = Field(5, ge=0, le=50, description="Most memories put before the model; 0 recalls nothing.")
+    recent_turns: int = Field(
+        4, ge=1, le=100, description="Latest exchanges kept word for word when older ones must be summarised."
+    )
+
+    @field_validator("tokens")
+    @classmethod
+    def _is_large_enough(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 128 <= value <= 1 << 20:
+            raise ValueError("must be auto or between 128 and 1048576")
+        return value
+
+
+class MemorySettings(Section):
+    """What is remembered, and how it is found."""
+
+    from_chat: bool = Field(default=True, description="Whether statements made in conversations are remembered.")
+    floor: float = Field(
+        0.35, ge=0, le=1, description="Smallest cosine of a memory to the question; words in common can stand in."
+    )
+    candidates: int = Field(50, ge=5, le=1000, description="Memories each way of searching brings to the fusion.")
+    rrf_k: float = Field(60.0, gt=0, le=1000, description="Constant of reciprocal rank fusion: 1 / (k + rank).")
+    vector_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by meaning.")
+    text_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by words.")
+    entity_boost: float = Field(
+        0.3, ge=0, le=10, description="Added share of the score when all entities of a question stand in a memory."
+    )
+    document_boost: float = Field(
+        0.1, ge=0, le=10, description="Added share by likeness of a passage's whole document."
+    )
+    word_budget: int = Field(
+        8000, ge=100, le=10_000_000, description="Index entries one keyword search may read: rarest words first."
+    )
+    duplicate_cosine: float = Field(
+        0.95, ge=0.5, le=1, description="From here on two memories of the same words, numbers and names are one."
+    )
+    ema_c: float = Field(0.5, gt=0, le=1, description="c of a document vector's step min(1, c / (n + 1)).")
+
+
+class CacheSettings(Section):
+    """Answers given again to a question asked again."""
+
+    hours: float = Field(24.0, ge=0, le=8760, description="How long an answer may be given again; 0 turns it off.")
+    entries: int = Field(1000, ge=1, le=1_000_000, description="Most answers kept for one person.")
+    cosine: float = Field(0.97, ge=0.8, le=1, description="Likeness from which two first questions count as the same.")
+    reward: float = Field(0.25, ge=-1, le=1, description="Reward from which an answer was well received.")
+
+
+class LearningSettings(Section):
+    """How experience is judged."""
+
+    tau: float = Field(0.62, ge=0, le=1, description="Confidence below which an answer counts as uncertain.")
+    implicit_weight: float = Field(0.7, ge=0, le=1, description="Weight of implicit signals in a reward.")
+    emotional_weight: float = Field(0.3, ge=0, le=1, description="Weight of emotion in a reward.")
+    uncertainty_weight: float = Field(0.3, ge=0, le=1, description="Weight of uncertainty in a priority.")
+    error_weight: float = Field(0.3, ge=0, le=1, description="Weight of errors in a priority.")
+    satisfaction_weight: float = Field(0.2, ge=0, le=1, description="Weight of a strong reward in a priority.")
+    novelty_weight: float = Field(0.2, ge=0, le=1, description="Weight of novelty in a priority.")
+    cluster_cosine: float = Field(0.5, ge=0, le=1, description="Likeness from which a question joins a cluster.")
+    calibration_samples: int = Field(
+        30, ge=10, le=100_000, description="Judged answers needed before confidence is calibrated."
+    )
+    resamples: int = Field(
+        0, ge=0, le=8, description="Extra answers drawn to see whether the model agrees with itself."
+    )
+    abandoned_minutes: float = Field(
+        30.0, gt=0, le=10_080, description="Silence after which a conversation counts as left."
+    )
+
+
+class TelemetrySettings(Section):
+    """Numbers for other programs."""
+
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="OpenTelemetry collector for traces, such as http://127.0.0.1:4318; empty sends nothing.",
+    )
+
+
 class HubSettings(Section):
     """Where hf: models come from."""
 
@@ -198,6 +287,11 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = Field(default_factory=EmbedderSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     answer: AnswerSettings = Field(default_factory=AnswerSettings)
+    context: ContextSettings = Field(default_factory=ContextSettings)
+    memory: MemorySettings = Field(default_factory=MemorySettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    learning: LearningSettings = Field(default_factory=LearningSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     hub: HubSettings = Field(default_factory=HubSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -100,6 +100,7 @@ class Turn:
     timings: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step
     outcome: Outcome = Outcome.COMPLETED
     error: str | None = None
+    steps: Mapping[str, Json] = field(default_factory=dict)  # what each step of the path found and did, by its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +157,222 @@ class Finding:
     where: str
     problem: str
     remedy: str
+
+
+class Origin(StrEnum):
+    """Who first wrote a text."""
+
+    PERSON = "person"  # its owner typed it
+    DOCUMENT = "document"  # a file somebody brought
+    WEB = "web"  # a page
+    MODEL = "model"  # the base, or another model
+
+
+class Trust(StrEnum):
+    """How far a text may be relied on, from least to most. Training takes APPROVED and OWN alone."""
+
+    UNTRUSTED = "untrusted"  # a document or page that nobody approved
+    MODEL = "model"  # a model's own words
+    APPROVED = "approved"  # a person approved exactly these bytes
+    OWN = "own"  # the person's own words
+
+    @property
+    def rank(self) -> int:
+        return list(Trust).index(self)
+
+
+class MemoryKind(StrEnum):
+    """What a memory is. None of them is an instruction: there is no such kind."""
+
+    NOTE = "note"  # `aion remember`: a person asked to keep it
+    SAID = "said"  # a statement made in a conversation
+    CORRECTION = "correction"  # a question and the answer a person put right
+    PASSAGE = "passage"  # a piece of a document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One place a memory came from. A memory with several has been met several times."""
+
+    ref: str  # id of the turn, feedback or document; "" for a note
+    origin: Origin
+    trust: Trust
+    hash: str  # sha256 of the text as it came from there, in hex: an approval holds for these bytes alone
+    at: float
+    conversation: str = ""  # of the turn, so that forgetting it finds this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One thing remembered of one person. `seq` names this very version: an edit gives the memory a new one."""
+
+    id: str
+    owner: str
+    kind: MemoryKind
+    text: str
+    sources: tuple[Source, ...]
+    created: float
+    updated: float
+    entities: tuple[str, ...] = ()  # normalised, the heaviest first
+    document: str = ""  # id of the document it is a passage of
+    place: str = ""  # where in it, such as "page 3"
+    seq: int = 0  # given by the store
+
+    @property
+    def trust(self) -> Trust:
+        """That of its best source: what the person said themselves stays theirs when a page says it too."""
+        return max((source.trust for source in self.sources), key=lambda trust: trust.rank, default=Trust.UNTRUSTED)
+
+    @property
+    def origin(self) -> Origin:
+        best = max(self.sources, key=lambda source: source.trust.rank, default=None)
+        return best.origin if best else Origin.WEB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text that was brought in whole; its passages are memories."""
+
+    id: str
+    owner: str
+    title: str
+    origin: Origin
+    trust: Trust
+    hash: str  # of its whole text
+    created: float
+    updated: float
+    count: int = 0  # vectors its own vector has followed
+    vector: tuple[float, ...] = ()  # moves with newly approved passages and feedback
+
+
+class FeedbackKind(StrEnum):
+    """How a person judged an answer, or what they did with it."""
+
+    THUMB = "thumb"  # value: 1 or -1
+    SCORE = "score"  # value: -1 to 1
+    COMMENT = "comment"  # text
+    EDIT = "edit"  # text: the answer as it should have been, a demonstration
+    CHOICE = "choice"  # text: the answer chosen; other: the one rejected
+    EVENT = "event"  # event: what happened to the answer, such as copied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """One judgement on one turn, as it came. Of one kind on one turn the latest counts; events all count."""
+
+    id: str
+    owner: str
+    turn: str
+    kind: FeedbackKind
+    at: float
+    key: str  # makes sending it again harmless; ours when the person gave none
+    value: float | None = None
+    text: str = ""
+    other: str = ""
+    event: str = ""
+    choice: int = 0  # which of the turn's answers it is about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One sign of how an answer was received, found in what happened after it."""
+
+    name: str  # see capture.signals
+    value: float  # -1 (bad) to 1 (good)
+    weight: float  # how sure the sign is, 0 to 1
+    evidence: str  # the turn, feedback or words it was read from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """What an answer was worth, and every part of it. Each in [-1, 1]; None where nothing was found."""
+
+    explicit: float | None
+    implicit: float | None
+    emotional: float | None
+    total: float
+
+
+class Label(StrEnum):
+    """What an experience is good for."""
+
+    RELIABLE = "reliable"
+    HESITANT = "hesitant"
+    ERRONEOUS = "erroneous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """Something a text is about."""
+
+    text: str  # as written
+    key: str  # normalised, to compare
+    kind: str  # name, phrase, number, date, code
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """What is known of a turn besides what was said. Derived: it can be made again from turns and feedback."""
+
+    turn: str
+    owner: str
+    conversation: str
+    at: float
+    updated: float
+    skill: str  # see capture.skill
+    theme: str  # id of the cluster its question lies in
+    trust: Trust  # of the least trusted text that stood in its prompt
+    signals: tuple[Signal, ...]
+    reward: Reward
+    confidence: float | None  # calibrated
+    raw_confidence: float | None
+    novelty: float  # 0 (like many before) to 1
+    failed: bool
+    priority: float
+    parts: Mapping[str, float]  # of the priority
+    label: Label
+    reason: str  # of the label
+    entities: tuple[Entity, ...]
+    ndcg: float | None = None  # of what was recalled for it
+    measures: Mapping[str, float] = field(
+        default_factory=dict
+    )  # the turn's timings, tokens read and written, cache hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Questions that lie near each other, of one person; experiences call it their theme."""
+
+    id: str
+    owner: str
+    name: str
+    count: int
+    vector: tuple[float, ...]
+    updated: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A learned map from raw confidence to the share of answers that were good. Appended; the newest counts."""
+
+    id: str
+    owner: str
+    at: float
+    method: str  # isotonic or platt
+    points: tuple[tuple[float, float], ...]  # knots of the map for isotonic; ((a, b),) for platt
+    samples: int
+    error_before: float  # expected calibration error, on answers it was not fitted to
+    error_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What went when something was forgotten, and what had learned from it."""
+
+    turns: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    seqs: tuple[int, ...] = ()  # of the memories, for the index
+    feedback: int = 0
+    answers: tuple[str, ...] = ()  # turns elsewhere whose answers had been shown it
+    adapters: tuple[str, ...] = ()  # that learned from it

@@ -1,21 +1,54 @@
 """What a store promises; SQLite implements it embedded, Postgres at scale, both held to tests/contracts/test_store.py.
 
-Writes return a future that resolves only once the rows are durable (they survive a power cut). Rows are appended and
-never changed, except that a key may be revoked. Reads see every resolved write. A turn is visible to its owner alone;
-`owner=None` reads everyone's and is for administrators.
+Writes return a future that resolves only once the rows are durable (they survive a power cut). What happened is
+appended and never changed: turns, feedback, calibrations, audit; a key may be revoked. Memories, experiences, clusters
+and documents are today's state and are replaced whole. Forgetting removes rows, whatever they are. Reads see every
+resolved write. A row is visible to its owner alone; `owner=None` reads everyone's and is for administrators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Literal, Protocol
 
-from aion.records import AuditEntry, Conversation, Finding, Json, Key, Turn
+from aion.records import (
+    AuditEntry,
+    Calibration,
+    Cluster,
+    Conversation,
+    Document,
+    Experience,
+    Feedback,
+    Finding,
+    Forgotten,
+    Json,
+    Key,
+    Label,
+    Memory,
+    MemoryKind,
+    Turn,
+)
+
+Order = Literal["latest", "top", "ask", "uncertain"]
 
 
 class Store(Protocol):
     """Keeps rows. Safe to call from any thread; writes are serialised by the store itself."""
+
+    @property
+    def memories(self) -> Memories: ...
+
+    @property
+    def experience(self) -> Experiences: ...
+
+    def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
+        """Remove its turns with their messages, feedback and experiences, and every memory that came from it alone.
+
+        A memory that has other sources stays, without the sources here. One transaction; what was removed is
+        overwritten in the file, and gone from its log when the future resolves. Of an unknown name: an empty Forgotten.
+        """
+        ...
 
     def append_turn(self, turn: Turn) -> Future[None]:
         """Append; resolves when durable. A second turn with the same id fails with Conflict and changes nothing."""
@@ -61,4 +94,153 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Finish queued writes, then close. Later writes fail with StorageFailed."""
+        ...
+
+
+class Memories(Protocol):
+    """Memories and documents, with full-text search over their terms.
+
+    Every `put` gives the memory a new `seq`, so what an index holds for a seq never changes: it is right or it is
+    absent. Vectors are little-endian float32 and belong to the embedder whose hash is given with them.
+    """
+
+    def put(self, memory: Memory, *, terms: str, vector: bytes | None, embedder: str) -> Future[Memory]:
+        """Insert, or replace the memory of the same id and owner; resolves to it with its new seq.
+
+        `terms` are the words to find it by, separated by spaces and already normalised (see memory.terms). An id that
+        belongs to another owner is refused with Conflict.
+        """
+        ...
+
+    def remove(self, ids: Sequence[str], *, owner: str) -> Future[Forgotten]: ...
+
+    def get(self, memory_id: str, *, owner: str | None) -> Memory | None: ...
+
+    def fetch(self, seqs: Sequence[int], *, owner: str) -> dict[int, Memory]:
+        """Those that exist and are the owner's."""
+        ...
+
+    def listed(
+        self,
+        *,
+        owner: str | None,
+        kind: MemoryKind | None = None,
+        document: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Memory]:
+        """Newest seq first; `before` continues behind a seq."""
+        ...
+
+    def from_source(self, ref: str, *, owner: str) -> list[Memory]:
+        """Those with a source of this ref, or of this conversation."""
+        ...
+
+    def search(
+        self,
+        terms: Sequence[str],
+        *,
+        owner: str,
+        limit: int,
+        since: float | None = None,
+        until: float | None = None,
+        budget: int = 8000,
+    ) -> list[tuple[int, float]]:
+        """(seq, BM25 score) of memories with any of the terms, best first; within the window of `updated`.
+
+        Terms are taken from the rarest on, until the rows they stand in exceed `budget`; at least one is taken.
+        """
+        ...
+
+    def vectors(self, seqs: Sequence[int], *, owner: str, embedder: str) -> dict[int, bytes]: ...
+
+    def embedded(
+        self, *, owner: str, embedder: str, after: int = 0, limit: int = 5000
+    ) -> list[tuple[int, float, bytes]]:
+        """(seq, updated, vector) in order of seq: what an index of this embedder must hold."""
+        ...
+
+    def embedded_seqs(self, *, owner: str, embedder: str) -> list[int]: ...
+
+    def unembedded(self, *, embedder: str, limit: int = 100) -> list[Memory]:
+        """Memories of any owner that have no vector of this embedder."""
+        ...
+
+    def owners(self) -> list[str]: ...
+
+    def count(self, *, owner: str | None) -> int: ...
+
+    def version(self, *, owner: str) -> int:
+        """A number that grows with every change to the owner's memories, removals too."""
+        ...
+
+    def put_document(self, document: Document) -> Future[None]: ...
+
+    def document(self, document_id: str, *, owner: str | None) -> Document | None: ...
+
+    def documents(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Document]:
+        """The latest `updated` first."""
+        ...
+
+    def remove_document(self, document_id: str, *, owner: str) -> Future[Forgotten]:
+        """The document, and every memory that came from it alone, as forget_conversation does."""
+        ...
+
+
+class Experiences(Protocol):
+    """Feedback, and what is derived from turns and feedback."""
+
+    def add_feedback(self, feedback: Feedback) -> Future[Feedback]:
+        """Append; resolves to it, or to the one recorded before under the same owner and key.
+
+        The same key with another turn, kind or content is refused with Conflict; a turn that is not the owner's with
+        NotFound.
+        """
+        ...
+
+    def feedback(
+        self, *, owner: str | None, turn: str | None = None, after: str | None = None, limit: int = 1000
+    ) -> list[Feedback]:
+        """Oldest first, by id."""
+        ...
+
+    def put_experience(self, experience: Experience) -> Future[None]: ...
+
+    def experience(self, turn: str, *, owner: str | None) -> Experience | None: ...
+
+    def experiences(
+        self,
+        *,
+        owner: str | None,
+        order: Order = "latest",
+        tau: float = 0.62,
+        label: Label | None = None,
+        theme: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+    ) -> list[Experience]:
+        """latest: by time; top: by priority; ask: smallest |confidence - tau|; uncertain: lowest confidence first."""
+        ...
+
+    def unobserved(self, *, limit: int = 100) -> list[Turn]:
+        """Turns of anyone without an experience, and turns with feedback later than theirs, oldest first."""
+        ...
+
+    def put_cluster(self, cluster: Cluster) -> Future[None]: ...
+
+    def clusters(self, *, owner: str) -> list[Cluster]: ...
+
+    def add_calibration(self, calibration: Calibration) -> Future[None]: ...
+
+    def calibration(self, *, owner: str) -> Calibration | None:
+        """The newest."""
+        ...
+
+    def append_sample(self, at: float, values: Mapping[str, float]) -> Future[None]:
+        """What the machine was doing at a moment: cpu_percent, memory_bytes and the like."""
+        ...
+
+    def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
+        """Oldest first."""
         ...
