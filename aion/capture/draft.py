@@ -66,6 +66,7 @@ class TurnDraft:
     adapters: tuple[AdapterUse, ...] = ()
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, Json] = field(default_factory=dict)
 
     def count(self, usage: Usage) -> None:
         """Several choices read the same prompt: it counts once, what they write adds up."""
@@ -99,4 +100,5 @@ class TurnDraft:
             timings=dict(self.timings),
             outcome=outcome,
             error=error,
+            steps=dict(self.steps),
         )

@@ -1,0 +1,29 @@
+"""When an answer may be given again, and what must be the same for it. The answers themselves are in memory.cache."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+
+import orjson
+
+from aion.answer.open_turn import OpenTurn
+from aion.models.base import Job, ModelCard
+
+
+def is_repeatable(turn: OpenTurn) -> bool:
+    """One plain answer to a person's question: no tools, schema, seed, log-probabilities or several choices."""
+    job = turn.job
+    plain = not (job.tools or job.response_format or job.top_logprobs or job.prompt is not None)
+    asked_last = bool(job.messages) and job.messages[-1].get("role") == "user"
+    alone = len(turn.draft.choices) == 1 and job.sampling.seed is None
+    return turn.may_repeat and turn.may_recall and plain and asked_last and alone and bool(turn.question)
+
+
+def fingerprint_of(job: Job, card: ModelCard) -> bytes:
+    """Everything besides the question that an answer depends on: model, adapters, sampling, and all said before."""
+    adapters = [asdict(use) for use in card.adapters]
+    wanted = job.adapters if isinstance(job.adapters, str) else dict(job.adapters)
+    said = job.messages[:-1]
+    facts = [card.name, card.hash, card.source, adapters, wanted, asdict(job.sampling), said]
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()

@@ -1,0 +1,104 @@
+"""A turn while it is on its way: what each step of the path leaves for the next. It takes no step itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from aion.answer.context import Context, last_question, text_of
+from aion.capture.draft import TurnDraft
+from aion.memory.base import Recall, Recalled
+from aion.memory.terms import terms_of
+from aion.models.base import Delta, Job
+from aion.records import Json, Outcome, Turn
+
+FEW_WORDS = 3  # a question of so few content words leans on the one before it: "and when does it end?"
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenTurn:
+    """The draft of the record, and the state of the path."""
+
+    draft: TurnDraft
+    job: Job  # as asked, and once its context is built, as sent
+    may_recall: bool
+    may_repeat: bool
+    steps: dict[str, Json] = field(default_factory=dict)
+    recall: Recall | None = None
+    context: Context | None = None
+    fingerprint: bytes = b""
+    memory_version: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def question(self) -> str:
+        """What the person asked last; empty for a bare prompt."""
+        return self._asked(0)
+
+    def recall_question(self) -> str:
+        """What to search for: a short follow-up is searched with the question before it."""
+        question = self.question
+        if len(terms_of(question)) > FEW_WORDS:
+            return question
+        return f"{self._asked(1)} {question}".strip()
+
+    def shown(self) -> tuple[Recalled, ...]:
+        """The memories that stood in the prompt."""
+        return self.context.shown if self.context else ()
+
+    def source_versions(self) -> tuple[tuple[str, int], ...]:
+        return tuple((one.memory.id, one.memory.seq) for one in self.shown())
+
+    def sources(self) -> tuple[Json, ...]:
+        """The recalled items as the person sees them: what the record says of each, and its text."""
+        texts = {one.memory.id: one.memory.text for one in self.shown()}
+        items = self.steps.get("recall", {}).get("items", [])
+        return tuple({**item, "text": texts[item["id"]]} for item in items if item["id"] in texts)
+
+    @property
+    def confidence(self) -> float | None:
+        value: float | None = self.steps.get("confidence", {}).get("calibrated")
+        return value
+
+    def lap(self, name: str) -> None:
+        """Milliseconds since the turn began, under a name; the first time counts."""
+        self.draft.timings.setdefault(name, round((time.perf_counter() - self.began) * 1000, 3))
+
+    def took(self, name: str, since: float) -> None:
+        """Milliseconds of one step, from `time.perf_counter()` at its beginning."""
+        self.draft.timings[name] = round((time.perf_counter() - since) * 1000, 3)
+
+    def take(self, place: int, delta: Delta) -> None:
+        """Note in the draft what a delta brings."""
+        choice = self.draft.choices[place]
+        if delta.text or delta.reasoning:
+            self.lap("first_token_ms")
+            choice.text.append(delta.text)
+            choice.reasoning.append(delta.reasoning)
+        if delta.tool_calls:
+            choice.add_calls(delta.tool_calls)
+        if delta.logprobs:
+            choice.meter.add(delta.logprobs)
+        if delta.finish:
+            choice.finish = delta.finish
+        if delta.usage:
+            self.draft.count(delta.usage)
+        if delta.adapters is not None:
+            self.draft.adapters = delta.adapters
+        if delta.timings:
+            self.draft.timings.update(delta.timings)
+
+    def close(self, outcome: Outcome, error: str | None = None) -> Turn:
+        self.draft.steps = dict(self.steps)
+        return self.draft.close(outcome, error)
+
+    def _asked(self, back: int) -> str:
+        """The text of the person's last message, or of one `back` before it."""
+        messages = self.draft.messages if self.job.prompt is None else ()
+        for _ in range(back + 1):
+            place = last_question(messages)
+            if place is None:
+                return ""
+            text = text_of(messages[place])
+            messages = messages[:place]
+        return text
