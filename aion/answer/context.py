@@ -182,7 +182,7 @@ def mark_used(shown: Sequence[Recalled], used: Sequence[bool]) -> list[Json]:
     return [recalled_json(one, place, use) for place, (one, use) in enumerate(zip(shown, used, strict=True), 1)]
 
 
-def recalled_json(one: Recalled, place: int, used: bool) -> Json:  # noqa: FBT001 - a field of the record
+def recalled_json(one: Recalled, place: int, used: bool) -> Json:
     memory = one.memory
     best = max(memory.sources, key=lambda source: source.trust.rank)
     return {

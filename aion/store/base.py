@@ -62,6 +62,10 @@ class Store(Protocol):
         """Oldest first, by id; those whose id sorts behind `after`."""
         ...
 
+    def turn_before(self, turn: Turn) -> Turn | None:
+        """The one that came before it in its conversation."""
+        ...
+
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
         """Most recently used first; `before` continues a listing by the `updated` of its last row."""
         ...

@@ -63,6 +63,11 @@ class SqliteStore:
     ) -> list[Turn]:
         return self._turns({"owner = ?": owner, "conversation = ?": conversation, "id > ?": after}, limit=limit)
 
+    def turn_before(self, turn: Turn) -> Turn | None:
+        conditions = {"owner = ?": turn.owner, "conversation = ?": turn.conversation, "id < ?": turn.id}
+        found = self._turns(conditions, limit=1, newest_first=True)
+        return found[0] if found else None
+
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
         where, given = _filter("WHERE", {"owner = ?": owner})
         having, bound = _filter("HAVING", {"MAX(started) < ?": before})
@@ -126,10 +131,11 @@ class SqliteStore:
             if self._writer is not None:
                 self._writer.close()
 
-    def _turns(self, conditions: Mapping[str, Any], *, limit: int) -> list[Turn]:
+    def _turns(self, conditions: Mapping[str, Any], *, limit: int, newest_first: bool = False) -> list[Turn]:
         where, given = _filter("WHERE", conditions)
+        order = "id DESC" if newest_first else "id"
         with self._reading() as connection:
-            sql = f"{statements.SELECT_TURNS} {where} ORDER BY id LIMIT ?"
+            sql = f"{statements.SELECT_TURNS} {where} ORDER BY {order} LIMIT ?"
             found = connection.execute(sql, (*given, max(limit, 0))).fetchall()
             return [_load_turn(connection, row) for row in found]
 

@@ -98,6 +98,16 @@ def test_turns_are_listed_oldest_first_and_continued_after_an_id(store: Store) -
     assert store.turns(owner="ana", limit=0) == []
 
 
+def test_the_turn_before_is_of_the_same_person_and_conversation(store: Store) -> None:
+    turns = fill(store, 3)
+    for other in (make_turn(owner="eva"), make_turn(conversation="conv_2")):
+        store.append_turn(other).result()
+    last = make_turn()
+    assert store.turn_before(last) == turns[2]
+    assert store.turn_before(turns[1]) == turns[0]
+    assert store.turn_before(turns[0]) is None
+
+
 def test_conversations_are_listed_by_last_use_and_continued(store: Store) -> None:
     for conversation, started in (("a", 1.0), ("b", 2.0), ("c", 3.0), ("a", 4.0)):
         store.append_turn(make_turn(conversation=conversation, started=started)).result()
