@@ -200,6 +200,7 @@ class Source:
     hash: str  # sha256 of the text as it came from there, in hex: an approval holds for these bytes alone
     at: float
     conversation: str = ""  # of the turn, so that forgetting it finds this
+    text: str = ""  # as it came from there, where it is not the memory's: what is left when the others are forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
