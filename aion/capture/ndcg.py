@@ -42,4 +42,4 @@ def ndcg(relevances: Sequence[float], k: int = 10) -> float | None:
 
 
 def _gain(relevances: Sequence[float]) -> float:
-    return sum((2.0**relevance - 1.0) / math.log2(place + 2) for place, relevance in enumerate(relevances))
+    return sum((math.pow(2, relevance) - 1) / math.log2(place + 2) for place, relevance in enumerate(relevances))
