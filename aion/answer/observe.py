@@ -19,7 +19,7 @@ from aion.answer.themes import Themes
 from aion.capture.calibrate import calibrate
 from aion.config import Settings
 from aion.errors import AionError
-from aion.memory.base import Recall, Vector
+from aion.memory.base import Vector
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.keeper import Keeper
@@ -64,8 +64,8 @@ class Observer:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def note_turn(self, turn: Turn, recall: Recall | None, shown: Sequence[Memory]) -> None:
-        vector = recall.vector if recall else None
+    def note_turn(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory]) -> None:
+        """`vector` is that of its question, `shown` the memories that stood in its prompt."""
         self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown))
 
     async def take_feedback(self, feedback: Feedback) -> Feedback:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aion.answer.context import Context, last_question, text_of
 from aion.capture.draft import TurnDraft
-from aion.memory.base import Recall, Recalled
+from aion.memory.base import Recall, Recalled, Vector
 from aion.memory.terms import terms_of
 from aion.models.base import Delta, Job
 from aion.records import Json, Outcome, Turn
@@ -26,8 +26,10 @@ class OpenTurn:
     steps: dict[str, Json] = field(default_factory=dict)
     recall: Recall | None = None
     context: Context | None = None
-    fingerprint: bytes = b""
+    vector: Vector | None = None  # of the question
+    fingerprint: bytes = b""  # set when the answer may be given again
     memory_version: int = 0
+    repeated: Turn | None = None  # the earlier turn that answered the same
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -49,11 +51,10 @@ class OpenTurn:
     def source_versions(self) -> tuple[tuple[str, int], ...]:
         return tuple((one.memory.id, one.memory.seq) for one in self.shown())
 
-    def sources(self) -> tuple[Json, ...]:
-        """The recalled items as the person sees them: what the record says of each, and its text."""
-        texts = {one.memory.id: one.memory.text for one in self.shown()}
-        items = self.steps.get("recall", {}).get("items", [])
-        return tuple({**item, "text": texts[item["id"]]} for item in items if item["id"] in texts)
+    def recalled_items(self) -> list[Json]:
+        """What the record says of each memory shown."""
+        items: list[Json] = self.steps.get("recall", {}).get("items", [])
+        return items
 
     @property
     def confidence(self) -> float | None:
