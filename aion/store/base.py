@@ -45,8 +45,10 @@ class Store(Protocol):
     def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
         """Remove its turns with their messages, feedback and experiences, and every memory that came from it alone.
 
-        A memory that has other sources stays, without the sources here. One transaction; what was removed is
-        overwritten in the file, and gone from its log when the future resolves. Of an unknown name: an empty Forgotten.
+        A memory that has other sources stays, without the sources here; if none of those has the memory's own words,
+        it becomes a new version in the words of the best of them, to be embedded again. One transaction; what was
+        removed is overwritten in the file, and gone from its log when the future resolves, or as soon as a long read,
+        such as a backup, lets go of the log. Of an unknown name: an empty Forgotten.
         """
         ...
 
@@ -150,7 +152,7 @@ class Memories(Protocol):
         until: float | None = None,
         budget: int = 8000,
     ) -> list[tuple[int, float]]:
-        """(seq, BM25 score) of memories with any of the terms, best first; within the window of `updated`.
+        """(seq, BM25 score) of memories with any of the terms, best first; where since <= updated < until.
 
         Terms are taken from the rarest on, until the rows they stand in exceed `budget`; at least one is taken.
         """
@@ -208,7 +210,9 @@ class Experiences(Protocol):
         """Oldest first, by id."""
         ...
 
-    def put_experience(self, experience: Experience) -> Future[None]: ...
+    def put_experience(self, experience: Experience) -> Future[None]:
+        """Insert or replace. NotFound when its turn is not there, such as after it was forgotten."""
+        ...
 
     def experience(self, turn: str, *, owner: str | None) -> Experience | None: ...
 
@@ -224,7 +228,11 @@ class Experiences(Protocol):
         until: float | None = None,
         limit: int = 100,
     ) -> list[Experience]:
-        """latest: by time; top: by priority; ask: smallest |confidence - tau|; uncertain: lowest confidence first."""
+        """Those where since <= at < until, in one of four orders.
+
+        latest: the newest first; top: by priority; ask: the smallest |confidence - tau| among those that nobody has
+        judged; uncertain: the lowest confidence first.
+        """
         ...
 
     def unobserved(self, *, limit: int = 100) -> list[Turn]:
@@ -246,5 +254,5 @@ class Experiences(Protocol):
         ...
 
     def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
-        """Oldest first."""
+        """Where since <= at < until, oldest first."""
         ...

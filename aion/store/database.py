@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -33,6 +34,7 @@ SAFETY = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
+    "PRAGMA secure_delete=ON",  # what is forgotten is overwritten, not only unlinked
 )
 
 
@@ -72,6 +74,12 @@ def open_reader(data: Path, migrations: Sequence[Migration] = MIGRATIONS) -> aps
 def fetch(connection: apsw.Connection, sql: str, given: Row = ()) -> list[Row]:
     """All rows at once, so that no read stays open while a caller thinks."""
     return connection.execute(sql, given).fetchall()
+
+
+def where(conditions: Mapping[str, Any], keyword: str = "WHERE") -> tuple[str, Row]:
+    """The clause of those conditions that were given; the texts are constants of the caller, values go in as `?`."""
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    return (f"{keyword} {' AND '.join(given)}" if given else "", tuple(given.values()))
 
 
 def require_sqlite() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,11 +48,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TurnRows:
-    """A turn as rows: the messages it needs, itself, and its answers."""
+    """A turn as rows: the messages it needs, itself, its answers, its steps, and what those name as its inputs."""
 
     nodes: tuple[Node, ...]
     turn: Row
     answers: tuple[Row, ...]
+    steps: Row | None = None
+    inputs: tuple[Row, ...] = ()
 
 
 def to_json(value: Any, *, sort_keys: bool = False) -> str:
@@ -119,7 +121,7 @@ def check_message(row: Row) -> None:
 
 def encode_turn(turn: Turn) -> TurnRows:
     """Rows of a turn. Everything that cannot be stored exactly is refused with BadInput."""
-    _check_text(turn.id, turn.owner, turn.conversation, turn.model, turn.model_hash)
+    check_text(turn.id, turn.owner, turn.conversation, turn.model, turn.model_hash)
     history = chain(turn.messages, owner=turn.owner)
     tip = history[-1] if history else None
     said = [_node(answer.message, turn.owner, tip) for answer in turn.answers]
@@ -127,12 +129,16 @@ def encode_turn(turn: Turn) -> TurnRows:
         (turn.id, position, node.hash, answer.finish, _summary_json(answer.logprobs))
         for position, (node, answer) in enumerate(zip(said, turn.answers, strict=True))
     )
-    _check_text(*(answer.finish for answer in turn.answers))
+    check_text(*(answer.finish for answer in turn.answers))
     row = _turn_row(turn, tip.hash if tip else None)
-    return TurnRows((*history, *said), (*row, digest(row, answers)), answers)
+    steps = _steps_row(turn) if turn.steps else None
+    inputs = tuple((turn.id, ref) for ref in inputs_of(turn.steps))
+    return TurnRows((*history, *said), (*row, digest(row, answers)), answers, steps, inputs)
 
 
-def decode_turn(row: Row, messages: Sequence[Json], answers: Sequence[Row], said: Sequence[Json]) -> Turn:
+def decode_turn(
+    row: Row, messages: Sequence[Json], answers: Sequence[Row], said: Sequence[Json], steps: Mapping[str, Json]
+) -> Turn:
     """The turn of its rows; `said` holds the messages of `answers`, in order."""
     check_turn(row, answers)
     return Turn(
@@ -154,6 +160,7 @@ def decode_turn(row: Row, messages: Sequence[Json], answers: Sequence[Row], said
             Answer(message=message, finish=finish, logprobs=_summary(summary))
             for message, (_, _, _, finish, summary) in zip(said, answers, strict=True)
         ),
+        steps=steps,
     )
 
 
@@ -162,10 +169,28 @@ def check_turn(row: Row, answers: Sequence[Row]) -> None:
         raise damaged(f"turn {row[0]}")
 
 
+def decode_steps(row: Row) -> dict[str, Json]:
+    """The steps of (turn, steps, digest)."""
+    if digest(row[:-1]) != row[-1]:
+        raise damaged(f"what is known of the steps of turn {row[0]}")
+    steps: dict[str, Json] = json.loads(row[1])
+    return steps
+
+
+def inputs_of(steps: Mapping[str, Json]) -> list[str]:
+    """The ids of the memories that an answer had been shown, and of the turn it was copied from, each once."""
+    recall, cache = steps.get("recall"), steps.get("cache")
+    items = recall.get("items") if isinstance(recall, dict) else None
+    found = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list | tuple) else []
+    if isinstance(cache, dict) and cache.get("outcome") == "hit":
+        found.append(cache.get("of"))
+    return sorted({id_ for id_ in found if isinstance(id_, str)})
+
+
 def encode_key(key: Key) -> Row:
-    _check_text(key.id, key.owner, key.secret_hash)
-    row = (key.id, key.owner, str(key.scope), key.secret_hash, _number(key.created), _number(key.expires))
-    return (*row, _number(key.revoked), digest(row))
+    check_text(key.id, key.owner, key.secret_hash)
+    row = (key.id, key.owner, str(key.scope), key.secret_hash, to_number(key.created), to_number(key.expires))
+    return (*row, to_number(key.revoked), digest(row))
 
 
 def decode_key(row: Row) -> Key:
@@ -176,8 +201,8 @@ def decode_key(row: Row) -> Key:
 
 
 def encode_audit(entry: AuditEntry) -> Row:
-    _check_text(entry.id, entry.actor, entry.act, entry.subject)
-    row = (entry.id, _number(entry.at), entry.actor, entry.act, entry.subject)
+    check_text(entry.id, entry.actor, entry.act, entry.subject)
+    row = (entry.id, to_number(entry.at), entry.actor, entry.act, entry.subject)
     return (*row, digest(row))
 
 
@@ -208,7 +233,7 @@ def _turn_row(turn: Turn, tip: bytes | None) -> Row:
         turn.owner,
         turn.conversation,
         str(turn.kind),
-        _number(turn.started),
+        to_number(turn.started),
         tip,
         to_json(turn.params),
         turn.model,
@@ -223,6 +248,12 @@ def _turn_row(turn: Turn, tip: bytes | None) -> Row:
     )
 
 
+def _steps_row(turn: Turn) -> Row:
+    check_text(*inputs_of(turn.steps))
+    row = (turn.id, to_json(dict(turn.steps)))
+    return (*row, digest(row))
+
+
 def _summary_json(summary: LogprobSummary | None) -> str | None:
     return None if summary is None else to_json(asdict(summary))
 
@@ -231,14 +262,14 @@ def _summary(text: str | None) -> LogprobSummary | None:
     return None if text is None else LogprobSummary(**json.loads(text))
 
 
-def _number(value: float | None) -> float | None:
+def to_number(value: float | None) -> float | None:
     """A float, as the column is: an integer would come back as another JSON number, and NaN not at all."""
     if value is not None and not math.isfinite(value):
         raise BadInput(f"the record holds {value!r} where a finite number of seconds belongs")
     return None if value is None else float(value) + 0.0  # databases do not keep the sign of zero
 
 
-def _check_text(*texts: str) -> None:
+def check_text(*texts: str) -> None:
     """Postgres keeps no NUL and neither database half a surrogate pair."""
     for text in texts:
         if "\0" in text or not _is_unicode(text):

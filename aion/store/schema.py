@@ -3,8 +3,9 @@
 A migration is never edited or removed once released: a later one corrects it. Each is applied in one transaction
 together with its row in `migrations`, so a database is always exactly at one number.
 
-The statements are written for SQLite and Postgres alike. Two differences are left to the Postgres implementation:
-BLOB is BYTEA there, and TEXT needs COLLATE "C" so that ids sort by their bytes.
+The statements are written for SQLite and Postgres alike. Four differences are left to the Postgres implementation:
+BLOB is BYTEA there; TEXT needs COLLATE "C" so that ids sort by their bytes; a number that is never given twice is
+INTEGER PRIMARY KEY AUTOINCREMENT here and an identity column there; and full text is FTS5 here (migration `words`).
 """
 
 from __future__ import annotations
@@ -89,6 +90,155 @@ MIGRATIONS: tuple[Migration, ...] = (
                 digest BLOB NOT NULL
             )""",
             "CREATE INDEX audit_by_time ON audit (at, id)",
+        ),
+    ),
+    Migration(
+        2,
+        "steps",
+        (
+            # What each step of the path found for a turn; a turn without any has no row.
+            """CREATE TABLE turn_steps (
+                turn TEXT PRIMARY KEY REFERENCES turns (id),
+                steps TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            # Derived from the steps: the memories that an answer had been shown, or the turn it was a copy of.
+            """CREATE TABLE turn_inputs (
+                turn TEXT NOT NULL REFERENCES turns (id),
+                ref TEXT NOT NULL,
+                PRIMARY KEY (turn, ref)
+            )""",
+            "CREATE INDEX turn_inputs_by_ref ON turn_inputs (ref, turn)",
+            "CREATE INDEX messages_by_parent ON messages (parent)",  # forgetting asks who still needs a message
+            "CREATE INDEX turns_by_prompt ON turns (prompt)",
+        ),
+    ),
+    Migration(
+        3,
+        "memories",
+        (
+            """CREATE TABLE memories (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                owner TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                text TEXT NOT NULL,
+                entities TEXT NOT NULL,
+                created DOUBLE PRECISION NOT NULL,
+                updated DOUBLE PRECISION NOT NULL,
+                document TEXT NOT NULL,
+                place TEXT NOT NULL,
+                terms TEXT NOT NULL,
+                embedder TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX memories_by_owner ON memories (owner, seq)",
+            "CREATE INDEX memories_by_document ON memories (owner, document, seq)",
+            "CREATE INDEX memories_by_embedder ON memories (embedder, owner, seq)",
+            """CREATE TABLE memory_sources (
+                seq INTEGER NOT NULL REFERENCES memories (seq),
+                position INTEGER NOT NULL,
+                ref TEXT NOT NULL,
+                origin TEXT NOT NULL,
+                trust TEXT NOT NULL,
+                hash TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                conversation TEXT NOT NULL,
+                text TEXT NOT NULL,
+                PRIMARY KEY (seq, position)
+            )""",
+            "CREATE INDEX memory_sources_by_ref ON memory_sources (ref, seq)",
+            "CREATE INDEX memory_sources_by_conversation ON memory_sources (conversation, seq)",
+            """CREATE TABLE memory_vectors (
+                seq INTEGER PRIMARY KEY REFERENCES memories (seq),
+                vector BLOB NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            """CREATE TABLE memory_versions (
+                owner TEXT PRIMARY KEY,
+                version BIGINT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            """CREATE TABLE documents (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                title TEXT NOT NULL,
+                origin TEXT NOT NULL,
+                trust TEXT NOT NULL,
+                hash TEXT NOT NULL,
+                created DOUBLE PRECISION NOT NULL,
+                updated DOUBLE PRECISION NOT NULL,
+                count BIGINT NOT NULL,
+                vector TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX documents_by_owner ON documents (owner, updated, id)",
+        ),
+    ),
+    Migration(
+        4,
+        "words",
+        (
+            # Holds no text: a row is taken out by naming its terms again, which `memories` keeps for that.
+            "CREATE VIRTUAL TABLE memory_words USING fts5(terms, content='', tokenize='ascii')",
+            # Without it a removed term stays in the file until its segment happens to be merged.
+            "INSERT INTO memory_words (memory_words, rank) VALUES ('secure-delete', 1)",
+            "CREATE VIRTUAL TABLE memory_frequencies USING fts5vocab('memory_words', 'row')",
+        ),
+    ),
+    Migration(
+        5,
+        "experience",
+        (
+            """CREATE TABLE feedback (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                turn TEXT NOT NULL REFERENCES turns (id),
+                kind TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                key TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL,
+                UNIQUE (owner, key)
+            )""",
+            "CREATE INDEX feedback_by_turn ON feedback (turn, at)",
+            """CREATE TABLE experiences (
+                turn TEXT PRIMARY KEY REFERENCES turns (id),
+                owner TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                updated DOUBLE PRECISION NOT NULL,
+                label TEXT NOT NULL,
+                theme TEXT NOT NULL,
+                priority DOUBLE PRECISION NOT NULL,
+                confidence DOUBLE PRECISION,
+                explicit DOUBLE PRECISION,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX experiences_by_time ON experiences (owner, at, turn)",
+            "CREATE INDEX experiences_by_priority ON experiences (owner, priority, turn)",
+            "CREATE INDEX experiences_by_confidence ON experiences (owner, confidence, turn)",
+            "CREATE INDEX experiences_by_theme ON experiences (owner, theme)",
+            """CREATE TABLE clusters (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX clusters_by_owner ON clusters (owner, id)",
+            """CREATE TABLE calibrations (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX calibrations_by_owner ON calibrations (owner, at, id)",
+            """CREATE TABLE samples (
+                at DOUBLE PRECISION PRIMARY KEY,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
         ),
     ),
 )

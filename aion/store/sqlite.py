@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,17 +14,20 @@ from typing import Any
 import apsw
 
 from aion.errors import AionError, Conflict, StorageFailed
-from aion.records import AuditEntry, Conversation, Finding, Json, Key, Turn
+from aion.records import AuditEntry, Conversation, Finding, Forgotten, Json, Key, Turn
 from aion.store import rows, statements
 from aion.store.blobs import BLOBS, BlobStore
-from aion.store.database import fetch, open_reader, open_writer
+from aion.store.database import fetch, open_reader, open_writer, where
+from aion.store.experiences import SqliteExperiences
 from aion.store.faults import rewording
+from aion.store.forgetting import forget_conversation
+from aion.store.memories import SqliteMemories
 from aion.store.rows import Row
+from aion.store.turns import load_title, load_turn
 from aion.store.verify import find_damage
 from aion.store.writer import Writer
 
 READERS = 4
-TITLE_LENGTH = 80
 
 
 class SqliteStore:
@@ -32,6 +36,9 @@ class SqliteStore:
     def __init__(self, data: Path, *, read_only: bool = False) -> None:
         self.blobs = BlobStore(data / BLOBS)
         self._writer = None if read_only else Writer(open_writer(data))
+        self._erase = functools.partial(self._write, erase=True)
+        self._memories = SqliteMemories(self._write, self._erase, self._reading)
+        self._experience = SqliteExperiences(self._write, self._reading)
         self._closing = threading.Lock()
         self._open_readers = 0
         self._readers: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # None tells that it was closed
@@ -43,6 +50,17 @@ class SqliteStore:
             self.close()
             raise
 
+    @property
+    def memories(self) -> SqliteMemories:
+        return self._memories
+
+    @property
+    def experience(self) -> SqliteExperiences:
+        return self._experience
+
+    def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
+        return self._erase(lambda connection: forget_conversation(connection, conversation, owner))
+
     def append_turn(self, turn: Turn) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
             encoded = rows.encode_turn(turn)
@@ -51,6 +69,9 @@ class SqliteStore:
             if not fetch(connection, statements.INSERT_TURN, encoded.turn):
                 raise Conflict(f"turn {turn.id!r} is already recorded; give each turn its own id")
             connection.executemany(statements.INSERT_ANSWER, encoded.answers)
+            if encoded.steps is not None:
+                connection.execute(statements.INSERT_STEPS, encoded.steps)
+                connection.executemany(statements.INSERT_INPUT, encoded.inputs)
 
         return self._write(job)
 
@@ -69,15 +90,15 @@ class SqliteStore:
         return found[0] if found else None
 
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
-        where, given = _filter("WHERE", {"owner = ?": owner})
-        having, bound = _filter("HAVING", {"MAX(started) < ?": before})
-        sql = f"{statements.SELECT_CONVERSATIONS} {where} GROUP BY owner, conversation {having} "
+        clause, given = where({"owner = ?": owner})
+        having, bound = where({"MAX(started) < ?": before}, "HAVING")
+        sql = f"{statements.SELECT_CONVERSATIONS} {clause} GROUP BY owner, conversation {having} "
         sql += "ORDER BY updated DESC, MIN(id) DESC LIMIT ?"
         with self._reading() as connection:
             found = fetch(connection, sql, (*given, *bound, max(limit, 0)))
             return [
                 Conversation(
-                    id=id_, owner=who, started=start, updated=end, turns=count, title=_load_title(connection, first)
+                    id=id_, owner=who, started=start, updated=end, turns=count, title=load_title(connection, first)
                 )
                 for who, id_, start, end, count, first in found
             ]
@@ -132,20 +153,20 @@ class SqliteStore:
                 self._writer.close()
 
     def _turns(self, conditions: Mapping[str, Any], *, limit: int, newest_first: bool = False) -> list[Turn]:
-        where, given = _filter("WHERE", conditions)
+        clause, given = where(conditions)
         order = "id DESC" if newest_first else "id"
         with self._reading() as connection:
-            sql = f"{statements.SELECT_TURNS} {where} ORDER BY {order} LIMIT ?"
+            sql = f"{statements.SELECT_TURNS} {clause} ORDER BY {order} LIMIT ?"
             found = connection.execute(sql, (*given, max(limit, 0))).fetchall()
-            return [_load_turn(connection, row) for row in found]
+            return [load_turn(connection, row) for row in found]
 
     def _fetch(self, sql: str, given: Row = ()) -> list[Row]:
         with self._reading() as connection:
             return fetch(connection, sql, given)
 
-    def _write(self, job: Callable[[apsw.Connection], Any]) -> Future[Any]:
+    def _write(self, job: Callable[[apsw.Connection], Any], *, erase: bool = False) -> Future[Any]:
         if self._writer is not None:
-            return self._writer.submit(job)
+            return self._writer.submit(job, erase=erase)
         refused: Future[Any] = Future()
         refused.set_exception(StorageFailed("the store is open for reading only; write through the running server"))
         return refused
@@ -156,42 +177,7 @@ class SqliteStore:
         try:
             if connection is None:
                 raise StorageFailed("the store is closed; AION is stopping")
-            with rewording():
+            with rewording(), connection:  # a row and those that belong to it as of one moment
                 yield connection
         finally:
             self._readers.put(connection)
-
-
-def _filter(keyword: str, conditions: Mapping[str, Any]) -> tuple[str, Row]:
-    """The clause of those conditions that were given; the texts are constants of this file, values go in as `?`."""
-    given = {condition: value for condition, value in conditions.items() if value is not None}
-    return (f"{keyword} {' AND '.join(given)}" if given else "", tuple(given.values()))
-
-
-def _load_turn(connection: apsw.Connection, row: Row) -> Turn:
-    found = fetch(connection, statements.SELECT_ANSWERS, (row[0],))
-    said = [rows.open_message(answer[5:]) for answer in found]
-    return rows.decode_turn(row, _load_history(connection, row[5]), [answer[:5] for answer in found], said)
-
-
-def _load_history(connection: apsw.Connection, tip: bytes | None) -> list[Json]:
-    if tip is None:
-        return []
-    return [rows.open_message(node) for node in fetch(connection, statements.SELECT_HISTORY, (tip,))]
-
-
-def _load_title(connection: apsw.Connection, turn_id: str) -> str:
-    """The first words of the first question."""
-    tip = fetch(connection, "SELECT prompt FROM turns WHERE id = ?", (turn_id,))[0][0]
-    texts = (_text(message) for message in _load_history(connection, tip) if message.get("role") == "user")
-    title = " ".join(next((text for text in texts if text.strip()), "").split())
-    return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"
-
-
-def _text(message: Json) -> str:
-    """What a message says, whether its content is a string or a list of parts."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return " ".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))

@@ -41,6 +41,10 @@ SELECT_CONTINUED = """
     )
 """
 
+INSERT_STEPS = "INSERT INTO turn_steps (turn, steps, digest) VALUES (?, ?, ?)"
+INSERT_INPUT = "INSERT INTO turn_inputs (turn, ref) VALUES (?, ?)"
+SELECT_STEPS = "SELECT turn, steps, digest FROM turn_steps WHERE turn = ?"
+
 INSERT_KEY = (
     "INSERT INTO keys (id, owner, scope, secret_hash, created, expires, revoked, digest) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
@@ -53,3 +57,76 @@ INSERT_AUDIT = (
     "ON CONFLICT (id) DO NOTHING RETURNING 1"
 )
 SELECT_AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit ORDER BY at DESC, id DESC LIMIT ?"
+
+MEMORY_COLUMNS = (
+    "seq, id, owner, kind, text, entities, created, updated, document, place, terms, embedder, digest"  # in this order
+)
+INSERT_MEMORY = f"INSERT INTO memories ({MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # constants
+SELECT_MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memories"  # noqa: S608  # constants
+INSERT_SOURCE = (
+    "INSERT INTO memory_sources (seq, position, ref, origin, trust, hash, at, conversation, text) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SELECT_SOURCES = (
+    "SELECT position, ref, origin, trust, hash, at, conversation, text "
+    "FROM memory_sources WHERE seq = ? ORDER BY position"
+)
+INSERT_VECTOR = "INSERT INTO memory_vectors (seq, vector, digest) VALUES (?, ?, ?)"
+SELECT_VECTORS = (
+    "SELECT memories.seq, updated, embedder, vector, memory_vectors.digest "
+    "FROM memories JOIN memory_vectors ON memory_vectors.seq = memories.seq"
+)
+PUT_VERSION = (
+    "INSERT INTO memory_versions (owner, version, digest) VALUES (?, ?, ?) "
+    "ON CONFLICT (owner) DO UPDATE SET version = excluded.version, digest = excluded.digest"
+)
+SELECT_VERSION = "SELECT owner, version, digest FROM memory_versions WHERE owner = ?"
+
+DOCUMENT_COLUMNS = "id, owner, title, origin, trust, hash, created, updated, count, vector, digest"
+PUT_DOCUMENT = (
+    f"INSERT INTO documents ({DOCUMENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608  # constants
+    "ON CONFLICT (id) DO UPDATE SET title = excluded.title, origin = excluded.origin, trust = excluded.trust, "
+    "hash = excluded.hash, created = excluded.created, updated = excluded.updated, count = excluded.count, "
+    "vector = excluded.vector, digest = excluded.digest WHERE documents.owner = excluded.owner RETURNING 1"
+)
+SELECT_DOCUMENTS = f"SELECT {DOCUMENT_COLUMNS} FROM documents"  # noqa: S608  # constants
+
+FEEDBACK_COLUMNS = "id, owner, turn, kind, at, key, body, digest"
+INSERT_FEEDBACK = (
+    f"INSERT INTO feedback ({FEEDBACK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608  # constants
+    "ON CONFLICT (id) DO NOTHING RETURNING 1"
+)
+SELECT_FEEDBACK = f"SELECT {FEEDBACK_COLUMNS} FROM feedback"  # noqa: S608  # constants
+
+EXPERIENCE_COLUMNS = "turn, owner, at, updated, label, theme, priority, confidence, explicit, body, digest"
+PUT_EXPERIENCE = (
+    f"INSERT INTO experiences ({EXPERIENCE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608  # constants
+    "ON CONFLICT (turn) DO UPDATE SET at = excluded.at, updated = excluded.updated, label = excluded.label, "
+    "theme = excluded.theme, priority = excluded.priority, confidence = excluded.confidence, "
+    "explicit = excluded.explicit, body = excluded.body, digest = excluded.digest"
+)
+SELECT_EXPERIENCES = f"SELECT {EXPERIENCE_COLUMNS} FROM experiences"  # noqa: S608  # constants
+UNOBSERVED = """
+    SELECT turns.id FROM turns LEFT JOIN experiences ON experiences.turn = turns.id
+    WHERE experiences.turn IS NULL
+       OR EXISTS (SELECT 1 FROM feedback WHERE feedback.turn = turns.id AND feedback.at > experiences.updated)
+    ORDER BY turns.id LIMIT ?
+"""
+
+PUT_CLUSTER = (
+    "INSERT INTO clusters (id, owner, body, digest) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+    "SET body = excluded.body, digest = excluded.digest WHERE clusters.owner = excluded.owner RETURNING 1"
+)
+SELECT_CLUSTERS = "SELECT id, owner, body, digest FROM clusters WHERE owner = ? ORDER BY id"
+INSERT_CALIBRATION = (
+    "INSERT INTO calibrations (id, owner, at, body, digest) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO NOTHING RETURNING 1"
+)
+SELECT_CALIBRATION = (
+    "SELECT id, owner, at, body, digest FROM calibrations WHERE owner = ? ORDER BY at DESC, id DESC LIMIT 1"
+)
+PUT_SAMPLE = (
+    "INSERT INTO samples (at, body, digest) VALUES (?, ?, ?) "
+    "ON CONFLICT (at) DO UPDATE SET body = excluded.body, digest = excluded.digest"
+)
+SELECT_SAMPLES = "SELECT at, body, digest FROM samples WHERE at >= ? AND at < ? ORDER BY at LIMIT ?"

@@ -25,6 +25,7 @@ Job = Callable[[apsw.Connection], Any]
 
 MAX_GROUP = 256
 CHECKPOINT_PAGES = 1000  # 4 MB of log, SQLite's own default
+ERASE_AGAIN_SECONDS = 1.0
 WARN_PAGES = 16_384  # 64 MB: some reader has been keeping the log from being emptied
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ class _Waiting:
 
     job: Job
     future: Future[Any]
+    erase: bool
 
 
 class Writer:
@@ -47,19 +49,21 @@ class Writer:
         self._closed = False
         self._broken = False
         self._log_pages = 0
+        self._erasing = False  # removed rows are still in the log
         self._warned = False
         connection.set_wal_hook(self._note_log)  # in place of SQLite's checkpoint inside COMMIT: it delays the reply
         self._thread = threading.Thread(target=self._run, name="aion-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[apsw.Connection], T]) -> Future[T]:
+    def submit(self, job: Callable[[apsw.Connection], T], *, erase: bool = False) -> Future[T]:
+        """With `erase` the log is emptied before the future resolves: what the job removed is then in neither file."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # a caller that goes away cannot take its write with it
         with self._gate:
             if self._closed:
                 future.set_exception(StorageFailed("the store is closed; AION is stopping"))
             else:
-                self._queue.put(_Waiting(job, future))
+                self._queue.put(_Waiting(job, future, erase))
         return future
 
     def close(self) -> None:
@@ -78,7 +82,7 @@ class Writer:
 
     def _take(self) -> list[_Waiting]:
         """Everything that waits; empty once closed."""
-        waiting = self._queue.get()
+        waiting = self._await()
         group: list[_Waiting] = []
         while waiting is not None:
             group.append(waiting)
@@ -92,6 +96,15 @@ class Writer:
             self._queue.put(None)  # nothing follows the mark that ends the queue: put it back for the next round
         return group
 
+    def _await(self) -> _Waiting | None:
+        """The next in line; meanwhile a log that could not be emptied is tried again."""
+        while self._erasing and not self._broken:
+            try:
+                return self._queue.get(timeout=ERASE_AGAIN_SECONDS)
+            except queue.Empty:
+                self._empty_log()
+        return self._queue.get()
+
     def _commit(self, group: list[_Waiting]) -> None:
         if self._broken:
             self._fail(group, lambda: StorageFailed("a disk error stopped all writes; see the log, then restart AION"))
@@ -101,6 +114,8 @@ class Writer:
         except apsw.Error as error:
             self._give_up(group, error)
             return
+        if any(waiting.erase for waiting in group):
+            self._empty_log()
         for waiting, result in zip(group, results, strict=True):
             if isinstance(result, Exception):
                 waiting.future.set_exception(result)
@@ -152,6 +167,20 @@ class Writer:
         self._log_pages = pages
         return apsw.SQLITE_OK
 
+    def _empty_log(self) -> None:
+        """Bring the log into the database, where secure_delete has overwritten what was removed, and cut it to 0."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._log_pages, self._erasing = 0, False
+        except apsw.BusyError:
+            if not self._erasing:
+                log.warning(
+                    "store.log_not_emptied", remedy="a long read holds it, such as a backup; tried again until then"
+                )
+            self._erasing = True
+        except apsw.Error as error:
+            self._note_failure(error)
+
     def _checkpoint(self) -> None:
         """Move the log into the database once it is long, after the callers have been told."""
         if self._log_pages < CHECKPOINT_PAGES or self._broken:
@@ -163,5 +192,8 @@ class Writer:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._log_pages = 0
         except apsw.Error as error:
-            self._broken = is_fatal(error, self._connection)
-            log.error("store.checkpoint_failed", error=str(error), code=code_of(error), read_only=self._broken)
+            self._note_failure(error)
+
+    def _note_failure(self, error: apsw.Error) -> None:
+        self._broken = is_fatal(error, self._connection)
+        log.error("store.checkpoint_failed", error=str(error), code=code_of(error), read_only=self._broken)

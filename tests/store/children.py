@@ -24,8 +24,8 @@ from tests.store.examples import fill_folder, make_audit, make_turn
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 
-SECOND = Migration(
-    2,
+NEXT = Migration(
+    len(MIGRATIONS) + 1,
     "moods",
     (
         "ALTER TABLE turns ADD COLUMN mood TEXT",
@@ -71,7 +71,7 @@ def migrate_killed(folder: Path) -> None:
     fill_folder(folder / "filled")
 
     def run(data: Path) -> None:
-        open_writer(data, (*MIGRATIONS, SECOND)).close()
+        open_writer(data, (*MIGRATIONS, NEXT)).close()
 
     _kill_at_each_statement(folder, run, template=folder / "filled")
 

@@ -1,0 +1,149 @@
+"""Feedback and experience in SQLite: `aion.store.base.Experiences`. How to write and to read is given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any
+
+import apsw
+
+from aion.errors import Conflict, NotFound
+from aion.records import Calibration, Cluster, Experience, Feedback, Label, Turn
+from aion.store import experience_rows, statements
+from aion.store.base import Order
+from aion.store.database import fetch, where
+from aion.store.turns import load_turn
+
+Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
+Reading = Callable[[], AbstractContextManager[apsw.Connection]]
+
+ORDERS: dict[Order, str] = {
+    "latest": "at DESC",
+    "top": "priority DESC",
+    "ask": "ABS(confidence - ?)",
+    "uncertain": "confidence",
+}
+ONLY: dict[Order, str] = {
+    "ask": "confidence IS NOT NULL AND explicit IS NULL",  # who has said it already need not be asked
+    "uncertain": "confidence IS NOT NULL",
+}
+
+
+class SqliteExperiences:
+    """Implements `Experiences`."""
+
+    def __init__(self, write: Write, reading: Reading) -> None:
+        self._write = write
+        self._reading = reading
+
+    def add_feedback(self, feedback: Feedback) -> Future[Feedback]:
+        def job(connection: apsw.Connection) -> Feedback:
+            _require_turn(connection, feedback.turn, feedback.owner)
+            row = experience_rows.encode_feedback(feedback)
+            sql = f"{statements.SELECT_FEEDBACK} WHERE owner = ? AND key = ?"
+            for found in fetch(connection, sql, (feedback.owner, feedback.key)):
+                before = experience_rows.decode_feedback(found)
+                if experience_rows.same_feedback(before, feedback):
+                    return before
+                raise Conflict(f"key {feedback.key!r} was used for other feedback; give each its own key")
+            if not fetch(connection, statements.INSERT_FEEDBACK, row):
+                raise Conflict(f"feedback {feedback.id!r} is already recorded; give each its own id")
+            return experience_rows.decode_feedback(row)
+
+        return self._write(job)
+
+    def feedback(
+        self, *, owner: str | None, turn: str | None = None, after: str | None = None, limit: int = 1000
+    ) -> list[Feedback]:
+        clause, given = where({"owner = ?": owner, "turn = ?": turn, "id > ?": after})
+        with self._reading() as connection:
+            sql = f"{statements.SELECT_FEEDBACK} {clause} ORDER BY id LIMIT ?"
+            return [experience_rows.decode_feedback(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
+
+    def put_experience(self, experience: Experience) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            _require_turn(connection, experience.turn, experience.owner)
+            connection.execute(statements.PUT_EXPERIENCE, experience_rows.encode_experience(experience))
+
+        return self._write(job)
+
+    def experience(self, turn: str, *, owner: str | None) -> Experience | None:
+        found = self._select({"turn = ?": turn, "owner = ?": owner}, "LIMIT 1")
+        return found[0] if found else None
+
+    def experiences(
+        self,
+        *,
+        owner: str | None,
+        order: Order = "latest",
+        tau: float = 0.62,
+        label: Label | None = None,
+        theme: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+    ) -> list[Experience]:
+        conditions = {
+            "owner = ?": owner,
+            "label = ?": None if label is None else str(label),
+            "theme = ?": theme,
+            "at >= ?": since,
+            "at < ?": until,
+            f"{ONLY.get(order, 'TRUE')} AND ?": True,
+        }
+        by_tau = (tau,) if order == "ask" else ()
+        return self._select(conditions, f"ORDER BY {ORDERS[order]}, turn DESC LIMIT ?", *by_tau, max(limit, 0))
+
+    def unobserved(self, *, limit: int = 100) -> list[Turn]:
+        with self._reading() as connection:
+            ids = fetch(connection, statements.UNOBSERVED, (max(limit, 0),))
+            sql = f"{statements.SELECT_TURNS} WHERE id = ?"
+            return [load_turn(connection, row) for id_ in ids for row in fetch(connection, sql, id_)]
+
+    def put_cluster(self, cluster: Cluster) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            if not fetch(connection, statements.PUT_CLUSTER, experience_rows.encode_cluster(cluster)):
+                raise Conflict(f"cluster {cluster.id!r} is somebody else's; give each cluster its own id")
+
+        return self._write(job)
+
+    def clusters(self, *, owner: str) -> list[Cluster]:
+        with self._reading() as connection:
+            found = fetch(connection, statements.SELECT_CLUSTERS, (owner,))
+            return [experience_rows.decode_cluster(row) for row in found]
+
+    def add_calibration(self, calibration: Calibration) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            if not fetch(connection, statements.INSERT_CALIBRATION, experience_rows.encode_calibration(calibration)):
+                raise Conflict(f"calibration {calibration.id!r} is already recorded; give each its own id")
+
+        return self._write(job)
+
+    def calibration(self, *, owner: str) -> Calibration | None:
+        with self._reading() as connection:
+            found = fetch(connection, statements.SELECT_CALIBRATION, (owner,))
+            return experience_rows.decode_calibration(found[0]) if found else None
+
+    def append_sample(self, at: float, values: Mapping[str, float]) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            connection.execute(statements.PUT_SAMPLE, experience_rows.encode_sample(at, values))
+
+        return self._write(job)
+
+    def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
+        with self._reading() as connection:
+            found = fetch(connection, statements.SELECT_SAMPLES, (since, until, max(limit, 0)))
+            return [experience_rows.decode_sample(row) for row in found]
+
+    def _select(self, conditions: Mapping[str, Any], tail: str, *given: object) -> list[Experience]:
+        clause, values = where(conditions)
+        with self._reading() as connection:
+            found = fetch(connection, f"{statements.SELECT_EXPERIENCES} {clause} {tail}", (*values, *given))
+            return [experience_rows.decode_experience(row) for row in found]
+
+
+def _require_turn(connection: apsw.Connection, turn: str, owner: str) -> None:
+    if not fetch(connection, "SELECT 1 FROM turns WHERE id = ? AND owner = ?", (turn, owner)):
+        raise NotFound(f"there is no turn {turn!r}; it may have been forgotten")
