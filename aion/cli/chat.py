@@ -14,7 +14,7 @@ import typer
 
 from aion.cli.client import Running, require_server, stream_events
 from aion.cli.options import Data, read_settings
-from aion.cli.output import note
+from aion.cli.output import note, shorten
 from aion.errors import AionError, BadInput
 from aion.records import Json
 
@@ -98,10 +98,15 @@ def take_line(server: Running, model: str, messages: list[Json], line: str) -> l
 
 
 def stream_answer(server: Running, model: str, messages: list[Json], pieces: list[str]) -> None:
-    """Print the answer as it comes, and gather it in `pieces`, which keeps what came before an interruption."""
+    """Print the answer as it comes, and gather it in `pieces`, which keeps what came before an interruption.
+
+    The memories that it used are named after it, beside the answer and not in it.
+    """
+    sources: list[Json] = []
     events = stream_events(server, "/v1/chat/completions", {"model": model, "messages": messages, "stream": True})
     try:
         for event in events:
+            sources = event.get("aion", {}).get("sources", sources)
             for choice in event.get("choices", []):
                 piece = choice.get("delta", {}).get("content") or ""
                 pieces.append(piece)
@@ -109,3 +114,10 @@ def stream_answer(server: Running, model: str, messages: list[Json], pieces: lis
                 sys.stdout.flush()
     finally:
         events.close()
+    show_sources(sources)
+
+
+def show_sources(sources: list[Json]) -> None:
+    used = [source for source in sources if source.get("used")]
+    if used:
+        note("\n" + "\n".join(f"  [{one['place']}] {shorten(one['text'])} ({one['trust']})" for one in used))

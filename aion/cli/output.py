@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -36,3 +37,18 @@ def console(*, stderr: bool = False) -> Console:
 def note(sentence: str) -> None:
     """Tell the person something that is not the result."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+def moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def shorten(text: str, most: int = 80) -> str:
+    """One line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Nothing for what is not known."""
+    return "" if value is None else f"{value:.{digits}f}"

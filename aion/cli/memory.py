@@ -1,0 +1,198 @@
+"""`aion memory`: lists, shows, edits, forgets, exports and imports memories and documents, and approves documents.
+
+An id that begins with doc_ names a document, any other a memory.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aion.cli.asking import ask, find_running, place, whose
+from aion.cli.client import Running, stream_lines
+from aion.cli.options import AsJson, Data
+from aion.cli.output import moment, note, print_json, print_table, shorten
+from aion.errors import BadInput
+from aion.records import Json, MemoryKind
+
+MEMORIES, DOCUMENTS = "/api/memory", "/api/documents"
+BATCH = 200  # lines of one request
+PAGE = 1000
+
+app = typer.Typer(name="memory", help="List, show, edit, forget, export and import what is remembered.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Of a memory, or of a document (doc_...).")]
+DocumentId = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id.")]
+
+
+@app.command("list")
+def list_memories(
+    *,
+    kind: Annotated[MemoryKind | None, typer.Option("--kind", help="Of this kind alone.")] = None,
+    document: Annotated[str | None, typer.Option("--document", help="The passages of this document.")] = None,
+    documents: Annotated[bool, typer.Option("--documents", help="The documents themselves.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=PAGE, help="The most to show.")] = 100,
+    everyone: Annotated[bool, typer.Option("--everyone", help="What is remembered of all people.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show memories, or documents, the latest change first."""
+    server, owner = find_running(data), whose(everyone)
+    if documents:
+        found = ask(server, "GET", DOCUMENTS, owner=owner, limit=limit)["data"]
+    else:
+        only: dict[str, str | int | None] = {"kind": kind.value if kind else None, "document": document}
+        found = ask(server, "GET", MEMORIES, owner=owner, limit=limit, **only)["data"]
+    columns = ["id", "owner", "trust", "updated", *(("title",) if documents else ("kind", "text"))]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(columns, [[cell(one, column) for column in columns] for one in found])
+
+
+@app.command("show")
+def show(id_: Id, data: Data = None, as_json: AsJson = False) -> None:
+    """Show one memory or document, and where it came from."""
+    found = ask(find_running(data), "GET", place_of(id_))
+    if as_json:
+        print_json(found)
+        return
+    for name in ("title", "text", "kind", "origin", "trust", "hash", "document", "place"):
+        if found.get(name):
+            print(f"{name}: {found[name]}")
+    print(f"created: {moment(found['created'])}\nupdated: {moment(found['updated'])}")
+    for source in found.get("sources", ()):
+        where = source["ref"] or "a note"
+        print(f"source: {where} ({source['origin']}, {source['trust']}, {moment(source['at'])}) {source['hash'][:12]}")
+
+
+@app.command("edit")
+def edit(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Of a memory.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it says from now on; - reads it from stdin.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a memory another text."""
+    said = sys.stdin.read() if text == "-" else text
+    found = ask(find_running(data), "PUT", place(MEMORIES + "/{}", id_), {"text": said})
+    if as_json:
+        print_json(found)
+    else:
+        print(found["id"])
+
+
+@app.command("forget")
+def forget(id_: Id, data: Data = None, as_json: AsJson = False) -> None:
+    """Forget a memory, or a document with its passages."""
+    tell_gone(ask(find_running(data), "DELETE", place_of(id_)), as_json)
+
+
+@app.command("export")
+def export(data: Data = None) -> None:
+    """Write every memory and document as JSON lines."""
+    for line in stream_lines(find_running(data), "GET", MEMORIES + "/export"):
+        print(line)
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Lines of `aion memory export`; - reads stdin.")],
+    trusted: Annotated[bool, typer.Option("--trusted", help="It is your own export: keep what was your own.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in memories that were exported. Exit 1 when a line was refused."""
+    taken = send_lines(find_running(data), read_lines(file), trusted)
+    if as_json:
+        print_json(taken)
+    else:
+        for refused in taken["refused"]:
+            note(f"line {refused['line']}: {refused['reason']}")
+        print(f"{taken['added']} added, {taken['merged']} known already, {len(taken['refused'])} refused")
+    raise typer.Exit(1 if taken["refused"] else 0)
+
+
+@app.command("approve")
+def approve(
+    document: DocumentId,
+    hash_: Annotated[
+        str | None, typer.Option("--hash", help="Of the text that was read; else the present one.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rely on a document's text as it is now."""
+    server = find_running(data)
+    read = hash_ or ask(server, "GET", place(DOCUMENTS + "/{}", document))["hash"]
+    tell_document(ask(server, "POST", place(DOCUMENTS + "/{}/approve", document), {"hash": read}), as_json)
+
+
+@app.command("revoke")
+def revoke(document: DocumentId, data: Data = None, as_json: AsJson = False) -> None:
+    """No longer rely on a document."""
+    tell_document(ask(find_running(data), "POST", place(DOCUMENTS + "/{}/revoke", document)), as_json)
+
+
+def place_of(id_: str) -> str:
+    return place((DOCUMENTS if id_.startswith("doc_") else MEMORIES) + "/{}", id_)
+
+
+def cell(one: Json, column: str) -> str:
+    return moment(one[column]) if column == "updated" else shorten(str(one[column]))
+
+
+def tell_document(document: Json, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        print(f"{document['id']} is {document['trust']} (hash {document['hash']})")
+
+
+def tell_gone(gone: Json, as_json: bool) -> None:
+    """What was forgotten, and what it had reached before."""
+    if as_json:
+        print_json(gone)
+        return
+    print(f"forgotten: {len(gone['turns'])} turns, {len(gone['memories'])} memories, {gone['feedback']} judgements")
+    if gone["answers"]:
+        print(f"answers elsewhere that had been shown it: {', '.join(gone['answers'])}")
+    if gone["adapters"]:
+        print(f"adapters that learned from it: {', '.join(gone['adapters'])}")
+
+
+def read_lines(file: Path) -> Iterator[Json]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise BadInput(f"cannot read {str(file)!r}: {reason}") from None
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+        yield parse_line(line, number)
+
+
+def parse_line(line: str, number: int) -> Json:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"line {number} is not a JSON object; give the lines of `aion memory export`")
+    return found
+
+
+def send_lines(server: Running, lines: Iterator[Json], trusted: bool) -> Json:
+    taken: Json = {"added": 0, "merged": 0, "refused": []}
+    items = list(lines)
+    for start in range(0, len(items), BATCH):
+        body = {"items": items[start : start + BATCH], "trusted": trusted}
+        reply = ask(server, "POST", MEMORIES + "/import", body)
+        taken["added"] += reply["added"]
+        taken["merged"] += reply["merged"]
+        taken["refused"] += [{**one, "line": one["line"] + start} for one in reply["refused"]]
+    return taken
