@@ -12,23 +12,29 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from aion.errors import NotFound
-from aion.records import Json, Scope
+from aion.errors import Forbidden, NotFound
+from aion.records import Json, Scope, Turn
 from aion.serve.describe import WAIT
 from aion.serve.docs_page import docs_asset, docs_page
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
+from aion.serve.keys import Principal
 from aion.serve.system import System
-from aion.serve.turn_json import conversation_json, turn_json
+from aion.serve.turn_json import conversation_json, experience_json, feedback_json, turn_id_of, turn_json
+from aion.store.base import Store
 
 Responses = dict[int | str, dict[str, Any]]
 
 PAGE = 200
+LAST = "last"  # names the latest turn of whoever asks
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries to give.")]
 Before = Annotated[
     float | None, Query(ge=0, allow_inf_nan=False, description="`before` of the page that came before this one.")
 ]
 After = Annotated[str | None, Query(description="`after` of the page that came before this one.")]
+Owner = Annotated[
+    str | None, Query(max_length=64, description="This person's alone; an administrator else gets everyone's.")
+]
 PLAIN_TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 LINES: Responses = {
     200: {"description": "One turn on each line.", "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
@@ -108,10 +114,11 @@ def turn_routes(system: System) -> APIRouter:
 
     @router.get("/api/turns/{turn_id}", summary="One turn, as it was recorded")
     def turn(request: Request, turn_id: str) -> Json:
-        found = system.store.turn(turn_id, owner=principal_of(request).sees)
+        found = find_turn(system.store, principal_of(request), turn_id)
         if found is None:
             raise NotFound(f"no turn {turn_id[:64]!r} of yours")
-        return turn_json(found)
+        worth = system.store.experience.experience(found.id, owner=found.owner)
+        return judged_json(system.store, found) | {"experience": experience_json(worth) if worth else None}
 
     @router.get("/api/export", summary="Every turn as JSON lines", response_class=Response, responses=LINES)
     def export(request: Request, conversation: str | None = None) -> Response:
@@ -126,8 +133,37 @@ def export_lines(system: System, owner: str | None, conversation: str | None) ->
     after = None
     while page := system.store.turns(owner=owner, conversation=conversation, after=after, limit=PAGE):
         for turn in page:
-            yield orjson.dumps(turn_json(turn)) + b"\n"
+            yield orjson.dumps(judged_json(system.store, turn)) + b"\n"
         after = page[-1].id
+
+
+def judged_json(store: Store, turn: Turn) -> Json:
+    """A turn with what was thought of it."""
+    given = store.experience.feedback(owner=turn.owner, turn=turn.id)
+    return turn_json(turn) | {"feedback": [feedback_json(one) for one in given]}
+
+
+def find_turn(store: Store, who: Principal, turn_id: str) -> Turn | None:
+    """By any of its ids, or by `last`: the latest of whoever asks."""
+    return _last_turn(store, who.owner) if turn_id == LAST else store.turn(turn_id_of(turn_id), owner=who.sees)
+
+
+def _last_turn(store: Store, owner: str) -> Turn | None:
+    latest: Turn | None = None
+    for conversation in store.conversations(owner=owner, limit=1):
+        while page := store.turns(
+            owner=owner, conversation=conversation.id, after=latest.id if latest else None, limit=PAGE
+        ):
+            latest = page[-1]
+    return latest
+
+
+def whose(request: Request, owner: str | None) -> str | None:
+    """Whose rows a listing shows: one's own, and for an administrator those of anyone named, or everyone's."""
+    who = principal_of(request)
+    if owner is not None and who.scope is not Scope.ADMIN and owner != who.owner:
+        raise Forbidden("Only a key with the scope admin lists what is somebody else's; leave owner out.")
+    return owner if owner is not None else who.sees
 
 
 def key_routes(system: System) -> APIRouter:

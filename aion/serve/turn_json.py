@@ -1,9 +1,19 @@
-"""How AION's own API and the export show turns and conversations."""
+"""How AION's own API and the export show turns, conversations, judgements and experiences."""
 
 from __future__ import annotations
 
-from aion.records import Answer, Conversation, Json, Turn
-from aion.serve.openai.format import usage_json
+from dataclasses import asdict
+
+from aion.records import Answer, Conversation, Experience, Feedback, Json, Turn
+from aion.serve.openai.format import PREFIX, usage_json
+
+
+def turn_id_of(shown: str) -> str:
+    """The turn that an id stands for, in any of the forms in which clients see one."""
+    for prefix in PREFIX.values():
+        if shown.startswith(prefix):
+            return "turn_" + shown.removeprefix(prefix)
+    return shown
 
 
 def turn_json(turn: Turn) -> Json:
@@ -24,6 +34,7 @@ def turn_json(turn: Turn) -> Json:
         "timings": dict(turn.timings),
         "outcome": turn.outcome.value,
         "error": turn.error,
+        "steps": dict(turn.steps),
     }
 
 
@@ -46,4 +57,47 @@ def conversation_json(conversation: Conversation) -> Json:
         "started": conversation.started,
         "updated": conversation.updated,
         "turns": conversation.turns,
+    }
+
+
+def feedback_json(feedback: Feedback) -> Json:
+    """Fields that its kind does not have are null."""
+    return {
+        "id": feedback.id,
+        "turn": feedback.turn,
+        "kind": feedback.kind.value,
+        "at": feedback.at,
+        "key": feedback.key,
+        "value": feedback.value,
+        "text": feedback.text or None,
+        "other": feedback.other or None,
+        "event": feedback.event or None,
+        "choice": feedback.choice,
+    }
+
+
+def experience_json(experience: Experience) -> Json:
+    """Every part of it, not only the sums."""
+    return {
+        "turn": experience.turn,
+        "owner": experience.owner,
+        "conversation": experience.conversation,
+        "at": experience.at,
+        "updated": experience.updated,
+        "skill": experience.skill,
+        "theme": experience.theme or None,
+        "trust": experience.trust.value,
+        "signals": [asdict(signal) for signal in experience.signals],
+        "reward": asdict(experience.reward),
+        "confidence": experience.confidence,
+        "raw_confidence": experience.raw_confidence,
+        "novelty": experience.novelty,
+        "failed": experience.failed,
+        "priority": experience.priority,
+        "parts": dict(experience.parts),
+        "label": experience.label.value,
+        "reason": experience.reason,
+        "entities": [asdict(entity) for entity in experience.entities],
+        "ndcg": experience.ndcg,
+        "measures": dict(experience.measures),
     }
