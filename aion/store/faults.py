@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from aion.errors import AionError, Corrupt, StorageFailed, StorageFull, Unavailable
+from aion.errors import AionError, BadInput, Corrupt, StorageFailed, StorageFull, Unavailable
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 RESTORE = "run `aion verify` to see what is damaged and `aion restore` to go back to a backup"
@@ -30,6 +30,11 @@ def reworded_os(error: OSError) -> AionError:
     if error.errno in NO_SPACE:
         return StorageFull("there is no space left for AION's data; free some and try again. Reading still works")
     return StorageFailed(f"a file of AION's data could not be used ({error.strerror}); check the disk and its rights")
+
+
+def unwritable(error: UnicodeEncodeError) -> BadInput:
+    """Half of a surrogate pair came in as an id or a name."""
+    return BadInput(f"{error.object[:80]!a} holds a character that no database keeps; remove it")
 
 
 def is_full(error: apsw.Error, connection: apsw.Connection | None) -> bool:
@@ -58,6 +63,8 @@ def rewording() -> Iterator[None]:
         yield
     except apsw.Error as error:
         raise reworded(error) from error
+    except UnicodeEncodeError as error:
+        raise unwritable(error) from None
     except UnicodeDecodeError as error:
         raise Corrupt(f"the database holds text that nobody wrote ({error.reason}); {RESTORE}") from error
 

@@ -12,7 +12,9 @@ from aion.errors import BadInput
 from aion.records import Document, Memory, MemoryKind, Origin, Source, Trust
 from aion.store.rows import Row, check_text, damaged, digest, to_json, to_number
 
-TERM = re.compile(r"[0-9a-z\u0080-\U0010ffff]{1,64}")  # what the full-text index takes for one word and leaves as it is
+TERM = re.compile(
+    r"[0-9a-z\u0080-\ud7ff\ue000-\U0010ffff]{1,64}"
+)  # what the full-text index takes for one word and leaves as it is
 FLOAT_BYTES = 4
 
 

@@ -184,6 +184,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             # Without it a removed term stays in the file until its segment happens to be merged.
             "INSERT INTO memory_words (memory_words, rank) VALUES ('secure-delete', 1)",
             "CREATE VIRTUAL TABLE memory_frequencies USING fts5vocab('memory_words', 'row')",
+            "CREATE VIRTUAL TABLE memory_occurrences USING fts5vocab('memory_words', 'instance')",
         ),
     ),
     Migration(

@@ -22,7 +22,6 @@ from aion.store.experiences import SqliteExperiences
 from aion.store.faults import rewording
 from aion.store.forgetting import forget_conversation
 from aion.store.memories import SqliteMemories
-from aion.store.rows import Row
 from aion.store.turns import load_title, load_turn
 from aion.store.verify import find_damage
 from aion.store.writer import Writer
@@ -138,7 +137,7 @@ class SqliteStore:
         return [rows.decode_audit(row) for row in found]
 
     def verify(self) -> Iterator[Finding]:
-        yield from find_damage(self._fetch)
+        yield from find_damage(self._reading)
         yield from self.blobs.verify()
 
     def close(self) -> None:
@@ -159,10 +158,6 @@ class SqliteStore:
             sql = f"{statements.SELECT_TURNS} {clause} ORDER BY {order} LIMIT ?"
             found = connection.execute(sql, (*given, max(limit, 0))).fetchall()
             return [load_turn(connection, row) for row in found]
-
-    def _fetch(self, sql: str, given: Row = ()) -> list[Row]:
-        with self._reading() as connection:
-            return fetch(connection, sql, given)
 
     def _write(self, job: Callable[[apsw.Connection], Any], *, erase: bool = False) -> Future[Any]:
         if self._writer is not None:

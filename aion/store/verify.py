@@ -1,99 +1,170 @@
 """Proves what the database holds: SQLite's own checks, references, and the hash of every row. It repairs nothing.
 
-Rows are read in pages, so that a long proof keeps no read open beside a running server. Rows appended meanwhile may
-be left out.
+Rows are read in pages, so that a long proof keeps no read open beside a running server; only the words of all memories
+are read as of one moment. Rows appended meanwhile may be left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import rows, statements
-from aion.store.database import migrate
+from aion.store import experience_rows, memory_rows, rows, statements, verify_words
+from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
 
 PAGE = 500
 RESTORE = "restore a backup with `aion restore`"
 
-
-class Fetch(Protocol):
-    """Runs a query and returns all of its rows."""
-
-    def __call__(self, sql: str, given: Row = ()) -> list[Row]: ...
+Reading = Callable[[], AbstractContextManager[apsw.Connection]]
+Prove = Callable[[apsw.Connection, Row], object]
 
 
-def find_damage(fetch: Fetch) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A kind of row: how to page through it by its first column, and what raises Corrupt for one that is damaged."""
+
+    what: str
+    query: str
+    first: object
+    prove: Prove
+
+
+def find_damage(reading: Reading) -> Iterator[Finding]:
     """Everything that is wrong. A check that the damage itself stops is reported, and the next one runs."""
-    for check in (_integrity, _references, _schema, _messages, _turns, _keys, _audit):
+    checks = [_at_once(reading, check) for check in (_integrity, _references, _schema, _words)]
+    checks += [_prove_all(reading, kind) for kind in KINDS]
+    for check in checks:
         try:
-            yield from check(fetch)
+            yield from check
         except AionError as error:
             yield Finding(where="database", problem=error.message, remedy=RESTORE)
 
 
-def _integrity(fetch: Fetch) -> Iterator[Finding]:
-    for (problem,) in fetch("PRAGMA integrity_check"):
+def _at_once(reading: Reading, check: Callable[[apsw.Connection], Iterator[Finding]]) -> Iterator[Finding]:
+    """All findings of a check, told after its read has ended."""
+    with reading() as connection:
+        found = list(check(connection))
+    yield from found
+
+
+def _prove_all(reading: Reading, kind: Rows) -> Iterator[Finding]:
+    after = kind.first
+    while True:
+        with reading() as connection:
+            page = fetch(connection, kind.query, (after, PAGE))
+            damaged = [row[0] for row in page if not _holds(kind.prove, connection, row)]
+        for key in damaged:
+            name = key.hex() if isinstance(key, bytes) else key
+            yield Finding(where=f"{kind.what} {name}", problem="it is not what was written", remedy=RESTORE)
+        if not page:
+            return
+        after = page[-1][0]
+
+
+def _holds(prove: Prove, connection: apsw.Connection, row: Row) -> bool:
+    try:
+        prove(connection, row)
+    except Corrupt:
+        return False
+    return True
+
+
+def _integrity(connection: apsw.Connection) -> Iterator[Finding]:
+    for (problem,) in fetch(connection, "PRAGMA integrity_check"):
         if problem != "ok":
             yield Finding(where="database", problem=problem, remedy=RESTORE)
 
 
-def _references(fetch: Fetch) -> Iterator[Finding]:
-    for table, row, target, _ in fetch("PRAGMA foreign_key_check"):
+def _references(connection: apsw.Connection) -> Iterator[Finding]:
+    for table, row, target, _ in fetch(connection, "PRAGMA foreign_key_check"):
         yield Finding(where=f"{table} row {row}", problem=f"what it names in {target} is missing", remedy=RESTORE)
 
 
-def _schema(fetch: Fetch) -> Iterator[Finding]:
-    found = fetch("SELECT number, name FROM migrations ORDER BY number")
+def _schema(connection: apsw.Connection) -> Iterator[Finding]:
+    found = fetch(connection, "SELECT number, name FROM migrations ORDER BY number")
     if found != [(migration.number, migration.name) for migration in MIGRATIONS]:
         yield Finding(where="migrations", problem=f"they are {found}, which is not this AION's list", remedy=RESTORE)
     query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
     fresh = apsw.Connection(":memory:")
     migrate(fresh)
-    if fetch(query) != fresh.execute(query).fetchall():
+    if fetch(connection, query) != fresh.execute(query).fetchall():
         yield Finding(where="schema", problem="the tables are not those the migrations make", remedy=RESTORE)
 
 
-def _messages(fetch: Fetch) -> Iterator[Finding]:
-    query = """
-        SELECT m.hash, m.owner, m.parent, m.body, m.likeness, p.likeness
-        FROM messages m LEFT JOIN messages p ON p.hash = m.parent WHERE m.hash > ? ORDER BY m.hash LIMIT ?
-    """
-    for row in _pages(fetch, query, b""):
-        yield from _prove(f"message {row[0].hex()}", rows.check_message, row)
+def _words(connection: apsw.Connection) -> Iterator[Finding]:
+    for problem in verify_words.find_problems(connection):
+        yield Finding(where="words of memories", problem=problem, remedy=RESTORE)
 
 
-def _turns(fetch: Fetch) -> Iterator[Finding]:
-    for row in _pages(fetch, f"{statements.SELECT_TURNS} WHERE id > ? ORDER BY id LIMIT ?", ""):
-        answers = [answer[:5] for answer in fetch(statements.SELECT_ANSWERS, (row[0],))]
-        yield from _prove(f"turn {row[0]}", rows.check_turn, row, answers)
+def _prove_turn(connection: apsw.Connection, row: Row) -> None:
+    rows.check_turn(row, [answer[:5] for answer in fetch(connection, statements.SELECT_ANSWERS, (row[0],))])
 
 
-def _keys(fetch: Fetch) -> Iterator[Finding]:
-    for row in fetch(statements.SELECT_KEYS):
-        yield from _prove(f"key {row[0]}", rows.decode_key, row)
+def _prove_inputs(connection: apsw.Connection, row: Row) -> None:
+    """What a turn was made from is what its steps say."""
+    noted = fetch(connection, statements.SELECT_STEPS, (row[0],))
+    inputs = [ref for (ref,) in fetch(connection, "SELECT ref FROM turn_inputs WHERE turn = ? ORDER BY ref", row)]
+    if inputs != (rows.inputs_of(rows.decode_steps(noted[0])) if noted else []):
+        raise rows.damaged(f"what turn {row[0]} was made from")
 
 
-def _audit(fetch: Fetch) -> Iterator[Finding]:
-    query = "SELECT id, at, actor, act, subject, digest FROM audit WHERE id > ? ORDER BY id LIMIT ?"
-    for row in _pages(fetch, query, ""):
-        yield from _prove(f"audit entry {row[0]}", rows.decode_audit, row)
+def _prove_memory(connection: apsw.Connection, row: Row) -> None:
+    memory_rows.check_memory(row, fetch(connection, statements.SELECT_SOURCES, (row[0],)))
+    vectors = fetch(connection, "SELECT COUNT(*) FROM memory_vectors WHERE seq = ?", (row[0],))[0][0]
+    if bool(row[11]) != bool(vectors):
+        raise rows.damaged(f"the vector of memory number {row[0]}")
 
 
-def _pages(fetch: Fetch, query: str, after: str | bytes) -> Iterator[Row]:
-    """The rows of a query that takes the first column of the last row and a limit."""
-    while page := fetch(query, (after, PAGE)):
-        yield from page
-        after = page[-1][0]
+def _prove_vector(_connection: apsw.Connection, row: Row) -> None:
+    memory_rows.decode_vector(row[0], *row[2:])
 
 
-def _prove(where: str, check: Callable[..., object], *given: object) -> Iterator[Finding]:
-    try:
-        check(*given)
-    except Corrupt:
-        yield Finding(where=where, problem="it is not what was written", remedy=RESTORE)
+def _alone(check: Callable[[Row], object]) -> Prove:
+    """A check that needs nothing besides the row."""
+    return lambda _connection, row: check(row)
+
+
+def _paged(select: str, key: str) -> str:
+    return f"{select} WHERE {key} > ? ORDER BY {key} LIMIT ?"
+
+
+MESSAGES = """
+    SELECT m.hash, m.owner, m.parent, m.body, m.likeness, p.likeness
+    FROM messages m LEFT JOIN messages p ON p.hash = m.parent
+"""
+KEYS = "SELECT id, owner, scope, secret_hash, created, expires, revoked, digest FROM keys"
+AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit"
+NOTED = "SELECT turn FROM (SELECT turn FROM turn_steps UNION SELECT turn FROM turn_inputs)"
+VERSIONS = "SELECT owner, version, digest FROM memory_versions"
+CLUSTERS = "SELECT id, owner, body, digest FROM clusters"
+CALIBRATIONS = "SELECT id, owner, at, body, digest FROM calibrations"
+SAMPLES = "SELECT at, body, digest FROM samples"
+
+KINDS = (
+    Rows("message", _paged(MESSAGES, "m.hash"), b"", _alone(rows.check_message)),
+    Rows("turn", _paged(statements.SELECT_TURNS, "id"), "", _prove_turn),
+    Rows("steps of turn", _paged(NOTED, "turn"), "", _prove_inputs),
+    Rows("key", _paged(KEYS, "id"), "", _alone(rows.decode_key)),
+    Rows("audit entry", _paged(AUDIT, "id"), "", _alone(rows.decode_audit)),
+    Rows("memory", _paged(statements.SELECT_MEMORIES, "seq"), -1, _prove_memory),
+    Rows("vector of memory", _paged(statements.SELECT_VECTORS, "memories.seq"), -1, _prove_vector),
+    Rows("memories' version of", _paged(VERSIONS, "owner"), "", _alone(memory_rows.decode_version)),
+    Rows("document", _paged(statements.SELECT_DOCUMENTS, "id"), "", _alone(memory_rows.decode_document)),
+    Rows("feedback", _paged(statements.SELECT_FEEDBACK, "id"), "", _alone(experience_rows.decode_feedback)),
+    Rows(
+        "experience of turn",
+        _paged(statements.SELECT_EXPERIENCES, "turn"),
+        "",
+        _alone(experience_rows.decode_experience),
+    ),
+    Rows("cluster", _paged(CLUSTERS, "id"), "", _alone(experience_rows.decode_cluster)),
+    Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),
+    Rows("sample", _paged(SAMPLES, "at"), float("-inf"), _alone(experience_rows.decode_sample)),
+)

@@ -18,7 +18,7 @@ import apsw
 import structlog
 
 from aion.errors import AionError, StorageFailed
-from aion.store.faults import code_of, is_fatal, is_full, reworded
+from aion.store.faults import code_of, is_fatal, is_full, reworded, unwritable
 
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], Any]
@@ -143,6 +143,8 @@ class Writer:
                 if not self._connection.in_transaction or is_fatal(error, self._connection):
                     raise  # SQLite took back the whole group
                 result = reworded(error, self._connection)
+            elif isinstance(error, UnicodeEncodeError):
+                result = unwritable(error)
             else:
                 result = error
             self._connection.execute("ROLLBACK TO job")

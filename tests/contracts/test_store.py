@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,22 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from aion.errors import BadInput, Conflict, StorageFailed
 from aion.records import Answer, Outcome, Scope, Turn, TurnKind, new_id
 from aion.store.base import Store
-from tests.store.examples import HELLO, IMPLEMENTATIONS, REPLY, fill, make_audit, make_key, make_turn
+from tests.contracts.conftest import Open
+from tests.store.examples import HELLO, REPLY, fill, make_audit, make_key, make_turn
 from tests.store.strategies import odd_turns
-
-Open = Callable[[], Store]
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return lambda: IMPLEMENTATIONS[request.param](tmp_path / "data")
-
-
-@pytest.fixture
-def store(open_store: Open) -> Iterator[Store]:
-    store = open_store()
-    yield store
-    store.close()
 
 
 def exact(turn: Turn | None) -> str:

@@ -33,4 +33,5 @@ odd_turns = st.builds(
     timings=st.dictionaries(st.text(), finite, max_size=3),
     outcome=st.sampled_from(Outcome),
     error=st.none() | st.text(),
+    steps=st.dictionaries(st.text(max_size=8), objects, max_size=2),
 )

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from aion.errors import StorageFailed, StorageFull, Unavailable
-from aion.store.database import DATABASE
+from aion.store.database import DATABASE, fetch
 from aion.store.sqlite import READERS, SqliteStore
 from tests.store.examples import fill, make_audit, make_key, make_turn
 
@@ -24,7 +24,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def test_a_history_sent_again_adds_two_messages_a_turn(store: SqliteStore) -> None:
     fill(store, 10)
-    assert store._fetch("SELECT COUNT(*) FROM messages") == [(20,)]
+    with store._reading() as connection:
+        assert fetch(connection, "SELECT COUNT(*) FROM messages") == [(20,)]
 
 
 def test_a_reader_beside_the_server_sees_each_resolved_write_and_writes_nothing(
