@@ -1,0 +1,71 @@
+"""Finds what in a person's message is worth remembering: what they state about themselves and their world.
+
+Not questions, requests, greetings, judgements of an answer, quoted or pasted text, code, or anything that tells AION
+how to behave: a memory is never an instruction. It reads words, not meaning, in English and Portuguese, and in doubt it
+leaves a sentence out. What it keeps, it keeps word for word. tests/memory/test_statements.py holds how well it does.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aion.memory import statement_words as w
+from aion.memory.sentences import sentences_of
+
+LIMIT = 4000  # characters kept of one message; whoever pastes more has brought a document
+_CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+_QUOTED_BLOCK = re.compile(r'"""(?:.*?)(?:"""|\Z)|\'\'\'(?:.*?)(?:\'\'\'|\Z)|<(\w+)[^>]*>.*?</\1>', re.DOTALL)
+_QUOTED_LINE = re.compile(r"^[^\S\n]*(?:>|\||#{1,6}\s|\$\s|-{3,}|={3,}).*$", re.MULTILINE)
+_QUOTED_SPAN = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]{25,})[\"\u201d\u00bb]")
+_LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+
+
+def statements_of(message: str) -> str | None:
+    """The sentences to remember, in order; None when there are none."""
+    kept: list[str] = []
+    for sentence in sentences_of(_own_words(message)):
+        if w.HANDS_OVER.search(sentence) and (sentence.endswith(":") or w.MATERIAL.search(sentence)):
+            break  # what follows is the material of a request
+        if is_statement(sentence):
+            kept.append(sentence)
+    while kept and len(" ".join(kept)) > LIMIT:
+        kept.pop()
+    return " ".join(kept) or None
+
+
+def is_statement(sentence: str) -> bool:
+    """Whether one sentence says something of the person or their world, and asks and orders nothing."""
+    plain = _plain(sentence)
+    if "?" in sentence or w.ORDERS.search(plain) or w.MACHINERY.search(sentence):
+        return False
+    body, led = _without_lead(plain)
+    words = _LETTERS.findall(body)
+    if len(words) < (2 if w.FIRST_PERSON_START.match(body) else 3):
+        return False
+    if w.QUESTION_START.match(body) or w.REQUEST_START.match(body) or w.ABOUT_THE_ANSWER.match(body):
+        return False
+    if words[0] in w.IMPERATIVES and not (led and w.FIRST_PERSON_START.match(body)):
+        return False
+    return bool(w.SAYS_SOMETHING.search(body))
+
+
+def _own_words(message: str) -> str:
+    """Without code, quoted lines and blocks, and long quotations."""
+    text = _QUOTED_BLOCK.sub("\n", _CODE.sub("\n", message))
+    return _QUOTED_SPAN.sub(" ", _QUOTED_LINE.sub("\n", text))
+
+
+def _plain(sentence: str) -> str:
+    """In lower case, with straight apostrophes and single spaces."""
+    return " ".join(sentence.replace("\u2019", "'").casefold().split())
+
+
+def _without_lead(plain: str) -> tuple[str, bool]:
+    """Without what only leads in: greetings, politeness, `remember that`; and whether a fact was announced."""
+    led = False
+    while True:
+        found = w.LEAD.match(plain) or w.ANNOUNCEMENT.match(plain)
+        if not found or not found.group():
+            return plain, led
+        led = led or bool(w.ANNOUNCEMENT.match(plain))
+        plain = plain[found.end() :].lstrip(" ,.;:!-\u2013\u2014")
