@@ -22,7 +22,7 @@ def find_running(data: Path | None) -> Running:
     return require_server(read_settings(data).settings.data)
 
 
-def ask(server: Running, method: str, path: str, body: Json | None = None, **query: str | int | None) -> Any:
+def ask(server: Running, method: str, path: str, body: Json | None = None, /, **query: str | int | None) -> Any:
     """The JSON of the reply; queries that are None are left out."""
     given = {name: str(value) for name, value in query.items() if value is not None}
     return call(server, method, path + ("?" + urlencode(given) if given else ""), body, timeout=PATIENCE_S)

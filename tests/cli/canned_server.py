@@ -56,6 +56,7 @@ def serve(data: Path) -> Iterator[CannedServer]:
 
         do_POST = do_GET  # noqa: N815 - the name that the base class looks for
         do_DELETE = do_GET  # noqa: N815 - likewise
+        do_PUT = do_GET  # noqa: N815 - likewise
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             pass
