@@ -1,0 +1,235 @@
+"""What every store promises of feedback and experience, as one suite that each implementation passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any
+
+import pytest
+
+from aion.errors import BadInput, Conflict, NotFound
+from aion.records import Feedback, FeedbackKind, Label, Reward, Turn
+from aion.store.base import Order, Store
+from tests.contracts.conftest import Open
+from tests.store.examples import make_turn
+from tests.store.memory_examples import make_calibration, make_cluster, make_experience, make_feedback
+
+
+def append(store: Store, **changes: Any) -> Turn:
+    turn = make_turn(**changes)
+    store.append_turn(turn).result()
+    return turn
+
+
+def judged(explicit: float) -> Reward:
+    return Reward(explicit=explicit, implicit=None, emotional=None, total=explicit)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"kind": FeedbackKind.EDIT, "value": None, "text": "half a pair \ud83d, NUL \0"},
+        {"kind": FeedbackKind.CHOICE, "value": None, "text": "this", "other": "that", "choice": 1},
+        {"kind": FeedbackKind.EVENT, "value": None, "event": "copied"},
+    ],
+)
+def test_feedback_comes_back_exactly(open_store: Open, changes: dict[str, Any]) -> None:
+    store = open_store()
+    feedback = make_feedback(append(store).id, **changes)
+    assert store.experience.add_feedback(feedback).result() == feedback
+    store.close()
+    store = open_store()
+    assert store.experience.feedback(owner="ana") == [feedback]
+    assert list(store.verify()) == []
+    store.close()
+
+
+def test_feedback_sent_again_is_the_first_one(store: Store) -> None:
+    first = make_feedback(append(store).id, key="k")
+    again = dataclasses.replace(first, id="fb_later", at=99.0)
+    assert store.experience.add_feedback(first).result() == first
+    assert store.experience.add_feedback(again).result() == first
+    assert store.experience.feedback(owner=None) == [first]
+
+
+def test_the_same_feedback_sent_by_many_at_once_is_kept_once(store: Store) -> None:
+    turn = append(store).id
+    told: list[Feedback] = []
+
+    def send(number: int) -> None:
+        told.append(store.experience.add_feedback(make_feedback(turn, id=f"fb_{number}", key="k")).result())
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.experience.feedback(owner="ana") == [told[0]]
+    assert set(told) == {told[0]}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"value": -1.0}, {"kind": FeedbackKind.SCORE}, {"text": "x"}, {"choice": 1}, {"event": "copied"}]
+)
+def test_a_key_used_for_something_else_is_refused(store: Store, changes: dict[str, Any]) -> None:
+    first = make_feedback(append(store).id, key="k")
+    store.experience.add_feedback(first).result()
+    with pytest.raises(Conflict, match="its own key"):
+        store.experience.add_feedback(make_feedback(first.turn, key="k", **changes)).result()
+    with pytest.raises(Conflict, match="its own key"):
+        store.experience.add_feedback(make_feedback(append(store).id, key="k")).result()
+    assert store.experience.feedback(owner=None) == [first]
+
+
+def test_two_owners_may_use_the_same_key(store: Store) -> None:
+    mine = make_feedback(append(store).id, key="k")
+    theirs = make_feedback(append(store, owner="eva").id, owner="eva", key="k")
+    for feedback in (mine, theirs):
+        store.experience.add_feedback(feedback).result()
+    assert store.experience.feedback(owner="eva") == [theirs]
+
+
+def test_an_id_of_other_feedback_is_refused(store: Store) -> None:
+    first = make_feedback(append(store).id)
+    store.experience.add_feedback(first).result()
+    with pytest.raises(Conflict, match="its own id"):
+        store.experience.add_feedback(dataclasses.replace(first, key="another")).result()
+
+
+def test_nobody_judges_a_turn_of_somebody_else_or_none(store: Store) -> None:
+    turn = append(store)
+    for feedback in (make_feedback(turn.id, owner="eva"), make_feedback("turn_0")):
+        with pytest.raises(NotFound, match="there is no turn"):
+            store.experience.add_feedback(feedback).result()
+    assert store.experience.feedback(owner=None) == []
+
+
+@pytest.mark.parametrize("changes", [{"at": float("nan")}, {"value": float("inf")}, {"key": "\0"}, {"turn": "\ud800"}])
+def test_feedback_that_cannot_be_kept_exactly_is_refused(store: Store, changes: dict[str, Any]) -> None:
+    feedback = dataclasses.replace(make_feedback(append(store).id), **changes)
+    with pytest.raises(BadInput):
+        store.experience.add_feedback(feedback).result()
+
+
+def test_feedback_is_listed_oldest_first_and_continued(store: Store) -> None:
+    one, two = append(store), append(store)
+    kept = [make_feedback(turn.id) for turn in (one, two, one)]
+    for feedback in kept:
+        store.experience.add_feedback(feedback).result()
+    listed = store.experience.feedback
+    assert listed(owner="ana") == kept
+    assert listed(owner="ana", turn=one.id) == [kept[0], kept[2]]
+    assert listed(owner=None, after=kept[0].id, limit=1) == [kept[1]]
+
+
+def test_an_experience_comes_back_exactly_and_is_replaced_whole(open_store: Open) -> None:
+    store = open_store()
+    experience = make_experience(append(store).id, reason="\0 \ud800", ndcg=None, confidence=None)
+    store.experience.put_experience(experience).result()
+    assert store.experience.experience(experience.turn, owner="ana") == experience
+    later = dataclasses.replace(experience, reward=judged(-1.0), label=Label.ERRONEOUS, signals=(), updated=9.0)
+    store.experience.put_experience(later).result()
+    store.close()
+    store = open_store()
+    assert store.experience.experiences(owner=None) == [later]
+    assert list(store.verify()) == []
+    store.close()
+
+
+def test_an_experience_is_its_owners_alone_and_needs_its_turn(store: Store) -> None:
+    experience = make_experience(append(store).id)
+    store.experience.put_experience(experience).result()
+    assert store.experience.experience(experience.turn, owner="eva") is None
+    assert store.experience.experiences(owner="eva") == []
+    for other in (make_experience("turn_0"), dataclasses.replace(experience, owner="eva")):
+        with pytest.raises(NotFound):
+            store.experience.put_experience(other).result()
+    assert store.experience.experiences(owner=None) == [experience]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("latest", [3, 2, 1, 0]), ("top", [2, 0, 3, 1]), ("ask", [1, 3]), ("uncertain", [3, 1, 0])],
+)
+def test_experiences_come_in_the_order_asked_for(store: Store, order: Order, expected: list[int]) -> None:
+    wanted = [
+        make_experience(append(store).id, at=0.0, priority=0.5, confidence=0.62, reward=judged(1.0)),
+        make_experience(append(store).id, at=1.0, priority=0.1, confidence=0.60),
+        make_experience(append(store).id, at=2.0, priority=0.9, confidence=None),
+        make_experience(append(store).id, at=3.0, priority=0.3, confidence=0.55),
+    ]
+    for experience in wanted:
+        store.experience.put_experience(experience).result()
+    found = store.experience.experiences(owner="ana", order=order)
+    assert [wanted.index(experience) for experience in found] == expected
+    assert store.experience.experiences(owner="ana", order=order, limit=1) == found[:1]
+
+
+def test_what_to_ask_depends_on_tau(store: Store) -> None:
+    low = make_experience(append(store).id, confidence=0.2)
+    high = make_experience(append(store).id, confidence=0.9)
+    for experience in (low, high):
+        store.experience.put_experience(experience).result()
+    assert store.experience.experiences(owner="ana", order="ask", tau=0.5) == [low, high]
+    assert store.experience.experiences(owner="ana", order="ask", tau=0.6) == [high, low]
+
+
+def test_experiences_are_chosen_by_label_theme_and_time(store: Store) -> None:
+    wanted = [
+        make_experience(append(store).id, at=float(at), label=label, theme=theme)
+        for at, (label, theme) in enumerate([(Label.RELIABLE, "a"), (Label.HESITANT, "b"), (Label.HESITANT, "a")])
+    ]
+    for experience in wanted:
+        store.experience.put_experience(experience).result()
+    chosen = store.experience.experiences
+    assert chosen(owner="ana", label=Label.HESITANT) == [wanted[2], wanted[1]]
+    assert chosen(owner="ana", theme="a", order="top") == [wanted[2], wanted[0]]
+    assert chosen(owner="ana", since=1.0, until=2.0) == [wanted[1]]
+    assert chosen(owner=None, label=Label.HESITANT, theme="a", since=0.0) == [wanted[2]]
+
+
+def test_turns_wait_to_be_observed_until_they_are_and_again_after_feedback(store: Store) -> None:
+    one, two = append(store), append(store, owner="eva")
+    experience = store.experience
+    assert experience.unobserved() == [one, two]
+    assert experience.unobserved(limit=1) == [one]
+    experience.put_experience(make_experience(one.id, updated=6.0)).result()
+    assert experience.unobserved() == [two]
+    experience.add_feedback(make_feedback(one.id, at=6.0)).result()
+    assert experience.unobserved() == [two], "it was known of already"
+    experience.add_feedback(make_feedback(one.id, at=6.5)).result()
+    assert experience.unobserved() == [one, two]
+    experience.put_experience(make_experience(one.id, updated=7.0)).result()
+    assert experience.unobserved() == [two]
+
+
+def test_clusters_are_replaced_whole_and_their_owners_alone(store: Store) -> None:
+    cluster = make_cluster(name="boats \ud800")
+    store.experience.put_cluster(cluster).result()
+    grown = dataclasses.replace(cluster, count=3, vector=(0.1, 0.2, 0.3))
+    store.experience.put_cluster(grown).result()
+    with pytest.raises(Conflict, match="somebody else's"):
+        store.experience.put_cluster(dataclasses.replace(cluster, owner="eva")).result()
+    assert store.experience.clusters(owner="ana") == [grown]
+    assert store.experience.clusters(owner="eva") == []
+
+
+def test_the_newest_calibration_counts(store: Store) -> None:
+    assert store.experience.calibration(owner="ana") is None
+    late, early = make_calibration(at=2.0, points=((1.5, -0.25),), method="platt"), make_calibration(at=1.0)
+    for calibration in (late, early, make_calibration(owner="eva", at=3.0)):
+        store.experience.add_calibration(calibration).result()
+    assert store.experience.calibration(owner="ana") == late
+    with pytest.raises(Conflict):
+        store.experience.add_calibration(late).result()
+
+
+def test_samples_come_back_oldest_first_from_their_window(store: Store) -> None:
+    for at in (3.0, 1.0, 2.0, 1.0):
+        store.experience.append_sample(at, {"cpu_percent": at * 10}).result()
+    samples = store.experience.samples
+    assert samples(since=0.0, until=9.0) == [(at, {"cpu_percent": at * 10}) for at in (1.0, 2.0, 3.0)]
+    assert samples(since=1.0, until=3.0, limit=1) == [(1.0, {"cpu_percent": 10.0})]
+    assert samples(since=3.5, until=9.0) == []
