@@ -1,6 +1,6 @@
 """The English and Portuguese words by which `statements` tells statements from the rest. Patterns alone, no code.
 
-All are matched against lower case, but MACHINERY, which sees the sentence as written.
+All are matched against lower case.
 """
 
 from __future__ import annotations
@@ -39,14 +39,18 @@ FIRST_PERSON_START = re.compile(
         r"i(?:'m|'ve|'d|'ll| )",
         r"(?:my|our|we(?:'re|'ve|'ll)?|mine|me and)\b",
         r"(?:eu|(?:o |a |os |as )?(?:meu|minha|meus|minhas|nosso|nossa|nossos|nossas)|nós|a gente)\b",
-        r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|estudo|nasci|cresci|uso|peso|"
+        r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|"
+        r"estudo|nasci|cresci|uso|peso|"
         r"faço|vou|"
-        r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|"
+        r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|"
+        r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
+        r"jogo|durmo|ganho|"
         r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b",
     )
 )
 QUESTION_START = re.compile(
     _any(
+        r"how come\b|porque é que\b|por que (?:é que )?o\b",
         r"(?:what|who|whom|whose|where|when|why|how|which)(?:'s|'re)? (?:is|are|was|were|am|do|does|did|can|"
         r"could|should"
         r"|would|will|has|have|had|to|many|much|long|old|far|often|big|tall|about|if|else|time|kind|sort|day|one)\b",
@@ -73,6 +77,10 @@ REQUEST_START = re.compile(
         r"(?:i wonder|i was wondering|i'm wondering|i'm curious|i don't (?:understand|get|see)|i mean|i meant|"
         r"i said|i asked|"
         r"i didn't (?:ask|mean|say)|i see|i know|i think so|i guess|i hope so|i agree|i disagree)\b",
+        r"i'd rather you\b|i bet\b|aposto\b|(?:as )?(?:minhas )?instruções\b|my instructions\b",
+        r"(?:tem como|dá p(?:ra|ara)|dava p(?:ra|ara)|(?:no )?need (?:to apologi\w+|for)|não precis[ao]s? de|"
+        r"parte do princípio|"
+        r"parta do princípio)\b",
         r"(?:let's|let us|let me|how about|what about|any (?:idea|tips|suggestions))\b",
         r"(?:quero|queria|preciso|gostava|gostaria) (?:que|de que|de saber|saber|perguntar|de ajuda|ajuda)\b",
         r"(?:quero|queria|preciso de|gostava de|gostaria de) (?:um|uma|uns|umas|mais|algumas?|alguns) (?:\w+ )?"
@@ -97,6 +105,7 @@ ABOUT_THE_ANSWER = re.compile(
         r"(?:great|perfect|wrong|nice|good|excellent|awesome|cool|not (?:quite|really|that|what)|makes|doesn't|"
         r"works|exactly|"
         r"right|correct|incorrect|true|false|sure|shorter|longer|much better|better|thank|lol|haha\w*|wow)\b",
+        r"(?:não (?:me parece|ajudou|serve|serviu|resultou|era|gostei|presta)|hum|hmm)\b",
         r"(?:isso|isto|aquilo|esse|essa|está (?:certo|errado|ótimo|bom|mal|bem|correto)|não (?:é isso|foi isso|"
         r"funciona|"
         r"está|era isso|faz sentido|gostei)|a (?:tua|sua) resposta|a resposta|tu|você|vocês|o senhor)\b",
@@ -190,6 +199,25 @@ MACHINERY = re.compile(
     r"assistente|utilizador|usuário|instrução|instruções|importante)\s*:",
     re.IGNORECASE,
 )
+# Anywhere: it speaks to AION, of what AION is, does or should do.
+ADDRESSES = re.compile(
+    _any(
+        r"\b(?:you|your|you're|you've|you'll|yours|yourself)\b",
+        r"\b(?:consegues|podes|tens|és|estás|precisas|deves|sabes|respondas|digas|faças|uses|chamas-te|disseste|"
+        r"tua|teu|tuas|"
+        r"teus|contigo|você|vocês)\b",
+        r"^(?:as of|from|whatever|whichever|a partir de|desde|pergunte|tudo o que)\b.{0,40}"
+        r"\b(?:today|now|on|ask|say|hoje|agora|perguntar|disser)\b.{0,20}\b(?:call|called|end|chama\w*|termina\w*)\b",
+    )
+)
+# After a comma, what a sentence asks for: "for the school, write a play".
+LATER_REQUEST = re.compile(
+    r", (?:please )?(?:write|make|give|tell|explain|create|draft|list|suggest|show|find|end|translate|"
+    r"summari[sz]e|answer|"
+    r"escreve|escreva|faz|faça|dá|dê|diz|diga|explica|explique|cria|crie|lista|liste|sugere|sugira|mostra|"
+    r"mostre|termina|"
+    r"traduz|traduza|resume|resuma|responde|responda)(?:-\w+)? (?!up\b|off\b)"
+)
 # A request that hands over a text: the text is not the person's word.
 HANDS_OVER = re.compile(
     r"\b(?:translat|summari[sz]|rewrit|rephras|paraphras|proofread|correct|fix|improve|explain|review|analy[sz]|"
@@ -219,7 +247,7 @@ SAYS_SOMETHING = re.compile(
         r"left|bought|"
         r"sold|met|won|lost|made|said|told|grew|began|became|drives?|eats?|drinks?|goes|comes|expires?|weighs?|"
         r"belongs?)\b",
-        r"\b\w{3,}ed\b",
+        r"\b\w{2,}ed\b",
         r"\b(?:eu|nós|ele|ela|eles|elas|meu|minha|meus|minhas|nosso|nossa|nossos|nossas|me|mim)\b",
         r"\b(?:é|são|era|eram|foi|foram|está|estão|estava|tem|têm|tinha|há|vai|vão|pode|fica|ficam|chama-se|"
         r"vive|vivem|mora|"
@@ -228,7 +256,7 @@ SAYS_SOMETHING = re.compile(
         r"fala|joga|estuda|ensina|nasceu|morreu|comprou|vendeu|ganhou|perdeu|faz|fazem|corre|come|bebe|pesa|"
         r"caduca|começa|"
         r"acaba|termina|pertence|quer|sabe|deu|disse)\b",
-        r"\b\w{3,}(?:ou|aram|eram|iram|ámos|emos|imos|ava|avam)(?:-\w+)?\b",
+        r"\b\w{3,}(?:ou|aram|eram|iram|ámos|emos|imos|ava|avam|ávamos|íamos)(?:-\w+)?\b",
         FIRST_PERSON_START.pattern,
     )
 )

@@ -17,6 +17,7 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _QUOTED_BLOCK = re.compile(r'"""(?:.*?)(?:"""|\Z)|\'\'\'(?:.*?)(?:\'\'\'|\Z)|<(\w+)[^>]*>.*?</\1>', re.DOTALL)
 _QUOTED_LINE = re.compile(r"^[^\S\n]*(?:>|\||#{1,6}\s|\$\s|-{3,}|={3,}).*$", re.MULTILINE)
 _QUOTED_SPAN = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]{25,})[\"\u201d\u00bb]")
+_ENCLITIC = re.compile(r"-(?:me|te|se|nos|lhe|o|a|os|as)$")
 _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 
 
@@ -36,7 +37,7 @@ def statements_of(message: str) -> str | None:
 def is_statement(sentence: str) -> bool:
     """Whether one sentence says something of the person or their world, and asks and orders nothing."""
     plain = _plain(sentence)
-    if "?" in sentence or w.ORDERS.search(plain) or w.MACHINERY.search(sentence):
+    if "?" in sentence or any(told.search(plain) for told in (w.ORDERS, w.ADDRESSES, w.LATER_REQUEST, w.MACHINERY)):
         return False
     body, led = _without_lead(plain)
     words = _LETTERS.findall(body)
@@ -44,7 +45,7 @@ def is_statement(sentence: str) -> bool:
         return False
     if w.QUESTION_START.match(body) or w.REQUEST_START.match(body) or w.ABOUT_THE_ANSWER.match(body):
         return False
-    if words[0] in w.IMPERATIVES and not (led and w.FIRST_PERSON_START.match(body)):
+    if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not (led and w.FIRST_PERSON_START.match(body)):
         return False
     return bool(w.SAYS_SOMETHING.search(body))
 
