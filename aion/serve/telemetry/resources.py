@@ -1,7 +1,7 @@
 """Adds up what the machine was doing, from one sample a minute into numbers by day. It measures nothing itself.
 
-Levels (CPU, memory, disk) become a mean and a maximum. Energy becomes watt-hours: each sample says how much was used
-since the sample before it.
+Levels (processors, memory, disk) become a mean and a maximum. What is counted in joules becomes watt-hours: each sample
+says how much was used since the sample before it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from aion.records import Json
 
 Sample = tuple[float, Mapping[str, float]]
 
-ENERGY = "energy_joules"
+COUNTED = "_joules"
+ENERGY = ("energy", "gpu_energy")
 JOULES_PER_WH = 3600
 
 
@@ -33,11 +34,11 @@ def _numbers(measured: Mapping[str, list[float]], count: int) -> Json:
     levels = {
         name: {"mean": round(sum(values) / len(values), 3), "max": max(values)}
         for name, values in sorted(measured.items())
-        if name != ENERGY
+        if not name.endswith(COUNTED)
     }
-    joules = measured.get(ENERGY)
-    return {
-        "samples": count,
-        **levels,
-        "energy_wh": round(sum(joules) / JOULES_PER_WH, 3) if joules else None,
-    }
+    return {"samples": count, **levels, **{f"{name}_wh": _watt_hours(measured.get(name + COUNTED)) for name in ENERGY}}
+
+
+def _watt_hours(joules: list[float] | None) -> float | None:
+    """Null where the machine does not tell."""
+    return round(sum(joules) / JOULES_PER_WH, 3) if joules else None

@@ -17,11 +17,11 @@ def test_levels_become_mean_and_maximum_and_energy_a_sum() -> None:
         ],
         day_of,
     )
-    expected = {"samples": 2, "cpu_percent": {"mean": 20.0, "max": 30.0}, "energy_wh": 2.0}
+    expected = {"samples": 2, "cpu_percent": {"mean": 20.0, "max": 30.0}, "energy_wh": 2.0, "gpu_energy_wh": None}
     assert found == {"2026-11-20": expected}
 
 
 def test_what_could_not_be_read_is_left_out_and_energy_is_null() -> None:
     found = sum_resources([(NOON, {"cpu_percent": 10.0}), (NOON + 86_400, {})], day_of)
     assert found["2026-11-20"]["energy_wh"] is None
-    assert found["2026-11-21"] == {"samples": 1, "energy_wh": None}
+    assert found["2026-11-21"] == {"samples": 1, "energy_wh": None, "gpu_energy_wh": None}
