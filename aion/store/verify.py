@@ -77,6 +77,9 @@ def _holds(prove: Prove, connection: apsw.Connection, row: Row) -> bool:
 
 
 def _integrity(connection: apsw.Connection) -> Iterator[Finding]:
+    fetch(
+        connection, "SELECT rowid FROM memory_words WHERE memory_words MATCH '\"x\"'"
+    )  # or an old structure is checked
     for (problem,) in fetch(connection, "PRAGMA integrity_check"):
         if problem != "ok":
             yield Finding(where="database", problem=problem, remedy=RESTORE)
