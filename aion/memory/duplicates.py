@@ -83,10 +83,10 @@ def same_words(left: str, right: str) -> bool:
 
 
 def same_statement(left: str, right: str, cosine: float | None, threshold: float) -> bool:
-    """Whether both are one memory. Without vectors (cosine is None) only the same words are."""
+    """Whether both are one memory. The same words always are; without vectors (cosine is None) nothing else is."""
     one, other = content_words(left), content_words(right)
     if one == other:
-        return cosine is None or cosine >= threshold
+        return True
     if cosine is None or cosine < threshold or jaccard(one, other) < OVERLAP:
         return False
     short, long = sorted((one, other), key=len)
