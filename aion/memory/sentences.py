@@ -10,7 +10,7 @@ import re
 
 _END = re.compile(r"(?<=[.!?…])[\"'\u201d\u2019\u00bb)\]]*\s+|\n+")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:mr|mrs|ms|dr|dra|sr|sra|prof|st|vs|etc|e\.g|i\.e|p\.ex|nº|av|eng|dept|approx|aprox|[a-zà-ý])\.$",
+    r"(?:^|[\s(])(?:mr|mrs|ms|dr|dra|sr|sra|prof|st|vs|etc|e\.g|i\.e|p\.ex|ex|nº|av|eng|dept|approx|aprox|[a-zà-ý])\.$",
     re.IGNORECASE,
 )
 
