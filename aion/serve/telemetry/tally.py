@@ -94,9 +94,13 @@ class Tally:
             self._speed_ms += took
 
     def numbers(self) -> Json:
+        good = sum(skill.good for skill in self._skills.values())
+        signed = sum(skill.signed for skill in self._skills.values())
         return {
             "turns": self.turns,
             "failed": self.failed,
+            "success": share(good, signed),
+            "signed": signed,
             "ndcg": self._ndcg.value(),
             "recalls": self._ndcg.count,
             "skills": {name: tally.numbers() for name, tally in sorted(self._skills.items())},

@@ -26,7 +26,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 def test_nothing_is_told_as_null_and_not_as_zero() -> None:
     numbers = tallied()
     assert (numbers["turns"], numbers["recalls"], numbers["skills"], numbers["steps"]) == (0, 0, {}, {})
-    for name in ("ndcg", "tokens_per_second", "cache_hits", "confidence", "reward"):
+    for name in ("success", "ndcg", "tokens_per_second", "cache_hits", "confidence", "reward"):
         assert numbers[name] is None
     assert numbers["labels"] == {"reliable": None, "hesitant": None, "erroneous": None}
 
@@ -50,7 +50,7 @@ def test_success_is_over_the_turns_that_somebody_or_a_failure_told_of() -> None:
         "code": {"turns": 6, "signed": 5, "good": 1, "failed": 2, "success": 0.2},
         "facts": {"turns": 1, "signed": 0, "good": 0, "failed": 0, "success": None},
     }
-    assert numbers["failed"] == 2
+    assert (numbers["failed"], numbers["success"], numbers["signed"]) == (2, 0.2, 5)
 
 
 def test_an_implicit_or_emotional_sign_is_a_sign() -> None:
