@@ -1,4 +1,4 @@
-"""`aion export`: writes turns to stdout, one JSON object a line, in the form of GET /api/turns/{id}.
+"""`aion export`: writes turns to stdout, one JSON object a line, in the form of GET /api/export.
 
 It only reads, page by page, and works beside a running server.
 """
@@ -13,7 +13,7 @@ import typer
 
 from aion.cli.options import Data, read_settings
 from aion.cli.stored import read_store
-from aion.serve.turn_json import turn_json
+from aion.serve.turn_json import judged_json
 
 PAGE = 200
 
@@ -29,5 +29,5 @@ def export(
         after = None
         while page := store.turns(owner=owner, after=after, limit=PAGE):
             for turn in page:
-                sys.stdout.buffer.write(orjson.dumps(turn_json(turn)) + b"\n")
+                sys.stdout.buffer.write(orjson.dumps(judged_json(store, turn)) + b"\n")
             after = page[-1].id

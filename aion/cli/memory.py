@@ -21,7 +21,7 @@ from aion.errors import BadInput
 from aion.records import Json, MemoryKind
 
 MEMORIES, DOCUMENTS = "/api/memory", "/api/documents"
-BATCH = 200  # lines of one request
+BATCH = 50  # lines of one request: of the longest texts not more than a body may hold
 PAGE = 1000
 
 app = typer.Typer(name="memory", help="List, show, edit, forget, export and import what is remembered.")
@@ -187,12 +187,17 @@ def parse_line(line: str, number: int) -> Json:
 
 
 def send_lines(server: Running, lines: Iterator[Json], trusted: bool) -> Json:
-    taken: Json = {"added": 0, "merged": 0, "refused": []}
-    items = list(lines)
-    for start in range(0, len(items), BATCH):
-        body = {"items": items[start : start + BATCH], "trusted": trusted}
-        reply = ask(server, "POST", MEMORIES + "/import", body)
+    """In batches; each brings along the documents that its memories are passages of."""
+    numbered = list(enumerate(lines, 1))
+    documents = {str(item.get("id")): (line, item) for line, item in numbered if item.get("type") == "document"}
+    taken: Json = {"added": 0, "merged": 0}
+    refused: dict[int, str] = {}
+    for start in range(0, len(numbered), BATCH):
+        batch = dict(numbered[start : start + BATCH])
+        wanted = {str(item.get("document")) for item in batch.values()} & documents.keys()
+        sent = dict(documents[id_] for id_ in sorted(wanted)) | batch
+        reply = ask(server, "POST", MEMORIES + "/import", {"items": list(sent.values()), "trusted": trusted})
         taken["added"] += reply["added"]
         taken["merged"] += reply["merged"]
-        taken["refused"] += [{**one, "line": one["line"] + start} for one in reply["refused"]]
-    return taken
+        refused |= {list(sent)[one["line"] - 1]: one["reason"] for one in reply["refused"]}
+    return taken | {"refused": [{"line": line, "reason": refused[line]} for line in sorted(refused)]}

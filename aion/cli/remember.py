@@ -49,7 +49,7 @@ def remember(
 
 def read_text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return file.read_bytes().decode("utf-8")
     except OSError as error:
         raise BadInput(f"cannot read {str(file)!r}: {error.strerror}") from None
     except UnicodeDecodeError:

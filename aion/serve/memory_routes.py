@@ -17,7 +17,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response, StreamingResponse
 
-from aion.errors import Conflict, NotFound
+from aion.errors import Conflict, NotFound, Unavailable
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
 from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, new_id
@@ -30,6 +30,7 @@ from aion.serve.system import System
 MOST_ITEMS = 1000  # of one import
 LONGEST_QUESTION = 8000
 TITLE = 80
+SETTLE_S = 20.0
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Moment = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, description="Seconds since 1970, UTC.")]
 MERGED: Responses = {200: {"description": "It was remembered already: `merged` is true."}}
@@ -54,7 +55,7 @@ class AboutDocument(Strict):
 class NewMemory(Strict):
     """The body of POST /api/memory."""
 
-    text: Text
+    text: str = Field(min_length=1, description="Kept as it is when it is a document: its hash is that of these bytes.")
     document: AboutDocument | None = Field(None, description="Given for a text that was brought in, such as a file.")
 
 
@@ -96,11 +97,12 @@ def memory_routes(system: System) -> APIRouter:
     @router.post("/api/memory", summary="Remember a text", status_code=201, responses=MERGED)
     async def remember(request: Request, body: NewMemory, answer: Response) -> Json:
         owner = principal_of(request).owner
-        if body.document is not None or len(body.text) > TEXT_LIMIT:
-            about = body.document or AboutDocument(title=body.text[:TITLE].splitlines()[0])
+        said = body.text.strip()
+        if body.document is not None or len(said) > TEXT_LIMIT:
+            about = body.document or AboutDocument(title=said.splitlines()[0][:TITLE])
             added = await system.keeper.add_document(owner, about.title, body.text, origin=Origin(about.origin))
             return {"document": document_json(added)}
-        kept = await system.keeper.remember(owner, body.text)
+        kept = await system.keeper.remember(owner, said)
         answer.status_code = 200 if kept.merged else 201
         return memory_json(kept.memory) | {"merged": kept.merged}
 
@@ -115,10 +117,10 @@ def memory_routes(system: System) -> APIRouter:
         before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
         limit: Limit = 100,
     ) -> Json:
-        if source is not None:
-            found = memories.from_source(source, owner=principal_of(request).owner)
-            return {"data": [memory_json(memory) for memory in found], "before": None}
         seen = whose(request, owner)
+        if source is not None:
+            found = memories.from_source(source, owner=seen or principal_of(request).owner)
+            return {"data": [memory_json(memory) for memory in found], "before": None}
         found = memories.listed(owner=seen, kind=kind, document=document, before=before, limit=limit)
         following = found[-1].seq if len(found) == limit else None
         return {"data": [memory_json(memory) for memory in found], "before": following}
@@ -212,7 +214,8 @@ def conversation_routes(system: System) -> APIRouter:
     @router.delete("/api/conversations/{conversation_id}", summary="Forget a conversation, and what came from it alone")
     async def forget(request: Request, conversation_id: str) -> Json:
         owner = principal_of(request).owner
-        await system.observer.settle(owner)  # nothing of it may be written after it has gone
+        if not await system.observer.settle(owner, SETTLE_S):  # nothing of it may be written after it has gone
+            raise Unavailable("what was said is still being taken in; forget it in a moment", retry_after=5)
         gone = await system.keeper.forget_conversation(owner, conversation_id)
         if not gone.turns and not gone.memories:
             raise NotFound(f"no conversation {conversation_id[:64]!r} of yours; GET /api/conversations lists them")

@@ -20,7 +20,7 @@ from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import Principal
 from aion.serve.system import System
-from aion.serve.turn_json import conversation_json, experience_json, feedback_json, turn_id_of, turn_json
+from aion.serve.turn_json import conversation_json, experience_json, judged_json, turn_id_of, turn_json
 from aion.store.base import Store
 
 Responses = dict[int | str, dict[str, Any]]
@@ -135,12 +135,6 @@ def export_lines(system: System, owner: str | None, conversation: str | None) ->
         for turn in page:
             yield orjson.dumps(judged_json(system.store, turn)) + b"\n"
         after = page[-1].id
-
-
-def judged_json(store: Store, turn: Turn) -> Json:
-    """A turn with what was thought of it."""
-    given = store.experience.feedback(owner=turn.owner, turn=turn.id)
-    return turn_json(turn) | {"feedback": [feedback_json(one) for one in given]}
 
 
 def find_turn(store: Store, who: Principal, turn_id: str) -> Turn | None:

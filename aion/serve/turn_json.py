@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from aion.records import Answer, Conversation, Experience, Feedback, Json, Turn
 from aion.serve.openai.format import PREFIX, usage_json
+from aion.store.base import Store
 
 
 def turn_id_of(shown: str) -> str:
@@ -36,6 +37,12 @@ def turn_json(turn: Turn) -> Json:
         "error": turn.error,
         "steps": dict(turn.steps),
     }
+
+
+def judged_json(store: Store, turn: Turn) -> Json:
+    """A turn with what was thought of it."""
+    given = store.experience.feedback(owner=turn.owner, turn=turn.id)
+    return turn_json(turn) | {"feedback": [feedback_json(one) for one in given]}
 
 
 def _answer_json(answer: Answer) -> Json:

@@ -180,14 +180,26 @@ def test_import_sends_lines_in_batches_and_names_the_refused_by_their_own_line(
     aion: Aion, server: CannedServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "memory.ndjson"
-    file.write_text("".join(f'{{"n": {number}}}\n' for number in range(1, 251)), "utf-8")
+    file.write_text("".join(f'{{"n": {number}}}\n' for number in range(1, 61)), "utf-8")
     reply = {"added": 49, "merged": 0, "refused": [{"line": 7, "reason": "no text"}]}
     server.replies["POST /api/memory/import"] = (200, reply)
     ran = aion("memory", "import", str(file), "--trusted")
-    assert [len(body["items"]) for _, body, _ in server.asked] == [200, 50]
-    assert server.asked[1][1] == {"items": [{"n": n} for n in range(201, 251)], "trusted": True}
-    assert ran.err.splitlines() == ["line 7: no text", "line 207: no text"]
+    assert [len(body["items"]) for _, body, _ in server.asked] == [50, 10]
+    assert server.asked[1][1] == {"items": [{"n": n} for n in range(51, 61)], "trusted": True}
+    assert ran.err.splitlines() == ["line 7: no text", "line 57: no text"]
     assert (ran.code, ran.out) == (1, "98 added, 0 known already, 2 refused\n")
+
+
+def test_every_batch_brings_its_documents_along(aion: Aion, server: CannedServer, tmp_path: Path) -> None:
+    document = {"type": "document", "id": "doc_1"}
+    passages = [{"type": "memory", "id": f"mem_{number}", "document": "doc_1"} for number in range(60)]
+    file = tmp_path / "memory.ndjson"
+    file.write_text("".join(json.dumps(line) + "\n" for line in (document, *passages)), "utf-8")
+    reply = {"added": 1, "merged": 0, "refused": [{"line": 1, "reason": "no title"}, {"line": 2, "reason": "no text"}]}
+    server.replies["POST /api/memory/import"] = (200, reply)
+    ran = aion("memory", "import", str(file))
+    assert [body["items"][0] for _, body, _ in server.asked] == [document, document]
+    assert ran.err.splitlines() == ["line 1: no title", "line 2: no text", "line 51: no text"]
 
 
 def test_export_writes_the_lines_as_they_come(aion: Aion, server: CannedServer) -> None:
