@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
@@ -19,6 +20,7 @@ import structlog
 
 from aion.errors import AionError, StorageFailed
 from aion.store.faults import code_of, is_fatal, is_full, reworded, unwritable
+from aion.store.scrub import scrub
 
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], Any]
@@ -170,9 +172,11 @@ class Writer:
         return apsw.SQLITE_OK
 
     def _empty_log(self) -> None:
-        """Bring the log into the database, where secure_delete has overwritten what was removed, and cut it to 0."""
+        """Bring the log into the database, cut it to 0, and overwrite what removed rows have left there."""
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            scrub(Path(self._connection.filename), self._connection.pragma("page_size"))
+            self._connection.execute("PRAGMA shrink_memory")  # pages kept in memory would bring it back
             self._log_pages, self._erasing = 0, False
         except apsw.BusyError:
             if not self._erasing:

@@ -80,6 +80,26 @@ def test_a_forgotten_word_is_in_no_byte_of_the_files(store: SqliteStore, tmp_pat
     store.close()
 
 
+def test_what_rows_left_when_they_were_moved_is_overwritten_and_does_not_come_back(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    """Long before the word is forgotten, its row is moved: the copy that stays behind lies between other rows."""
+    chance = random.Random(20261121)
+    for number in range(200):
+        secret, name = (CANARY, "secret") if number % 3 == 1 else (f"plain{number}", f"{number}")
+        add_all(store, f"conv_{name}", f"doc_{name}", secret, chance)
+    store.memories.remove_document("doc_secret", owner="ana").result()
+    for number in range(0, 200, 3):
+        store.forget_conversation(f"conv_{number}", owner="ana").result()
+    store.forget_conversation("conv_secret", owner="ana").result()
+    assert CANARY.encode() not in bytes_of(tmp_path)
+    for memory in store.memories.listed(owner="ana", limit=1000)[::2]:
+        put(store, memory)
+    assert CANARY.encode() not in bytes_of(tmp_path)
+    assert list(store.verify()) == []
+    store.close()
+
+
 @pytest.mark.parametrize("how", ["removed", "edited", "reworded"])
 def test_a_word_of_one_memory_goes_with_it(store: SqliteStore, tmp_path: Path, how: str) -> None:
     chance = random.Random(7)
