@@ -22,7 +22,7 @@ Hits = list[tuple[int, float]]  # (seq, score), best first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The time a memory must have been updated in; None is open."""
+    """The time a memory must have been updated in, from `since` on and before `until`; None is open."""
 
     since: float | None = None
     until: float | None = None

@@ -14,12 +14,13 @@ _WORD = re.compile(r"[a-z0-9]+")
 _APOSTROPHE = re.compile(r"(?<=\w)['\u2019](?:s|re|ve|ll|d|m|t)?\b|['\u2019]")
 
 _ENGLISH = (
-    "a about above after again all also am an and any are as at be because been before being below between both but by "
-    "can could did do does doing don down during each few for from further had has have having he her here hers him his "
-    "his how i if in into is it its itself just let me more most my myself no nor not now of off on once only or other our "
-    "ours out over own please same she should so some such than that the their theirs them then there these they this "
-    "those through to too under until up us very was we were what when where which while who whom whose why will with "
-    "would you your yours isn aren wasn weren doesn didn won wouldn couldn shouldn hasn haven hadn ain"
+    "a about above after again all also am an and any are as at be because been before being below between both but "
+    "by can could did do does doing don down during each few for from further had has have having he her here hers "
+    "him his how i if in into is it its itself just let me more most my myself no nor not now of off on once only or "
+    "other our ours out over own please same she should so some such than that the their theirs them then there "
+    "these they this those through to too under until up us very was we were what when where which while who whom "
+    "whose why will with would you your yours isn aren wasn weren doesn didn won wouldn couldn shouldn hasn haven "
+    "hadn ain"
 )
 _PORTUGUESE = (
     "ao aos aquela aquelas aquele aqueles aquilo as ate com como da das de dela delas dele deles depois do dos e ela "
