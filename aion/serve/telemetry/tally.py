@@ -38,11 +38,11 @@ class SkillTally:
     def __init__(self) -> None:
         self.turns = self.signed = self.good = self.failed = 0
 
-    def add(self, experience: Experience) -> None:
+    def add(self, experience: Experience, *, signed: bool) -> None:
         self.turns += 1
         self.failed += experience.failed
-        self.signed += experience.failed or has_sign(experience)
-        self.good += not experience.failed and has_sign(experience) and experience.reward.total > 0
+        self.signed += experience.failed or signed
+        self.good += signed and not experience.failed and experience.reward.total > 0
 
     def numbers(self) -> Json:
         return {
@@ -72,8 +72,9 @@ class Tally:
         self.failed += experience.failed
         self._ndcg.add(experience.ndcg)
         self._confidence.add(experience.confidence)
-        self._reward.add(experience.reward.total if has_sign(experience) else None)
-        self._skills[experience.skill].add(experience)
+        signed = has_sign(experience)
+        self._reward.add(experience.reward.total if signed else None)
+        self._skills[experience.skill].add(experience, signed=signed)
         self._labels[experience.label] += 1
         for name, value in experience.measures.items():
             if name.endswith(STEP_SUFFIX):
@@ -120,7 +121,7 @@ class Tally:
 def has_sign(experience: Experience) -> bool:
     """Whether anything at all tells how the answer was received."""
     reward = experience.reward
-    return any(part is not None for part in (reward.explicit, reward.implicit, reward.emotional))
+    return reward.explicit is not None or reward.implicit is not None or reward.emotional is not None
 
 
 def share(part: float, whole: float) -> float | None:
