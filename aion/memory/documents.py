@@ -85,6 +85,8 @@ class DocumentKeeper:
 
     async def approve(self, owner: str, document_id: str, hash_: str) -> Document:
         document = await self.read(owner, document_id)
+        if not document.hash:
+            raise Conflict(f"document {document.id} was not taken in to its end; import it again", param="document_id")
         if hash_ != document.hash:
             raise Conflict(
                 f"what was approved is not what is stored: the approval is for {hash_[:64]!r}, document {document.id} "
@@ -111,6 +113,13 @@ class DocumentKeeper:
 
     async def follow(self, owner: str, document_id: str, vectors: Sequence[Vector]) -> Document:
         return await self._move(await self.read(owner, document_id), vectors)
+
+    async def seal(self, owner: str, document_id: str) -> None:
+        """Give a document that was taken in the hash of the passages that came with it."""
+        document = await self.read(owner, document_id)
+        passages = await self._passages(document)
+        sealed = hash_of("\n\n".join(one.text for one in sorted(passages, key=lambda one: one.id)))
+        await durable(self._memories.put_document(dataclasses.replace(document, hash=sealed)))
 
     async def centre(self, owner: str, document_id: str) -> Document:
         """Begin a document's vector anew: the middle of its passages, having followed those that are approved.

@@ -2,7 +2,8 @@
 
 Vectors are left out: they belong to an embedder and are made again. Taking in never raises trust. A line that claims to
 be somebody's own words, or approved, is a stranger's claim unless the person says that the file is their own backup
-(`trusted`); hashes are checked either way, and a line that fails is refused with its reason while the others go on.
+(`trusted`); hashes are checked either way, and a line that fails is refused with its reason while the others go on. A
+stranger's document gets the hash of the passages that came, so that no approval of a hash reaches what only claims it.
 Ids stay, but for a document's, which comes from its owner and its bytes, and for one that somebody else has here.
 """
 
@@ -64,7 +65,7 @@ class Taking:
     added: int = 0
     merged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
-    documents: dict[str, None] = field(default_factory=dict)  # ids as they are here, in order
+    documents: dict[str, Trust] = field(default_factory=dict)  # as they are here, by id
     _ids: dict[str, str] = field(default_factory=dict)  # of documents: as exported -> as they are here
 
     def read(self, line: Json) -> Memory | Document | None:
@@ -91,25 +92,26 @@ class Taking:
         return TakenIn(self.added, self.merged, self.refused)
 
     def _document(self, line: Json) -> Document | None:
+        """A stranger's document is another than the one here of the same hash, and has no hash until it is sealed."""
         hash_ = _hash(line, "hash")
-        exported = _text(line, "id")
-        here = document_id_of(self.owner, hash_)
-        self._ids[exported] = here
-        self.documents[here] = None
-        if self.store.document(here, owner=self.owner) is not None:
-            return None  # as approved here as it was
         origin = _choice(Origin, line, "origin")
         claimed = _choice(Trust, line, "trust")
-        return Document(
-            id=here,
+        read = Document(
+            id=document_id_of(self.owner, hash_ if self.trusted else f"taken in {hash_}"),
             owner=self.owner,
             title=check_text(_text(line, "title"), limit=NAME_LIMIT, param="title"),
             origin=origin,
             trust=claimed if self.trusted else unapproved(origin),
-            hash=hash_,
+            hash=hash_ if self.trusted else "",
             created=_time(line, "created"),
             updated=_time(line, "updated"),
         )
+        here = self.store.document(read.id, owner=self.owner)
+        self._ids[_text(line, "id")] = read.id
+        self.documents[read.id] = here.trust if here else read.trust
+        if here is None:
+            return read
+        return None if self.trusted else dataclasses.replace(here, hash="")
 
     def _memory(self, line: Json) -> Memory:
         text = _text(line, "text")
@@ -146,7 +148,10 @@ class Taking:
             conversation=_text(line, "conversation", required=False),
             text=_text(line, "text", required=False),
         )
-        return source if self.trusted else lower(source)
+        if not self.trusted:
+            return lower(source)
+        most = self.documents.get(source.ref, source.trust)  # no more than its document is trusted here
+        return dataclasses.replace(source, trust=min(source.trust, most, key=lambda trust: trust.rank))
 
     def _free_id(self, exported: str) -> str:
         """The id it had, unless somebody else's memory has it here."""

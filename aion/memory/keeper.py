@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aion.config import MemorySettings
-from aion.errors import AionError, BadInput, NotFound, Unavailable
+from aion.errors import BadInput, NotFound
 from aion.memory import exchange, provenance
 from aion.memory.base import MemoryIndex, Vector, Window
 from aion.memory.checks import TEXT_LIMIT, check_ids, check_memory, check_source, check_text
@@ -204,6 +204,8 @@ class Keeper:
                     taking.refuse(number, error.message)
         for document in taking.documents:
             async with self._changing(owner):
+                if not trusted:
+                    await self._documents.seal(owner, document)
                 await self._documents.centre(owner, document)
         return taking.result()
 
@@ -317,16 +319,14 @@ class Keeper:
         """All at once, or one by one when the embedder refuses a text among them."""
         try:
             vectors = await self._writer.embed([memory.text for memory in memories])
-        except (BadInput, ValueError):
+        except BadInput:
             vectors = [await self._embed_or_pass(memory) for memory in memories]
         return [(memory, vector) for memory, vector in zip(memories, vectors, strict=True) if vector is not None]
 
     async def _embed_or_pass(self, memory: Memory) -> Vector | None:
         try:
             return (await self._writer.embed([memory.text]))[0]
-        except Unavailable:
-            return None
-        except AionError:
+        except BadInput:
             self._hopeless.add(memory.seq)
             return None
 

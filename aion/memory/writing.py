@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from aion.errors import Unavailable
+from aion.errors import Overloaded, Unavailable
 from aion.memory.base import MemoryIndex, Vector
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
@@ -47,12 +47,12 @@ class MemoryWriter:
         self._entities = entities
 
     async def embed(self, texts: Sequence[str]) -> list[Vector | None]:
-        """None for all of them while there is no embedder."""
+        """None for all of them while there is no embedder, or no place in its queue."""
         if not self._desk.ready or not texts:
             return [None] * len(texts)
         try:
             return list(await self._desk.embed(texts))
-        except Unavailable:
+        except (Unavailable, Overloaded):
             return [None] * len(texts)
 
     async def put(self, memory: Memory, vector: Vector | None) -> Memory:
