@@ -9,12 +9,30 @@ from aion.errors import AionError
 from aion.records import Json
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
+from aion.serve.experience_routes import experience_routes
+from aion.serve.feedback_routes import feedback_routes
 from aion.serve.guard import Guard
+from aion.serve.memory_routes import conversation_routes, document_routes, memory_routes, one_memory_routes
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
 from aion.serve.rules import RULES, mismatches
 from aion.serve.system import System
+from aion.serve.telemetry.routes import telemetry_routes
 from aion.serve.v1 import openai_routes
+
+ROUTES = (
+    openai_routes,
+    turn_routes,
+    feedback_routes,
+    experience_routes,
+    memory_routes,
+    one_memory_routes,
+    document_routes,
+    conversation_routes,
+    telemetry_routes,
+    key_routes,
+    plain_routes,
+)
 
 
 class Api(FastAPI):
@@ -37,8 +55,8 @@ def build_api(system: System) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    for router in (openai_routes(system), turn_routes(system), key_routes(system), plain_routes(system)):
-        api.include_router(router)
+    for routes in ROUTES:
+        api.include_router(routes(system))
     if problems := mismatches(api):
         raise AionError(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py lists every route")
     api.add_middleware(Guard, keys=system.keys, settings=system.settings.server)

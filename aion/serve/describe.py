@@ -21,7 +21,9 @@ SECURITY_SCHEMES: Json = {
     },
 }
 FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
-UNRECORDED = "/v1/embeddings"
+UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
+NAMES_IN_BODY = {"/api/feedback"}  # something that may not exist is named there
+MAY_CONFLICT = {"/api/feedback", "/api/documents/{document_id}/approve"}
 EVERY_ROUTE = (400, 403, 408, 413, 421, 431, 500)
 MEANINGS = {
     400: "A value is wrong: `param` names it.",
@@ -29,6 +31,7 @@ MEANINGS = {
     403: "The key may not do this, or the page that asks is of another origin.",
     404: "It does not exist, or belongs to somebody else.",
     408: "The body did not arrive in time.",
+    409: "It was sent before with other content, or has changed since it was read.",
     413: "The body, or something in it, is over a limit.",
     415: "The body, or an image in it, is of a kind that is not read here.",
     421: "The Host header does not name this server.",
@@ -97,15 +100,17 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
     yield from EVERY_ROUTE
     if rule.scope is not None:
         yield 401
-    if "{" in rule.path or asks_model:
+    if "{" in rule.path or asks_model or (rule.reads_json and rule.path in NAMES_IN_BODY):
         yield 404
+    if rule.reads_json and rule.path in MAY_CONFLICT:
+        yield 409
     if rule.reads_json:
         yield 415
     if asks_model:
         yield 429
     if rule.scope is not None and (rule.method != "GET" or rule.path not in FROM_MEMORY):
         yield 503
-    if rule.method != "GET" and rule.path != UNRECORDED:
+    if rule.method != "GET" and rule.path not in UNRECORDED:
         yield 507
 
 

@@ -90,7 +90,7 @@ class Approval(Strict):
 
 
 def memory_routes(system: System) -> APIRouter:
-    """Memories, one by one and as a whole."""
+    """Memories as a whole: to add, list, search, and carry elsewhere."""
     router = APIRouter(route_class=StrictRoute, tags=["Memory"])
     memories = system.store.memories
 
@@ -142,6 +142,14 @@ def memory_routes(system: System) -> APIRouter:
         taken = await system.keeper.take_in(principal_of(request).owner, body.items, trusted=body.trusted)
         refused = [{"line": line, "reason": reason} for line, reason in taken.refused]
         return {"added": taken.added, "merged": taken.merged, "refused": refused}
+
+    return router
+
+
+def one_memory_routes(system: System) -> APIRouter:
+    """One memory by its id; included after the routes whose names could pass for one."""
+    router = APIRouter(route_class=StrictRoute, tags=["Memory"])
+    memories = system.store.memories
 
     @router.get("/api/memory/{memory_id}", summary="One memory and where it came from")
     def shown(request: Request, memory_id: str) -> Json:

@@ -19,6 +19,7 @@ from aion.records import Scope
 from aion.serve.json_body import StrictRoute
 
 SMALL_BODY = 16 << 10
+LARGE_NOTE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,30 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/conversations", Scope.USER),
     Rule("GET", "/api/conversations/{conversation_id}", Scope.USER),
     Rule("GET", "/api/turns/{turn_id}", Scope.USER),
+    Rule("GET", "/api/turns/{turn_id}/why", Scope.USER),
     Rule("GET", "/api/export", Scope.USER),
+    Rule("DELETE", "/api/conversations/{conversation_id}", Scope.USER),
+    Rule("POST", "/api/feedback", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
+    Rule("GET", "/api/feedback", Scope.USER),
+    Rule("GET", "/api/experiences", Scope.USER),
+    Rule("GET", "/api/experiences/{turn_id}", Scope.USER),
+    Rule("POST", "/api/memory", Scope.USER, reads_json=True),
+    Rule("GET", "/api/memory", Scope.USER),
+    Rule("POST", "/api/memory/recall", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
+    Rule("GET", "/api/memory/export", Scope.USER),
+    Rule("POST", "/api/memory/import", Scope.USER, reads_json=True),
+    Rule("GET", "/api/memory/{memory_id}", Scope.USER),
+    Rule("PUT", "/api/memory/{memory_id}", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
+    Rule("DELETE", "/api/memory/{memory_id}", Scope.USER),
+    Rule("GET", "/api/documents", Scope.USER),
+    Rule("GET", "/api/documents/{document_id}", Scope.USER),
+    Rule("DELETE", "/api/documents/{document_id}", Scope.USER),
+    Rule("POST", "/api/documents/{document_id}/approve", Scope.USER, reads_json=True, max_body=SMALL_BODY),
+    Rule("POST", "/api/documents/{document_id}/revoke", Scope.USER),
     Rule("GET", "/api/status", Scope.USER),
+    Rule("GET", "/api/telemetry", Scope.USER),
+    Rule("GET", "/api/telemetry/calibration", Scope.USER),
+    Rule("GET", "/api/telemetry/entities", Scope.USER),
     Rule("GET", "/api/keys", Scope.ADMIN),
     Rule("POST", "/api/keys", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
     Rule("DELETE", "/api/keys/{key_id}", Scope.ADMIN),

@@ -13,6 +13,7 @@ from aion.serve.rules import RULES, Rule
 from tests.serving import RunningServer
 
 UNDESCRIBED = {"/docs", "/docs/{asset}", "/openapi.json"}
+CONFLICTING = {"POST /api/feedback", "POST /api/documents/{document_id}/approve"}
 DESCRIBED = [rule for rule in RULES if rule.path not in UNDESCRIBED]
 
 
@@ -50,7 +51,9 @@ def test_a_route_says_which_key_it_needs_and_how_it_refuses(description: Any, ru
     assert ("415" in responses) == ("requestBody" in described) == rule.reads_json
     assert {"400", "403", "413", "421", "500"} <= set(responses)
     assert "422" not in responses
-    assert ("404" in responses) == ("{" in rule.path or (rule.method == "POST" and rule.path.startswith("/v1/")))
+    names_something = "{" in rule.path or rule.path == "/api/feedback" or rule.path.startswith("/v1/")
+    assert ("404" in responses) == ("{" in rule.path or (rule.method == "POST" and names_something))
+    assert ("409" in responses) == (name_of(rule) in CONFLICTING)
     for status, response in responses.items():
         if int(status) >= 400 and rule.path != "/health":
             assert response == {"$ref": f"#/components/responses/Error{status}"}
@@ -73,8 +76,9 @@ def test_streams_and_lines_are_described_as_such(description: Any) -> None:
     for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
         answer = description["paths"][path]["post"]["responses"]["200"]
         assert set(answer["content"]) == {"application/json", "text/event-stream"}
-    lines = description["paths"]["/api/export"]["get"]["responses"]["200"]
-    assert set(lines["content"]) == {"application/x-ndjson"}
+    for path in ("/api/export", "/api/memory/export"):
+        lines = description["paths"][path]["get"]["responses"]["200"]
+        assert set(lines["content"]) == {"application/x-ndjson"}
 
 
 def test_ranges_of_a_query_are_described(description: Any) -> None:

@@ -48,6 +48,7 @@ class Target:
     server: RunningServer
     session: requests.Session
     known: dict[str, str]  # parameter name -> a value that exists
+    spare: dict[str, str]  # likewise, for what deletes
     most_tokens: int | None = None
     asked: Counter[tuple[str, int]] = field(default_factory=Counter)
 
@@ -68,8 +69,8 @@ class Target:
 
 
 def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
-    """Give the server one conversation and one key that may be lost."""
-    turn = httpx2.post(f"{server.url}/v1/chat/completions", json=CHAT, headers=server.headers, timeout=60).json()
+    """Give the server one thing of each kind to ask about, and one that may be lost."""
+    turn = chat(server, {})
     session = requests.Session()
     session.headers.update(server.headers)
     known = {
@@ -78,8 +79,25 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
         "response_id": turn["aion"]["turn_id"].replace("turn_", "resp_"),
         "model": "aion",
         "key_id": server.add_key("spare").split("-")[1],
+        "memory_id": keep(server, "Rita keeps nine hives behind the old mill")["id"],
+        "document_id": keep(server, "The mill was built in 1823.", document={"title": "The mill"})["document"]["id"],
     }
-    return Target(server, session, known, most_tokens)
+    spare = {
+        "conversation_id": chat(server, {"aion": {"conversation": "spare"}})["aion"]["conversation"],
+        "memory_id": keep(server, "Otto drives a yellow tram")["id"],
+        "document_id": keep(server, "The tram is yellow.", document={"title": "The tram"})["document"]["id"],
+    }
+    return Target(server, session, known, spare, most_tokens)
+
+
+def keep(server: RunningServer, text: str, **options: Any) -> Any:
+    reply = httpx2.post(f"{server.url}/api/memory", json={"text": text, **options}, headers=server.headers, timeout=60)
+    return reply.raise_for_status().json()
+
+
+def chat(server: RunningServer, options: dict[str, Any]) -> Any:
+    body = CHAT | options
+    return httpx2.post(f"{server.url}/v1/chat/completions", json=body, headers=server.headers, timeout=60).json()
 
 
 def fuzz(target: Target, *, bodies: int, others: int, only: Collection[str] = ()) -> None:
@@ -102,7 +120,7 @@ def fuzz_operation(target: Target, operation: Operation, mode: GenerationMode, e
     @given(case=operation.as_strategy(generation_mode=mode), is_aimed=st.booleans())
     def ask(case: Case, is_aimed: bool) -> None:
         if is_aimed:
-            aim(case, target.known)
+            aim(case, target.known | (target.spare if case.method == "DELETE" else {}))
         if target.most_tokens is not None:
             keep_small(case, target.most_tokens)
         response = case.call(base_url=target.server.url, session=target.session, timeout=60)
@@ -120,6 +138,8 @@ def aim(case: Case, known: dict[str, str]) -> None:
         case.body["model"] = "aion-embed" if "embeddings" in case.operation.path else "aion"
     if isinstance(case.body, dict) and case.operation.path == "/v1/chat/completions":
         case.body["messages"] = CHAT["messages"]
+    if isinstance(case.body, dict) and case.operation.path == "/api/feedback":
+        case.body |= {"turn_id": known["turn_id"]}
 
 
 def keep_small(case: Case, most_tokens: int) -> None:
@@ -221,9 +241,18 @@ HOSTILE = {
     "a format": "%7B0%7D%25s",
     "nothing": "",
 }
+LISTINGS = {"/api/conversations", "/api/experiences", "/api/memory", "/api/documents"}
 ID_ROUTES = [
     ("GET", "/api/conversations/{}"),
+    ("DELETE", "/api/conversations/{}"),
     ("GET", "/api/turns/{}"),
+    ("GET", "/api/turns/{}/why"),
+    ("GET", "/api/experiences/{}"),
+    ("GET", "/api/memory/{}"),
+    ("DELETE", "/api/memory/{}"),
+    ("GET", "/api/documents/{}"),
+    ("DELETE", "/api/documents/{}"),
+    ("POST", "/api/documents/{}/revoke"),
     ("GET", "/v1/responses/{}"),
     ("GET", "/v1/models/{}"),
     ("DELETE", "/api/keys/{}"),
@@ -237,10 +266,10 @@ def refusal(server: RunningServer, method: str, place: str) -> httpx2.Response:
     return reply
 
 
-@pytest.mark.parametrize(("method", "route"), ID_ROUTES, ids=[route for _, route in ID_ROUTES])
+@pytest.mark.parametrize(("method", "route"), ID_ROUTES, ids=[" ".join(route) for route in ID_ROUTES])
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
 def test_an_id_of_any_shape_is_not_found(server: RunningServer, method: str, route: str, value: str) -> None:
-    if not value and route == "/api/conversations/{}":
+    if not value and route.rpartition("/")[0] in LISTINGS:
         return  # the listing itself answers a path that ends after the slash
     assert refusal(server, method, route.format(value)).status_code == 404
 
@@ -250,7 +279,14 @@ NUMBERS = ["1e400", "nan", "-inf", "9" * 400, "-1", "%D9%A3", "", "null", "1%00"
 
 @pytest.mark.parametrize("value", NUMBERS)
 @pytest.mark.parametrize(
-    ("place", "param"), [("conversations", "limit"), ("audit", "limit"), ("conversations", "before")]
+    ("place", "param"),
+    [
+        ("conversations", "limit"),
+        ("audit", "limit"),
+        ("conversations", "before"),
+        ("memory", "before"),
+        ("experiences", "since"),
+    ],
 )
 def test_a_number_that_is_none_is_refused_by_name(server: RunningServer, place: str, param: str, value: str) -> None:
     reply = refusal(server, "GET", f"/api/{place}?{param}={value}")
@@ -259,6 +295,7 @@ def test_a_number_that_is_none_is_refused_by_name(server: RunningServer, place: 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_page_mark_or_name_of_any_shape_is_answered(server: RunningServer, value: str) -> None:
-    for place in ("/api/conversations/x?after=", "/api/export?conversation="):
+    places = ("conversations/x?after=", "export?conversation=", "memory?document=", "memory?source=", "feedback?turn=")
+    for place in (*(f"/api/{place}" for place in places), "/api/experiences?theme=", "/api/documents?owner="):
         reply: Any = httpx2.get(f"{server.url}{place}{value}", headers=server.headers)
         assert reply.status_code in (200, 400, 404)

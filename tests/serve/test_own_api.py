@@ -7,7 +7,6 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,10 @@ import pytest
 
 from aion.records import Scope
 from aion.serve.rules import RULES
+from tests.serve.people import SECRET, Person, join
 from tests.serving import RunningServer, close_pipes, drain, read_events, running, spawn_server
 
-SECRET = "pineapple"
 UNKNOWN = "0" * 32
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody with a key, and what they said."""
-
-    server: RunningServer
-    key: str
-    turn: str = ""
-    conversation: str = ""
-    response: str = ""
-
-    def ask(self, method: str, place: str, **options: Any) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx2.request(method, f"{self.server.url}{place}", headers=headers, timeout=30, **options)
-
-    def get(self, place: str) -> Any:
-        return self.ask("GET", place).raise_for_status().json()
-
-    def say(self, text: str, **options: Any) -> Any:
-        body = {"messages": [{"role": "user", "content": text}], **options}
-        return self.ask("POST", "/v1/chat/completions", json=body).raise_for_status().json()
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +30,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def admin(own: RunningServer) -> Person:
     return Person(own, own.key)
-
-
-def join(server: RunningServer, name: str) -> Person:
-    """A new person, with one turn of each kind that has an id."""
-    person = Person(server, server.add_key(name))
-    turn = person.say(f"{name} likes {SECRET}")["aion"]
-    response = person.ask("POST", "/v1/responses", json={"input": f"{name} again"}).json()["id"]
-    return Person(server, person.key, turn["turn_id"], turn["conversation"], response)
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +47,27 @@ def ben(own: RunningServer) -> Person:
 OWNED = {  # route with an id -> the id of the person's own thing, and one that nobody has
     "/api/conversations/{conversation_id}": ("conversation", f"conv_{UNKNOWN}"),
     "/api/turns/{turn_id}": ("turn", f"turn_{UNKNOWN}"),
+    "/api/turns/{turn_id}/why": ("turn", f"turn_{UNKNOWN}"),
+    "/api/experiences/{turn_id}": ("turn", f"turn_{UNKNOWN}"),
+    "/api/memory/{memory_id}": ("memory", f"mem_{UNKNOWN}"),
+    "/api/documents/{document_id}": ("document", f"doc_{UNKNOWN}"),
     "/v1/responses/{response_id}": ("response", f"resp_{UNKNOWN}"),
+}
+ACTS = {  # what changes something that has an id -> what is sent along
+    ("DELETE", "/api/conversations/{conversation_id}"): None,
+    ("PUT", "/api/memory/{memory_id}"): {"text": "mine now"},
+    ("DELETE", "/api/memory/{memory_id}"): None,
+    ("DELETE", "/api/documents/{document_id}"): None,
+    ("POST", "/api/documents/{document_id}/approve"): {"hash": "0" * 64},
+    ("POST", "/api/documents/{document_id}/revoke"): None,
 }
 NOBODYS = {"/docs/{asset}", "/v1/models/{model:path}"}  # the same for everyone
 
 
 def test_every_route_with_an_id_has_its_owner_tested() -> None:
-    with_ids = {rule.path for rule in RULES if "{" in rule.path and rule.scope is not Scope.ADMIN}
-    assert with_ids == set(OWNED) | NOBODYS
+    with_ids = [rule for rule in RULES if "{" in rule.path and rule.scope is not Scope.ADMIN]
+    assert {rule.path for rule in with_ids if rule.method == "GET"} == set(OWNED) | NOBODYS
+    assert {(rule.method, rule.path) for rule in with_ids if rule.method != "GET"} == set(ACTS)
 
 
 def place_of(route: str, value: str) -> str:
@@ -108,6 +90,63 @@ def test_somebody_elses_id_is_like_one_that_nobody_has(ana: Person, ben: Person,
         assert shape(refused, theirs) == shape(one.ask("GET", place_of(route, unknown)), unknown)
         assert one.ask("GET", place_of(route, getattr(one, name))).status_code == 200
         assert admin.ask("GET", place_of(route, theirs)).status_code == 200
+
+
+def kept(person: Person) -> list[Any]:
+    """Everything of a person that somebody could change."""
+    places = ("/api/export", "/api/memory/export", "/api/memory", "/api/documents", "/api/feedback")
+    return [person.ask("GET", place).text for place in places]
+
+
+@pytest.mark.parametrize(("method", "route"), ACTS)
+def test_nobody_changes_what_is_somebody_elses(
+    ana: Person, ben: Person, admin: Person, method: str, route: str
+) -> None:
+    name, unknown = OWNED[re.sub(r"(\}).*", r"\1", route)]
+    theirs, before = getattr(ana, name), kept(ana)
+    for other in (ben, admin):
+        refused = other.ask(method, place_of(route, theirs), json=ACTS[method, route])
+        nobodys = other.ask(method, place_of(route, unknown), json=ACTS[method, route])
+        assert refused.status_code == 404
+        assert shape(refused, theirs) == shape(nobodys, unknown)
+    assert kept(ana) == before
+
+
+def test_nobody_judges_an_answer_to_somebody_else(ana: Person, ben: Person, admin: Person) -> None:
+    before, unknown = kept(ana), f"turn_{UNKNOWN}"
+    for other in (ben, admin):
+        refused = other.judge(ana.turn, "thumb", value="down")
+        assert refused.status_code == 404
+        assert shape(refused, ana.turn) == shape(other.judge(unknown, "thumb", value="down"), unknown)
+    assert kept(ana) == before
+
+
+@pytest.mark.parametrize("listing", ["memory", "documents", "feedback", "experiences"])
+def test_a_listing_is_ones_own_and_an_administrators_of_anyone(
+    ana: Person, ben: Person, admin: Person, listing: str
+) -> None:
+    def owners(person: Person, query: str = "") -> set[str]:
+        rows = person.get(f"/api/{listing}?limit=1000{query}")["data"]
+        return {row.get("owner") or admin.get(f"/api/turns/{row['turn']}")["owner"] for row in rows}
+
+    for person in (ana, ben):
+        person.judge(person.turn, "thumb", value="up").raise_for_status()
+    assert owners(ana) == owners(ana, "&owner=ana") == {"ana"}
+    assert owners(admin) >= {"ana", "ben"}
+    assert owners(admin, "&owner=ben") == {"ben"}
+    refused = ana.ask("GET", f"/api/{listing}?owner=ben")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insufficient_scope")
+    assert ana.ask("GET", f"/api/{listing}?owner=nobody").status_code == 403, "whether ben exists is not told"
+
+
+def test_what_one_person_remembers_is_recalled_by_nobody_else(ana: Person, ben: Person, admin: Person) -> None:
+    def recalled(person: Person) -> set[str]:
+        found = person.ask("POST", "/api/memory/recall", json={"question": "ana keeps nine hives behind the mill"})
+        return {item["owner"] for item in found.json()["items"]}
+
+    assert recalled(ana) == {"ana"}
+    assert recalled(ben) <= {"ben"}
+    assert recalled(admin) == set()
 
 
 def test_nobody_continues_a_response_of_somebody_else(ana: Person, ben: Person) -> None:
@@ -223,7 +262,8 @@ def test_an_export_holds_each_turn_on_a_line_as_it_is_shown(own: RunningServer) 
         fred.say(f"line {number}\nwith \u2028 breaks \x85 inside", aion={"conversation": f"c{number % 2}"})
     turns = export(fred)
     assert len(turns) == 3
-    assert turns == [fred.get(f"/api/turns/{turn['id']}") for turn in turns]
+    shown = [fred.get(f"/api/turns/{turn['id']}") for turn in turns]
+    assert turns == [{name: turn[name] for name in turn if name != "experience"} for turn in shown]
     assert export(fred, "?conversation=c0") == turns[::2]
     assert export(fred, "?conversation=none") == []
 
