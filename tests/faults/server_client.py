@@ -1,6 +1,7 @@
-"""The whole server with the fake model, and clients that count a turn only once its reply was read whole.
+"""The whole server with the fake model, and clients that count a write only once its reply was read whole.
 
-Acknowledged names are `TURN_ID CLIENT-N`: the id that the reply gave, and the question that must stand in that turn.
+Acknowledged names are `TURN_ID CLIENT-N`: the id that the reply gave, and the question that must stand in that turn;
+and `TURN_ID CLIENT-N comment`: the turn that was judged, with `CLIENT-N` as key and as comment.
 """
 
 from __future__ import annotations
@@ -44,21 +45,34 @@ def make_writer(folder: Path, url: str) -> Write:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     lines: dict[str, http.client.HTTPConnection] = {}
 
+    judged: dict[str, str] = {}  # the last turn of each client
+
     def write(who: str, n: int) -> str:
-        """Every second reply is a stream, whose turn is acknowledged by its last line."""
+        """A reply, a judgement of it, a reply as a stream (whose turn is acknowledged by its last line), and so on."""
         line = lines.setdefault(who, http.client.HTTPConnection(urlsplit(url).netloc, timeout=20))
-        question = {"model": "aion", "messages": [{"role": "user", "content": f"{who}-{n}"}], "stream": n % 2 == 1}
         try:
-            line.request("POST", "/v1/chat/completions", json.dumps(question), headers)
-            reply = line.getresponse()
-            text = reply.read().decode()
-            assert reply.status == 200, text
-            return f"{turn_id_of(text)} {who}-{n}"
+            if n % 3 == 1 and who in judged:
+                post(line, "/api/feedback", judgement(judged[who], f"{who}-{n}"), 201)
+                return f"{judged[who]} {who}-{n} comment"
+            question = {"model": "aion", "messages": [{"role": "user", "content": f"{who}-{n}"}], "stream": n % 3 == 2}
+            judged[who] = turn_id_of(post(line, "/v1/chat/completions", question, 200))
+            return f"{judged[who]} {who}-{n}"
         except GONE:
             line.close()
             raise
 
+    def post(line: http.client.HTTPConnection, path: str, body: object, status: int) -> str:
+        line.request("POST", path, json.dumps(body), headers)
+        reply = line.getresponse()
+        text = reply.read().decode()
+        assert reply.status == status, text
+        return text
+
     return write
+
+
+def judgement(turn: str, key: str) -> dict[str, str]:
+    return {"turn_id": turn, "kind": "comment", "text": key, "key": key}
 
 
 def turn_id_of(reply: str) -> str:
@@ -71,18 +85,20 @@ def turn_id_of(reply: str) -> str:
 
 
 def compare_turns(folder: Path, acked: Sequence[str]) -> Verdict:
-    """Each acknowledged turn there once, with its own question, no question twice, and `verify` finds nothing."""
+    """Each acknowledged turn and judgement there once, with its own words, none twice, and `verify` finds nothing."""
     with DataLock(folder):
         store = SqliteStore(folder)
         try:
             turns = store.turns(owner=None, limit=10_000_000)
+            given = store.experience.feedback(owner=None, limit=10_000_000)
             findings = tuple(f"{finding.where}: {finding.problem}" for finding in store.verify())
         finally:
             store.close()
-    asked = Counter(str(turn.messages[-1]["content"]) for turn in turns)
-    found = {f"{turn.id} {turn.messages[-1]['content']}" for turn in turns}
+    asked = [(turn.id, str(turn.messages[-1]["content"])) for turn in turns]
+    judged = [(one.turn, f"{one.key} comment") for one in given if one.key == one.text]
+    found = {f"{turn} {words}" for turn, words in (*asked, *judged)}
     return Verdict(
         lost=tuple(name for name in acked if name not in found),
-        doubled=tuple(question for question, times in asked.items() if times > 1),
+        doubled=tuple(words for words, times in Counter(words for _, words in (*asked, *judged)).items() if times > 1),
         findings=findings,
     )

@@ -1,4 +1,4 @@
-"""P1 and P2 on the whole server: four HTTP clients chat, kills and power cuts come, no acknowledged turn is lost."""
+"""P1 and P2 on the whole server: four HTTP clients chat and judge, kills and power cuts come, nothing told is lost."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def some_cut(rng: random.Random) -> powercut:
     return powercut(int(10 ** rng.uniform(1.9, 3.6)), torn=rng.choice([None, rng.randrange(1 << 32)]), delay=4)
 
 
-def test_no_acknowledged_turn_is_lost_by_kills(tmp_path: Path) -> None:
+def test_no_acknowledged_turn_or_feedback_is_lost_by_kills(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, lambda rng: kill9(rng.uniform(0, 0.5)), rounds=5, folder=tmp_path)
     print(f"\nserver, kill -9: {tally}")
     tally.must_hold(rounds=5)
 
 
-def test_no_acknowledged_turn_is_lost_by_power_cuts(tmp_path: Path) -> None:
+def test_no_acknowledged_turn_or_feedback_is_lost_by_power_cuts(tmp_path: Path) -> None:
     tally = run_rounds(SERVER, some_cut, rounds=4, folder=tmp_path, max_void=1)
     print(f"\nserver, power cut: {tally}")
     tally.must_hold(rounds=4)
