@@ -1,0 +1,118 @@
+"""Finds what one person's memory holds about a question: by meaning and by words, fused, near enough, best first.
+
+It finds and does not judge: what is shown to a model, and how, is decided where the answer is made. Without an
+embedder, or while the vectors are being rebuilt, words alone answer and `Recall.complete` is False.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from aion.config import MemorySettings
+from aion.errors import AionError
+from aion.memory.base import Hits, MemoryIndex, Recall, Recalled, Vector, Window
+from aion.memory.embedding import EmbeddingDesk
+from aion.memory.entities import QUERY_LIMIT, entities_of
+from aion.memory.fuse import Asked, judge, merge_ranks
+from aion.memory.terms import terms_of
+from aion.memory.windows import window_of
+from aion.records import Entity
+from aion.store.base import Memories
+
+JUDGED = 3  # candidates read for each memory wanted: boosts and the floor decide among them
+LEAST_JUDGED = 20
+
+
+class Recaller:
+    """Reads the store and the index; one for everybody."""
+
+    def __init__(
+        self,
+        memories: Memories,
+        index: MemoryIndex,
+        desk: EmbeddingDesk,
+        settings: MemorySettings,
+        *,
+        entities: Callable[[str, int], Sequence[Entity]] = entities_of,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._memories = memories
+        self._index = index
+        self._desk = desk
+        self._settings = settings
+        self._entities = entities
+        self._clock = clock
+
+    async def recall(self, owner: str, question: str, *, limit: int, window: Window | None = None) -> Recall:
+        """Without a window, the question's own words may name one."""
+        began = time.perf_counter()
+        vector = await self._embed(question)
+        embedded = time.perf_counter()
+        within = window or window_of(question, self._clock()) or Window()
+        asked = Asked(
+            terms=tuple(dict.fromkeys(terms_of(question))), entities=tuple(self._entities(question, QUERY_LIMIT))
+        )
+        items, below, timings = await asyncio.to_thread(self._find, owner, asked, vector, limit, within)
+        return Recall(
+            items=tuple(items[:limit]),
+            vector=vector,
+            entities=asked.entities,
+            below_floor=below,
+            complete=vector is not None and self._index.ready,
+            timings={"embed_ms": round((embedded - began) * 1000, 3), **timings},
+        )
+
+    def _find(
+        self, owner: str, asked: Asked, vector: Vector | None, limit: int, window: Window
+    ) -> tuple[list[Recalled], int, dict[str, float]]:
+        began, settings = time.perf_counter(), self._settings
+        by_meaning: Hits = []
+        if vector is not None and settings.vector_weight:
+            by_meaning = self._index.search_vectors(vector, owner=owner, limit=settings.candidates, window=window)
+        by_words: Hits = []
+        if settings.text_weight:
+            by_words = self._index.search_terms(asked.terms, owner=owner, limit=settings.candidates, window=window)
+        searched = time.perf_counter()
+        scores = merge_ranks(by_meaning, by_words, settings)
+        best = list(scores)[: max(JUDGED * limit, LEAST_JUDGED)]
+        found = self._memories.fetch(best, owner=owner)
+        memories = [found[seq] for seq in best if seq in found]
+        cosines = dict(by_meaning)
+        if vector is not None:
+            missing = [memory.seq for memory in memories if memory.seq not in cosines]
+            stored = self._memories.vectors(missing, owner=owner, embedder=self._desk.hash)
+            cosines |= {seq: float(np.frombuffer(data, "<f4") @ vector) for seq, data in stored.items()}
+        items, below = judge(
+            memories,
+            asked,
+            scores=scores,
+            cosines=cosines,
+            bm25=dict(by_words),
+            documents=self._document_cosines({memory.document for memory in memories} - {""}, vector, owner),
+            settings=settings,
+        )
+        ended = time.perf_counter()
+        took = {"search_ms": round((searched - began) * 1000, 3), "fuse_ms": round((ended - searched) * 1000, 3)}
+        return items, below, took
+
+    def _document_cosines(self, ids: set[str], vector: Vector | None, owner: str) -> dict[str, float]:
+        if vector is None:
+            return {}
+        found = [self._memories.document(one, owner=owner) for one in ids]
+        return {
+            document.id: float(np.asarray(document.vector, np.float32) @ vector)
+            for document in found
+            if document is not None and len(document.vector) == len(vector)
+        }
+
+    async def _embed(self, question: str) -> Vector | None:
+        if not self._desk.ready or not question.strip():
+            return None
+        try:
+            return (await self._desk.embed([question]))[0]
+        except AionError:
+            return None  # words alone must do
