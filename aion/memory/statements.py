@@ -17,6 +17,7 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _QUOTED_BLOCK = re.compile(r'"""(?:.*?)(?:"""|\Z)|\'\'\'(?:.*?)(?:\'\'\'|\Z)|<(\w+)[^>]*>.*?</\1>', re.DOTALL)
 _QUOTED_LINE = re.compile(r"^[^\S\n]*(?:>|\||#{1,6}\s|\$\s|-{3,}|={3,}).*$", re.MULTILINE)
 _QUOTED_SPAN = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]{25,})[\"\u201d\u00bb]")
+_QUOTED_AFTER_COLON = re.compile(r":[^\S\n]*[\"\u201c\u00ab'].*[\"\u201d\u00bb']")
 _ENCLITIC = re.compile(r"-(?:me|te|se|nos|lhe|o|a|os|as)$")
 _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 
@@ -53,7 +54,8 @@ def is_statement(sentence: str) -> bool:
 def _own_words(message: str) -> str:
     """Without code, quoted lines and blocks, and long quotations."""
     text = _QUOTED_BLOCK.sub("\n", _CODE.sub("\n", message))
-    return _QUOTED_SPAN.sub(" ", _QUOTED_LINE.sub("\n", text))
+    text = _QUOTED_AFTER_COLON.sub(":", _QUOTED_LINE.sub("\n", text))
+    return _QUOTED_SPAN.sub(" ", text)
 
 
 def _plain(sentence: str) -> str:
