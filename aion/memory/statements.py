@@ -53,9 +53,8 @@ def is_statement(sentence: str) -> bool:
 
 def _own_words(message: str) -> str:
     """Without code, quoted lines and blocks, and long quotations."""
-    text = _QUOTED_BLOCK.sub("\n", _CODE.sub("\n", message))
-    text = _QUOTED_AFTER_COLON.sub(":", _QUOTED_LINE.sub("\n", text))
-    return _QUOTED_SPAN.sub(" ", text)
+    text = _QUOTED_AFTER_COLON.sub(":", _CODE.sub("\n", message))
+    return _QUOTED_SPAN.sub(" ", _QUOTED_LINE.sub("\n", _QUOTED_BLOCK.sub("\n", text)))
 
 
 def _plain(sentence: str) -> str:
