@@ -9,6 +9,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from aion.store.lock import DataLock
 from aion.store.sqlite import SqliteStore
 from tests.store.children import start
 from tests.store.examples import fill, fill_folder
+from tests.store.memory_examples import EMBEDDER, fill_experience
 
 Members = dict[str, bytes]
 
@@ -30,6 +32,8 @@ def data(tmp_path: Path) -> Path:
     """A folder with rows, a blob and a configuration."""
     data = tmp_path / "data"
     fill_folder(data)
+    with closing(SqliteStore(data)) as store:
+        fill_experience(store)
     BlobStore(data / "blobs").put(b"hello")
     (data / "aion.toml").write_text("[server]\nport = 9000\n")
     return data
@@ -43,7 +47,14 @@ def archive(data: Path, tmp_path: Path) -> Path:
 
 def content(data: Path) -> object:
     store = SqliteStore(data)
-    found = (store.turns(owner=None, limit=10_000), store.keys(), store.audit())
+    memories, experience = store.memories, store.experience
+    found = (
+        (store.turns(owner=None, limit=10_000), store.keys(), store.audit()),
+        (memories.listed(owner=None), memories.documents(owner=None), memories.search(["boat"], owner="ana", limit=9)),
+        (memories.embedded(owner="ana", embedder=EMBEDDER), memories.version(owner="ana")),
+        (experience.feedback(owner=None), experience.experiences(owner=None), experience.clusters(owner="ana")),
+        (experience.calibration(owner="ana"), experience.samples(since=0.0, until=9.0)),
+    )
     assert list(store.verify()) == []
     store.close()
     return found

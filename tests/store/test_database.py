@@ -13,12 +13,12 @@ import apsw
 import pytest
 
 from aion.errors import AionError, BadConfig, Corrupt, StorageFailed
-from aion.store import schema
+from aion.store import rows, schema, statements
 from aion.store.database import DATABASE, applied, fetch, open_reader, open_writer
 from aion.store.schema import MIGRATIONS
 from aion.store.sqlite import SqliteStore
 from tests.store.children import NEXT, start
-from tests.store.examples import fill_folder, find_damage
+from tests.store.examples import fill_folder, find_damage, make_turn
 
 # The SHA-256 of each released migration: one that is edited would leave older databases behind for ever.
 RELEASED = ("ad4180ee9028d24f926bf6f97cff75de059308f26839fa7e58fcaaf8a6f39fb3",)
@@ -145,6 +145,22 @@ def test_an_older_schema_is_migrated_by_the_writer_and_refused_by_a_reader(tmp_p
     assert fetch(connection, "SELECT turn, mood FROM moods ORDER BY turn") == [(turn.id, "calm") for turn in turns]
     connection.close()
     open_reader(tmp_path, newer).close()
+
+
+def test_a_database_of_the_first_release_is_brought_up_with_its_turns(tmp_path: Path) -> None:
+    turn = make_turn()
+    encoded = rows.encode_turn(turn)
+    connection = open_writer(tmp_path, MIGRATIONS[:1])
+    nodes = [(node.hash, node.parent, node.owner, node.likeness, node.body) for node in encoded.nodes]
+    connection.executemany(statements.INSERT_MESSAGE, nodes)
+    connection.execute(statements.INSERT_TURN, encoded.turn)
+    connection.executemany(statements.INSERT_ANSWER, encoded.answers)
+    connection.close()
+    store = SqliteStore(tmp_path)
+    assert store.turns(owner=None) == store.experience.unobserved() == [turn]
+    assert list(store.verify()) == []
+    assert store.forget_conversation(turn.conversation, owner=turn.owner).result().turns == (turn.id,)
+    store.close()
 
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
