@@ -16,9 +16,15 @@ from dataclasses import dataclass
 import orjson
 import uvloop
 
-from aion.answer.turn import Answerer
+from aion.answer.observe import Observer
+from aion.answer.turn import Answerer, Mind
 from aion.config import Settings
 from aion.errors import BadConfig
+from aion.memory.cache import AnswerCache
+from aion.memory.embedding import EmbeddingDesk
+from aion.memory.index import EmbeddedIndex
+from aion.memory.keeper import Keeper
+from aion.memory.recall import Recaller
 from aion.models.base import Embedder, Generator
 from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
 from aion.models.fake import FakeEmbedder, FakeGenerator
@@ -30,7 +36,8 @@ from aion.records import Json, Scope
 from aion.serve.keys import KeyRing
 from aion.serve.log import configure_log
 from aion.serve.server import Server, open_door, url_of
-from aion.serve.system import System
+from aion.serve.system import MemoryParts, System
+from aion.store.base import Store
 from aion.store.blobs import BlobStore
 from aion.store.lock import DataLock, boot_id
 from aion.store.sqlite import SqliteStore
@@ -102,8 +109,34 @@ async def _start_models(system: System, announce: Announce) -> None:
         announce({"stage": "model", "message": stage, "done": done, "total": total})
 
     generator = await start_generator(system.settings, progress)
-    system.answerer = Answerer(generator, system.store, make_queue(system.settings))
-    system.embedder = await start_embedder(system.settings, progress)
+    embedder = await start_embedder(system.settings, progress)
+    progress("opening the memory")
+    memory = await asyncio.to_thread(build_memory, system.settings, system.store, embedder, system.embedding_queue)
+    memory.observer.start()
+    mind = Mind(desk=memory.desk, recaller=memory.recaller, cache=memory.cache, observer=memory.observer)
+    system.embedder, system.memory = embedder, memory
+    system.answerer = Answerer(
+        generator, system.store, make_queue(system.settings), settings=system.settings, mind=mind
+    )
+    await asyncio.to_thread(memory.index.repair)
+
+
+def build_memory(settings: Settings, store: Store, embedder: Embedder, queue: AdmissionQueue) -> MemoryParts:
+    """Everything that remembers, over a store and an embedder that are up."""
+    desk = EmbeddingDesk(queue)
+    desk.use(embedder)
+    card = embedder.card
+    index = EmbeddedIndex(settings.data / "index", store.memories, card.hash, card.dimensions)
+    keeper = Keeper(store, index, desk, settings.memory)
+    cache = AnswerCache(settings.cache)
+    return MemoryParts(
+        desk=desk,
+        index=index,
+        keeper=keeper,
+        recaller=Recaller(store.memories, index, desk, settings.memory),
+        cache=cache,
+        observer=Observer(store, keeper, desk, cache, settings),
+    )
 
 
 def make_queue(settings: Settings) -> AdmissionQueue:
@@ -141,6 +174,9 @@ def fake_delay(source: str) -> float | None:
 
 
 async def _stop_models(system: System) -> None:
+    if system.memory is not None:
+        await system.memory.observer.close()
+        system.memory.index.close()
     if system.answerer is not None:
         await system.answerer.generator.close()
     if system.embedder is not None:

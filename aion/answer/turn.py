@@ -1,97 +1,94 @@
 """One turn, from question to recorded answer; the path is `take_turn`, readable top to bottom.
 
-Nothing is retried here, and nothing is formatted: callers get pieces as they come and the finished turn at the end,
-which is durable by then. Leaving the iterator early stops the work and records the turn as far as it got.
+cache -> recall -> context -> generate -> confidence -> record -> observe. Every step writes what it found into the
+turn's `steps`, and how long it took into its `timings`. Nothing is retried here, and nothing is formatted: callers get
+pieces as they come and the finished turn at the end, which is durable by then. Leaving the iterator early stops the
+work and records the turn as far as it got.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-from aion.answer.merge import merge_streams
+from aion.answer.again import fingerprint_of, is_repeatable
+from aion.answer.confidence import agreement_of, confidence_of
+from aion.answer.context import budget_of, build_context, mark_used, text_of
+from aion.answer.contradiction import find_contradictions
+from aion.answer.events import Ask, Event, Finished
+from aion.answer.generate import Writing
+from aion.answer.observe import Observer
+from aion.answer.open_turn import OpenTurn
+from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
-from aion.errors import AionError
-from aion.models.base import Delta, Generator, Job
+from aion.config import Settings
+from aion.errors import AionError, Unavailable
+from aion.memory.cache import AnswerCache, Cached, Found
+from aion.memory.embedding import EmbeddingDesk
+from aion.memory.recall import Recaller
+from aion.models.base import Generator
 from aion.models.queue import AdmissionQueue
-from aion.records import Json, Outcome, Turn, TurnKind, new_id
+from aion.records import Json, Outcome, Turn, new_id
 from aion.store.base import Store
-
-CHARACTERS_PER_TOKEN = 3  # a low guess: the queue would rather count too much work than too little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What a caller wants answered."""
+class Mind:
+    """What an answer may draw on besides the base."""
 
-    kind: TurnKind
-    owner: str
-    job: Job
-    params: Json  # as asked, for the record
-    choices: int = 1
-    conversation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A delta of one choice."""
-
-    choice: int
-    delta: Delta
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The turn has a place in the engine; comes first."""
-
-    turn_id: str
-    conversation: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The turn is recorded; comes last."""
-
-    turn: Turn
-    confidence: float | None
-
-
-Event = Started | Piece | Finished
+    desk: EmbeddingDesk
+    recaller: Recaller
+    cache: AnswerCache
+    observer: Observer
 
 
 class Answerer:
-    """Holds what a turn needs; one for the life of the server."""
+    """Holds what a turn needs; one for the life of the server. Without a mind it only generates."""
 
-    def __init__(self, generator: Generator, store: Store, queue: AdmissionQueue) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        store: Store,
+        queue: AdmissionQueue,
+        *,
+        settings: Settings | None = None,
+        mind: Mind | None = None,
+    ) -> None:
         self.generator = generator
         self.store = store
         self.queue = queue
+        self.mind = mind
+        self.settings = settings or Settings()
+        self._write = Writing(generator, queue)
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
-        draft = self._open(ask, await self._conversation(ask))
-        clock = _Clock(draft.timings)
+        turn = self._open(ask, await self._conversation(ask))
         try:
-            async with contextlib.aclosing(self._generate(ask, draft, clock)) as events:
+            found = await self._look_up(turn)
+            if found is None:
+                await self._recall(turn)
+                await self._build_context(turn)
+            async with contextlib.aclosing(self._write.answer(turn, found)) as events:
                 async for event in events:
                     yield event
+            await self._judge(turn, found)
         except (asyncio.CancelledError, GeneratorExit):
             # Nobody is left to be told: the write is queued, not waited for.
-            self.store.append_turn(draft.close(Outcome.CANCELLED))
+            self.store.append_turn(turn.close(Outcome.CANCELLED))
             raise
         except AionError as error:
-            if any(choice.text or choice.calls for choice in draft.choices):
-                await asyncio.wrap_future(self.store.append_turn(draft.close(Outcome.FAILED, error.message)))
+            if any(choice.text or choice.calls for choice in turn.draft.choices):
+                await asyncio.wrap_future(self.store.append_turn(turn.close(Outcome.FAILED, error.message)))
             raise
-        clock.lap("total_ms")
-        turn = draft.close(Outcome.COMPLETED)
-        await asyncio.wrap_future(self.store.append_turn(turn))
-        clock.lap("recorded_ms")
-        yield Finished(replace(turn, timings=dict(draft.timings)), _confidence(draft.choices[0]))
+        turn.lap("total_ms")
+        record = turn.close(Outcome.COMPLETED)
+        await asyncio.wrap_future(self.store.append_turn(record))
+        turn.lap("recorded_ms")
+        self._observe(turn, record)
+        yield Finished(replace(record, timings=dict(turn.draft.timings)), turn.confidence, await self._sources(turn))
 
     async def _conversation(self, ask: Ask) -> str:
         """The one named, else the one these messages continue, else a new one."""
@@ -102,10 +99,10 @@ class Answerer:
             known = await asyncio.to_thread(self.store.continues, ask.job.messages, owner=ask.owner)
         return known or new_id("conv")
 
-    def _open(self, ask: Ask, conversation: str) -> TurnDraft:
+    def _open(self, ask: Ask, conversation: str) -> OpenTurn:
         card = self.generator.card
         prompt = ({"role": "user", "content": ask.job.prompt},) if ask.job.prompt is not None else ask.job.messages
-        return TurnDraft(
+        draft = TurnDraft(
             kind=ask.kind,
             owner=ask.owner,
             conversation=conversation,
@@ -115,81 +112,123 @@ class Answerer:
             model_hash=card.hash,
             choices=[AnswerDraft() for _ in range(ask.choices)],
         )
+        return OpenTurn(draft=draft, job=ask.job, may_recall=ask.recall, may_repeat=ask.cache)
 
-    async def _generate(self, ask: Ask, draft: TurnDraft, clock: _Clock) -> AsyncGenerator[Event, None]:
-        jobs = [_vary_seed(ask.job, index) for index in range(ask.choices)]
-        streams = [self._admitted(job, index, clock) for index, job in enumerate(jobs)]
-        started = False
-        async with contextlib.aclosing(streams[0] if len(streams) == 1 else merge_streams(streams)) as pieces:
-            async for piece in pieces:
-                if not started:
-                    started = True
-                    yield Started(draft.id, draft.conversation, draft.started)
-                self._take(piece, draft, clock)
-                yield piece
+    async def _look_up(self, turn: OpenTurn) -> Found | None:
+        """An earlier answer that was well received and whose sources have not changed since."""
+        if self.mind is None or not is_repeatable(turn):
+            turn.steps["cache"] = {"outcome": "ineligible" if self.mind and turn.may_repeat else "off"}
+            return None
+        began = time.perf_counter()
+        turn.fingerprint = fingerprint_of(turn.job, self.generator.card)
+        turn.memory_version = await asyncio.to_thread(self.store.memories.version, owner=turn.draft.owner)
+        found = await self._find_cached(turn, self.mind)
+        known = found is not None and await self._is_current(turn, found.entry)
+        turn.steps["cache"] = {"outcome": "miss"}
+        if found is not None:
+            facts = {"of": found.entry.turn, "match": found.match, "cosine": found.cosine}
+            turn.steps["cache"] = {"outcome": "hit" if known else "stale"} | facts
+        turn.took("cache_ms", began)
+        return found if known else None
 
-    async def _admitted(self, job: Job, index: int, clock: _Clock) -> AsyncGenerator[Piece, None]:
-        async with self.queue.admit(_cost(job)):
-            clock.lap("queue_ms")
-            async with contextlib.aclosing(self.generator.stream(job)) as deltas:
-                async for delta in deltas:
-                    yield Piece(index, delta)
+    async def _find_cached(self, turn: OpenTurn, mind: Mind) -> Found | None:
+        owner, now = turn.draft.owner, turn.draft.started
+        found = mind.cache.find(owner, turn.fingerprint, turn.question, None, now=now)
+        if found is None and mind.desk.ready:
+            with contextlib.suppress(Unavailable):  # words alone must do
+                turn.vector = (await mind.desk.embed([turn.question]))[0]
+            found = mind.cache.find(owner, turn.fingerprint, turn.question, turn.vector, now=now)
+        return found
 
-    def _take(self, piece: Piece, draft: TurnDraft, clock: _Clock) -> None:
-        """Note in the draft what a piece brings."""
-        choice, delta = draft.choices[piece.choice], piece.delta
-        if delta.text:
-            clock.first("first_token_ms")
-            choice.text.append(delta.text)
-        if delta.reasoning:
-            clock.first("first_token_ms")
-            choice.reasoning.append(delta.reasoning)
-        if delta.tool_calls:
-            choice.add_calls(delta.tool_calls)
-        if delta.logprobs:
-            choice.meter.add(delta.logprobs)
-        if delta.finish:
-            choice.finish = delta.finish
-        if delta.usage:
-            draft.count(delta.usage)
-        if delta.adapters is not None:
-            draft.adapters = delta.adapters
-        if delta.timings:
-            draft.timings.update(delta.timings)
+    async def _is_current(self, turn: OpenTurn, entry: Cached) -> bool:
+        """Whether its turn is still there, and the same memories would be recalled today, in the same versions."""
+        owner = turn.draft.owner
+        turn.repeated = await asyncio.to_thread(self.store.turn, entry.turn, owner=owner)
+        if turn.repeated is None or self.mind is None:
+            return False
+        if entry.version == turn.memory_version:
+            return True
+        await self._recall(turn)
+        await self._build_context(turn)
+        if not self.mind.cache.confirm(owner, entry, turn.source_versions(), turn.memory_version):
+            turn.repeated = None
+        return turn.repeated is not None
 
+    async def _recall(self, turn: OpenTurn) -> None:
+        limit = self.settings.context.recall_items
+        if self.mind is None or not turn.may_recall or not limit or not turn.question:
+            turn.steps["recall"] = {"outcome": "off", "below_floor": 0, "items": []}
+            return
+        if turn.recall is not None:
+            return
+        began = time.perf_counter()
+        await self.mind.observer.settle(turn.draft.owner)
+        turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
+        turn.draft.timings.update(turn.recall.timings)
+        turn.took("recall_ms", began)
 
-class _Clock:
-    """Milliseconds since the turn began, written under a name the first time it is called."""
+    async def _build_context(self, turn: OpenTurn) -> None:
+        if turn.job.prompt is not None or turn.context is not None:
+            return
+        began, settings = time.perf_counter(), self.settings.context
+        budget = budget_of(settings, self.generator.card.context, turn.job.sampling.max_tokens)
+        items = turn.recall.items if turn.recall else ()
+        turn.context = await build_context(
+            turn.job.messages, items, budget=budget, settings=settings, count=self.generator.count
+        )
+        turn.steps["context"] = turn.context.report
+        turn.job = replace(turn.job, messages=turn.context.messages)
+        turn.took("context_ms", began)
 
-    def __init__(self, into: dict[str, float]) -> None:
-        self._begin = time.perf_counter()
-        self._into = into
+    async def _judge(self, turn: OpenTurn, found: Found | None) -> None:
+        """How sure to be of the answer, which sources it used, and whether it goes against one."""
+        if found is not None and turn.repeated is not None:
+            repeated = turn.repeated.steps
+            turn.steps |= {name: repeated[name] for name in ("recall", "confidence") if name in repeated}
+            return
+        text = "".join(turn.draft.choices[0].text)
+        memories = [one.memory for one in turn.shown()]
+        support = support_of(turn.question, text, memories) if memories else None
+        if turn.recall is not None:
+            turn.steps["recall"] = {
+                "outcome": ("used" if memories else "none") if turn.recall.complete else "words_only",
+                "below_floor": turn.recall.below_floor,
+                "items": mark_used(turn.shown(), support.used if support else ()),
+            }
+        judged = confidence_of(
+            turn.draft.choices[0].logprobs(),
+            support=support.share if support else None,
+            agreement=agreement_of(text, await self._write.again(turn, self.settings.learning.resamples)),
+            calibration=await self.mind.observer.calibration(turn.draft.owner) if self.mind else None,
+        )
+        against = find_contradictions(text, memories)
+        judged["contradictions"] = [{"memory": one.memory_id, "kind": one.kind, "span": one.span} for one in against]
+        turn.steps["confidence"] = judged
 
-    def lap(self, name: str) -> None:
-        self._into.setdefault(name, round((time.perf_counter() - self._begin) * 1000, 3))
+    async def _sources(self, turn: OpenTurn) -> tuple[Json, ...]:
+        """The recalled items as the person sees them: what the record says of each, and its text."""
+        texts = {one.memory.id: one.memory.text for one in turn.shown()}
+        for item in turn.recalled_items():
+            if item["id"] not in texts:  # of a repeated answer
+                memory = await asyncio.to_thread(self.store.memories.get, item["id"], owner=turn.draft.owner)
+                texts[item["id"]] = memory.text if memory else ""
+        return tuple({**item, "text": texts[item["id"]]} for item in turn.recalled_items())
 
-    first = lap
-
-
-def _vary_seed(job: Job, index: int) -> Job:
-    """Several choices of one seeded request must differ, and each must be repeatable."""
-    if index == 0 or job.sampling.seed is None:
-        return job
-    return replace(job, sampling=replace(job.sampling, seed=(job.sampling.seed + index) % 2**32))
-
-
-def _cost(job: Job) -> int:
-    """Tokens a job may take, guessed before anything reads it."""
-    texts = (job.prompt,) if job.prompt is not None else (str(one.get("content") or "") for one in job.messages)
-    return sum(map(guess_tokens, texts)) + job.sampling.max_tokens
-
-
-def guess_tokens(text: str) -> int:
-    """Tokens of a text and what stands around it, guessed high."""
-    return len(text) // CHARACTERS_PER_TOKEN + 6
-
-
-def _confidence(choice: AnswerDraft) -> float | None:
-    """The geometric mean of the probabilities of the words chosen; None when the model reports none."""
-    summary = choice.logprobs()
-    return round(math.exp(summary.mean), 4) if summary else None
+    def _observe(self, turn: OpenTurn, record: Turn) -> None:
+        """What happens with the turn once it is durable, without anybody waiting for it."""
+        if self.mind is None:
+            return
+        if turn.fingerprint and turn.repeated is None and record.answers[0].finish == "stop":
+            entry = Cached(
+                fingerprint=turn.fingerprint,
+                question=turn.question,
+                vector=turn.vector,
+                answer=text_of(record.answers[0].message),
+                finish="stop",
+                turn=record.id,
+                sources=turn.source_versions(),
+                version=turn.memory_version,
+                at=record.started,
+            )
+            self.mind.cache.offer(turn.draft.owner, entry)
+        self.mind.observer.note_turn(record, turn.vector, [one.memory for one in turn.shown()])

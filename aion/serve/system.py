@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from aion.answer.observe import Observer
 from aion.answer.turn import Answerer
 from aion.config import Settings
 from aion.errors import Unavailable
+from aion.memory.base import MemoryIndex
+from aion.memory.cache import AnswerCache
+from aion.memory.embedding import EmbeddingDesk
+from aion.memory.keeper import Keeper
+from aion.memory.recall import Recaller
 from aion.models.base import Embedder, ModelCard
 from aion.models.queue import AdmissionQueue
 from aion.records import Json
@@ -17,9 +23,21 @@ from aion.serve.metrics import Metrics
 from aion.store.base import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryParts:
+    """What remembers, recalls and observes; there once the embedder is."""
+
+    desk: EmbeddingDesk
+    index: MemoryIndex
+    keeper: Keeper
+    recaller: Recaller
+    cache: AnswerCache
+    observer: Observer
+
+
 @dataclass(slots=True)
 class System:
-    """The running parts. `answerer` and `embedder` are None until their models have proven themselves."""
+    """The running parts. `answerer`, `embedder` and `memory` are None until the models have proven themselves."""
 
     settings: Settings
     store: Store
@@ -29,6 +47,7 @@ class System:
     metrics: Metrics = field(default_factory=Metrics)
     answerer: Answerer | None = None
     embedder: Embedder | None = None
+    memory: MemoryParts | None = None
     stage: str = "starting"
     began: float = field(default_factory=time.monotonic)
 
@@ -47,6 +66,27 @@ class System:
                 f"the embedder is not ready yet ({self.stage}); ask again", code="starting", retry_after=2
             )
         return self.embedder
+
+    def need_memory(self) -> MemoryParts:
+        if self.memory is None:
+            raise Unavailable(f"memory is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
+        return self.memory
+
+    @property
+    def keeper(self) -> Keeper:
+        return self.need_memory().keeper
+
+    @property
+    def recaller(self) -> Recaller:
+        return self.need_memory().recaller
+
+    @property
+    def observer(self) -> Observer:
+        return self.need_memory().observer
+
+    @property
+    def cache(self) -> AnswerCache:
+        return self.need_memory().cache
 
     def measure(self) -> None:
         """Bring the gauges up to date, when somebody asks for them."""
@@ -75,6 +115,8 @@ class System:
             shown["engine"] = generator.status()
         if self.embedder is not None:
             shown["embedder"] = _card(self.embedder.card)
+        if self.memory is not None:
+            shown["memory"] = {"memories": self.store.memories.count(owner=None), "index": self.memory.index.status()}
         shown["replies_in_flight"] = len(self.live)
         return shown
 

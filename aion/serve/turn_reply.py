@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from aion.answer.turn import Event, Finished, Piece, Started
+from aion.answer.events import Event, Finished, Piece, Started
 from aion.errors import AionError, Failed
 from aion.records import Json
 from aion.serve.error_reply import error_body

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from aion.answer.turn import Ask, Event, Finished, guess_tokens
+from aion.answer.context import guess_tokens
+from aion.answer.events import Ask, Event, Finished
 from aion.config import Settings
 from aion.errors import BadInput, NotFound
 from aion.models.base import Job
@@ -118,6 +119,8 @@ def reply(system: System, request: Request, body: SamplingRequest, job: Job, sha
         params=body.recorded(),
         choices=body.choices(system.settings.answer.max_choices),
         conversation=body.aion.conversation,
+        recall=body.aion.recall,
+        cache=body.aion.cache,
     )
     events = counted(system, system.need_answerer().take_turn(ask))
     return TurnReply(events, shape, stream=bool(body.stream), live=system.live, key_id=who.key_id)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aion.answer.turn import Answerer, Ask, Event, Finished, Piece, Started
+from aion.answer.events import Ask, Event, Finished, Piece, Started
+from aion.answer.turn import Answerer
 from aion.errors import Overloaded, Unavailable
 from aion.models.base import Job, Sampling
 from aion.models.fake import FakeGenerator

@@ -31,12 +31,8 @@ class AionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    recall: bool = Field(
-        default=True, description="Whether memory may be used; it takes effect when there is a memory."
-    )
-    cache: bool = Field(
-        default=True, description="Whether an earlier answer may be given; it takes effect when there is a cache."
-    )
+    recall: bool = Field(default=True, description="Whether what is remembered may stand in the prompt.")
+    cache: bool = Field(default=True, description="Whether an earlier answer to the same question may be given again.")
     adapters: Literal["auto", "none"] | Annotated[dict[str, Scale], Field(max_length=16)] = Field(
         "auto", description="`auto`, `none`, or the scale of each adapter wanted by name."
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-from aion.answer.turn import Finished, Piece, Started
+from aion.answer.events import Finished, Piece, Started
 from aion.records import Answer, Json, TurnKind, Usage
 
 FINISHES = {"cancelled": "stop", "error": "stop"}  # ends of ours that OpenAI has no word for
@@ -36,7 +36,7 @@ def aion_json(done: Finished) -> Json:
         "turn_id": turn.id,
         "conversation": turn.conversation,
         "adapters": [{"name": use.name, "hash": use.hash, "scale": use.scale} for use in turn.adapters],
-        "sources": [],
+        "sources": list(done.sources),
         "confidence": done.confidence,
         "cost_usd": 0.0,
         "timings": dict(turn.timings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aion.answer.turn import Finished, Piece, Started
+from aion.answer.events import Finished, Piece, Started
 from aion.records import Json, Outcome, Turn, TurnKind
 from aion.serve.openai.format import aion_json, event, public_id
 
