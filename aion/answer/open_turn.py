@@ -72,9 +72,11 @@ class OpenTurn:
     def take(self, place: int, delta: Delta) -> None:
         """Note in the draft what a delta brings."""
         choice = self.draft.choices[place]
-        if delta.text or delta.reasoning:
+        if delta.text:
             self.lap("first_token_ms")
             choice.text.append(delta.text)
+        if delta.reasoning:
+            self.lap("first_token_ms")
             choice.reasoning.append(delta.reasoning)
         if delta.tool_calls:
             choice.add_calls(delta.tool_calls)
