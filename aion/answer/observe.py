@@ -234,6 +234,9 @@ class Observer:
         return Following(text=text, similarity=similarity, gap_s=max(0.0, following.started - turn.started))
 
     def _asked_again(self, turn: Turn, vector: Vector | None) -> Turn | None:
+        """To ask again for an answer that was given again is to use it."""
+        if turn.steps.get("cache", {}).get("outcome") == "hit":
+            return None
         again = self._same_question(turn, vector)
         return again.turn if again is not None and again.turn.id > turn.id else None
 

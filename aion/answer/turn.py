@@ -25,7 +25,7 @@ from aion.answer.open_turn import OpenTurn
 from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.config import Settings
-from aion.errors import AionError, Unavailable
+from aion.errors import AionError
 from aion.memory.cache import AnswerCache, Cached, Found
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.recall import Recaller
@@ -128,15 +128,17 @@ class Answerer:
         if found is not None:
             facts = {"of": found.entry.turn, "match": found.match, "cosine": found.cosine}
             turn.steps["cache"] = {"outcome": "hit" if known else "stale"} | facts
-        turn.took("cache_ms", began)
+        turn.took("cache_ms", began + turn.draft.timings.get("embed_ms", 0.0) / 1000)
         return found if known else None
 
     async def _find_cached(self, turn: OpenTurn, mind: Mind) -> Found | None:
         owner, now = turn.draft.owner, turn.draft.started
         found = mind.cache.find(owner, turn.fingerprint, turn.question, None, now=now)
         if found is None and mind.desk.ready:
-            with contextlib.suppress(Unavailable):  # words alone must do
+            began = time.perf_counter()
+            with contextlib.suppress(AionError):  # words alone must do
                 turn.vector = (await mind.desk.embed([turn.question]))[0]
+            turn.took("embed_ms", began)
             found = mind.cache.find(owner, turn.fingerprint, turn.question, turn.vector, now=now)
         return found
 
@@ -164,7 +166,8 @@ class Answerer:
         began = time.perf_counter()
         await self.mind.observer.settle(turn.draft.owner)
         turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
-        turn.draft.timings.update(turn.recall.timings)
+        for name, took in turn.recall.timings.items():
+            turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again
         turn.took("recall_ms", began)
 
     async def _build_context(self, turn: OpenTurn) -> None:

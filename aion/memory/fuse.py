@@ -3,7 +3,7 @@
 score = (vector_weight / (rrf_k + rank by meaning) + text_weight / (rrf_k + rank by words))
         * (1 + entity_boost * entity_share + document_boost * document_cosine)
 
-entity_share is the part of the question's entity weight whose keys stand in the memory. A memory stays when its cosine
+entity_share is the part of the question's entity weight that stands in the memory. A memory stays when its cosine
 reaches the floor, or when words stand in for it: it holds a number, date or identifier that the question names, or at
 least SHARED_TERMS of the question's terms, which are WORD_SHARE of them. Without vectors words decide alone.
 """
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from aion.config import MemorySettings
 from aion.memory.base import Hits, Recalled
-from aion.memory.entities import key_of
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
 
@@ -87,8 +86,16 @@ def entity_share(entities: Sequence[Entity], memory: Memory) -> float:
     total = sum(entity.weight for entity in entities)
     if not total:
         return 0.0
-    held, text = _keys_of(memory), f" {key_of(memory.text)} "
-    return sum(one.weight for one in entities if one.key in held or f" {one.key} " in text) / total
+    keys, terms = _keys_of(memory), set(terms_of(memory.text))
+    return sum(entity.weight * _part_in(entity, keys, terms) for entity in entities) / total
+
+
+def _part_in(entity: Entity, keys: set[str], terms: set[str]) -> float:
+    """Whole when the memory has it; a name or phrase also by the part of its words that stand there."""
+    if entity.key in keys or entity.kind in EXACT_KINDS:
+        return float(entity.key in keys)
+    words = terms_of(entity.text)
+    return sum(word in terms for word in words) / len(words) if words else 0.0
 
 
 def _keys_of(memory: Memory) -> set[str]:
