@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import httpx2
 import pytest
+import structlog
+from fastapi import FastAPI
 
+from aion.config import CacheSettings, ServerSettings
+from aion.memory.base import Recall
+from aion.memory.cache import AnswerCache, Cached
+from aion.records import Forgotten
+from aion.serve.error_reply import EXCEPTION_HANDLERS
+from aion.serve.guard import Guard
+from aion.serve.memory_routes import conversation_routes, memory_routes
+from aion.serve.system import System
+from aion.store.sqlite import SqliteStore
+from tests.serve.asgi import HOST, JSON, Keys, Reply, call
 from tests.serve.people import Person
 from tests.serving import RunningServer, running
 
@@ -215,6 +229,88 @@ def test_forgetting_names_the_answers_elsewhere_that_had_been_shown_it(person: P
     [source] = person.get(f"/api/turns/{answered}/why")["sources"]
     assert source["forgotten"] is True
     assert HIVES not in json.dumps(person.get(f"/api/turns/{answered}/why"))
+
+
+class Parts:
+    """What the routes work with, and in which order they used it. `settles` says whether the observer gets done."""
+
+    def __init__(self, store: SqliteStore, *, settles: bool) -> None:
+        self.store = store
+        self.cache = AnswerCache(CacheSettings())
+        self.used: list[str] = []
+        self.observer = self.keeper = self.recaller = self
+        self._settles = settles
+
+    async def settle(self, *_: object) -> bool:
+        self.used.append("settle")
+        return self._settles
+
+    async def recall(self, *_: object, **__: object) -> Recall:
+        self.used.append("recall")
+        return Recall(items=(), vector=None, entities=(), below_floor=0, complete=True)
+
+    async def forget_conversation(self, _owner: str, _conversation: str) -> Forgotten:
+        self.used.append("forget")
+        return Forgotten(turns=("turn_1",), memories=("mem_1",), answers=("turn_2",))
+
+    def drop(self, turns: Sequence[str]) -> None:
+        self.used.append(f"drop {' '.join(turns)}")
+
+
+async def ask_parts(parts: Parts, method: str, path: str, body: bytes = b"{}") -> Reply:
+    keys = Keys(parts.store)
+    key = ("authorization", f"Bearer {await keys.make()}")
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=EXCEPTION_HANDLERS)
+    for routes in (memory_routes, conversation_routes):
+        app.include_router(routes(cast("System", parts)))
+    return await call(Guard(app, keys=keys.ring, settings=ServerSettings()), method, path, (HOST, JSON, key), (body,))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with contextlib.closing(SqliteStore(tmp_path)) as opened:
+        yield opened
+
+
+def cached(turn: str, memory: str) -> Cached:
+    return Cached(
+        fingerprint=b"",
+        question=turn,
+        vector=None,
+        answer="",
+        finish="stop",
+        turn=turn,
+        sources=((memory, 1),),
+        version=1,
+        at=0.0,
+    )
+
+
+@pytest.mark.anyio
+async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStore) -> None:
+    parts = Parts(store, settles=True)
+    for turn, memory in (("turn_1", ""), ("turn_2", ""), ("turn_3", "mem_1"), ("turn_4", "mem_2")):
+        parts.cache.offer("ana", cached(turn, memory))
+    assert (await ask_parts(parts, "DELETE", "/api/conversations/c1")).status == 200
+    assert parts.used == ["settle", "forget", "drop turn_1"]
+    assert parts.cache.drop_sources("ana", ["mem_2"]) == 1
+    assert len(parts.cache) == 0
+
+
+@pytest.mark.anyio
+async def test_nothing_is_forgotten_while_it_is_still_being_taken_in(store: SqliteStore) -> None:
+    parts = Parts(store, settles=False)
+    with structlog.testing.capture_logs():
+        reply = await ask_parts(parts, "DELETE", "/api/conversations/c1")
+    assert (reply.status, reply.error["code"], reply.header("retry-after")) == (503, "unavailable", "5")
+    assert parts.used == ["settle"]
+
+
+@pytest.mark.anyio
+async def test_recall_waits_for_what_was_said_a_moment_ago_but_not_for_ever(store: SqliteStore) -> None:
+    parts = Parts(store, settles=False)
+    reply = await ask_parts(parts, "POST", "/api/memory/recall", b'{"question": "hives"}')
+    assert (reply.status, parts.used) == (200, ["settle", "recall"])
 
 
 # Carrying it elsewhere
