@@ -25,7 +25,7 @@ def read_experiences(
     """The latest first."""
     given: set[str] = set()  # of the moment at which the last page ended: the next page begins with that moment again
     while True:
-        limit = page
+        limit = page + len(given)
         found = experiences.experiences(owner=owner, theme=theme, since=since, until=until, limit=limit)
         yield from (one for one in found if one.turn not in given)
         if len(found) < limit:
