@@ -170,7 +170,7 @@ def calibrate(pairs: Sequence[Pair], *, owner: str, at: float, minimum: int) -> 
     errors fall.
     """
     good = math.fsum(outcome for _, outcome in pairs)
-    if len(pairs) < max(minimum, FOLDS) or min(good, len(pairs) - good) < FOLDS:
+    if len(pairs) < minimum or min(good, len(pairs) - good) < FOLDS:
         return None
     said = {method: _held_out(method, pairs) for method in ("platt", "isotonic")}
     method = min(said, key=lambda name: _squared_error(said[name]))

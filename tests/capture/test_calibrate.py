@@ -111,6 +111,20 @@ def test_no_nearby_curve_is_more_likely() -> None:
     assert all(likelihood(a + da, b + db) < likelihood(a, b) for da, db in moves)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_curve_is_found_however_close_the_raw_values_lie(seed: int) -> None:
+    """Bunched values with a few far out are where a full step of Newton's method runs away."""
+    dice = random.Random(seed)
+    raws = [0.0, 1.0, *(min(1.0, max(0.0, dice.gauss(0.3, 0.02))) for _ in range(100))]
+    pairs = [(raw, float(dice.random() < logistic(100 * (raw - 0.3)))) for raw in raws]
+    a, b = fit_platt(pairs)
+    good = sum(outcome for _, outcome in pairs)
+    high, low = (good + 1) / (good + 2), 1 / (len(pairs) - good + 2)
+    errors = [logistic(a * raw + b) - (high if outcome else low) for raw, outcome in pairs]
+    assert abs(sum(errors)) < 1e-6  # the likelihood is level there
+    assert abs(sum(error * raw for error, (raw, _) in zip(errors, pairs, strict=True))) < 1e-6
+
+
 def test_answers_that_are_all_good_do_not_make_it_certain() -> None:
     a, b = fit_platt([(0.5, 1.0)] * 8)
     assert logistic(a * 0.5 + b) == pytest.approx(9 / 10)
@@ -188,6 +202,17 @@ def test_the_same_answers_give_the_same_map() -> None:
     assert once is not None
     assert again is not None
     assert replace(once, id="") == replace(again, id="")
+
+
+def test_as_many_answers_as_asked_for_are_enough_and_one_less_is_not() -> None:
+    assert calibrate(drawn(200, 4.0, -3.0), owner="ana", at=0.0, minimum=200) is not None
+    assert calibrate(drawn(200, 4.0, -3.0), owner="ana", at=0.0, minimum=201) is None
+
+
+@pytest.mark.parametrize("pairs", [drawn(40, 5.0, -2.5, seed=0), drawn(40, 6.0, -2.5, seed=1)], ids=["square", "apart"])
+def test_one_error_that_falls_is_not_enough(pairs: list[Pair]) -> None:
+    """In the first only the squared error would fall, in the second only the distance of the columns."""
+    assert calibrate(pairs, owner="ana", at=0.0, minimum=30) is None
 
 
 @pytest.mark.parametrize(
