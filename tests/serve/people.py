@@ -10,6 +10,7 @@ import httpx2
 from tests.serving import RunningServer, wait_until
 
 SECRET = "pineapple"
+MINDFUL = {"context.recall_items": 5, "memory.from_chat": True}  # the servers of other tests neither recall nor learn
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.serve.people import Person
+from tests.serve.people import MINDFUL, Person
 from tests.serving import RunningServer, running, wait_until
 
 HIVES = "Rita keeps nine hives behind the old mill"
@@ -16,7 +16,7 @@ HIVES = "Rita keeps nine hives behind the old mill"
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running(tmp_path_factory.mktemp("experience") / "data") as server:
+    with running(tmp_path_factory.mktemp("experience") / "data", MINDFUL) as server:
         yield server
 
 

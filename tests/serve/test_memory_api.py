@@ -24,7 +24,7 @@ from aion.serve.memory_routes import conversation_routes, memory_routes
 from aion.serve.system import System
 from aion.store.sqlite import SqliteStore
 from tests.serve.asgi import HOST, JSON, Keys, Reply, call
-from tests.serve.people import Person
+from tests.serve.people import MINDFUL, Person
 from tests.serving import RunningServer, running
 
 HIVES = "Rita keeps nine hives behind the old mill"
@@ -33,7 +33,7 @@ PAGE = "The mill of Almada was built in 1823. It has two stones. " * 30
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running(tmp_path_factory.mktemp("memory") / "data") as server:
+    with running(tmp_path_factory.mktemp("memory") / "data", MINDFUL) as server:
         yield server
 
 
