@@ -23,6 +23,9 @@
  * SQLite's -shm file is ignored and unlinked at the cut. It is an index of the WAL in shared memory, never fsynced and
  * never trusted: the first connection after a crash holds the only lock on it, truncates it and rebuilds it.
  *
+ * The folder index/ is ignored and left as the process left it. It is made from the database, its files are mapped and
+ * never fsynced, each of its rows has a checksum, and AION compares it with the database at start.
+ *
  * What it does not see: the system's own C library writing through FILE*, shared writable mappings, io_uring, O_SYNC,
  * symlinks, exchanged names and exotic copies. Those it can notice it counts as "unmodelled", so that a test can refuse
  * the round. 64-bit Linux only. The ledger is in powercut_ledger.h; here are the calls it is fed from.

@@ -349,7 +349,9 @@ static int locate(int dirfd, const char *path, char *out) {
     snprintf(out, PATH_MAX, "%.*s/%.*s", PATH_MAX / 2, folder, PATH_MAX / 2 - 2, base);
     size_t len = strlen(out);
     if (len > 4 && strcmp(out + len - 4, "-shm") == 0) return 0;
-    return strncmp(out, root, root_len) == 0 && out[root_len] == '/' && out[root_len + 1];
+    if (strncmp(out, root, root_len) != 0 || out[root_len] != '/' || !out[root_len + 1]) return 0;
+    const char *inside = out + root_len;
+    return strcmp(inside, "/index") != 0 && strncmp(inside, "/index/", 7) != 0;
 }
 
 static char *bury(const char *path) { /* another name for the same inode, so that it can come back */

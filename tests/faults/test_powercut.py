@@ -163,6 +163,16 @@ def test_other_processes_and_folders_are_left_alone(data: Path, tmp_path: Path) 
     assert (data / "a").read_text() == "y"
 
 
+def test_the_index_which_is_made_again_is_left_as_it_is(data: Path) -> None:
+    steps = (
+        "os.mkdir(path('index')); put('index/a', 'x' * 4096); import mmap; fd = os.open(path('index/a'), os.O_RDWR); "
+    )
+    steps += "mmap.mmap(fd, 4096); put('index/b', 'y', sync=False); put('indexed', 'z', sync=False); cut()"
+    assert pull_plug(data, steps).void == ""
+    assert (data / "index" / "b").read_text() == "y"
+    assert (data / "indexed").read_text() == ""
+
+
 def test_the_rest_of_the_process_group_goes_with_it(data: Path, tmp_path: Path) -> None:
     steps = "import subprocess; other = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)']); "
     pull_plug(data, steps + f"open({str(tmp_path / 'pid')!r}, 'w').write(str(other.pid)); cut()")
