@@ -44,7 +44,7 @@ def confirm(server: Running, conversation: str) -> None:
     for turn in turns[:5]:
         question = next((one.get("content") for one in reversed(turn["messages"]) if one["role"] == "user"), "")
         note(f"{moment(turn['started'])}  {shorten(str(question))}")
-    note(f"{len(turns)} turns with their feedback, and {len(memories)} memories unless they were met elsewhere, too")
+    note(f"turns, with their feedback: {len(turns)}; memories, unless met elsewhere, too: {len(memories)}")
     if not sys.stdin.isatty():
         raise BadInput("this cannot be undone; give --yes where nobody can be asked")
     typer.confirm("Forget this for good?", abort=True, err=True)

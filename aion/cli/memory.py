@@ -159,7 +159,7 @@ def tell_gone(gone: Json, as_json: bool) -> None:
     if as_json:
         print_json(gone)
         return
-    print(f"forgotten: {len(gone['turns'])} turns, {len(gone['memories'])} memories, {gone['feedback']} judgements")
+    print(f"forgotten: turns {len(gone['turns'])}, memories {len(gone['memories'])}, judgements {gone['feedback']}")
     if gone["answers"]:
         print(f"answers elsewhere that had been shown it: {', '.join(gone['answers'])}")
     if gone["adapters"]:

@@ -156,7 +156,7 @@ def test_forget_says_what_went_and_what_had_been_shown_it(
 ) -> None:
     told = aion("memory", "forget", id_).out
     assert asked(server)[0] == f"DELETE /api/{place}/{id_}"
-    assert "1 turns, 1 memories, 2 judgements" in told
+    assert "turns 1, memories 1, judgements 2" in told
     assert "turn_9" in told
 
 
@@ -232,7 +232,7 @@ def test_forget_shows_what_will_go_and_asks(aion: Aion, diary: CannedServer, mon
     ran = aion("forget", "diary")
     assert ran.code == 130
     assert "Rita keeps bees" in ran.err
-    assert "1 turns with their feedback, and 1 memories" in ran.err
+    assert "their feedback: 1; memories, unless met elsewhere, too: 1" in ran.err
     assert deleted(diary) == []
 
 
