@@ -31,6 +31,7 @@ from aion.serve.telemetry import names
 
 SEND_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 3.0
+CLOSING = "aion-traces-close"  # the thread that sends the last of them
 QUEUE_SPANS = 4096
 BATCH_SPANS = 512
 EVERY_MS = 2000.0
@@ -91,7 +92,7 @@ class SpanTracer:
             log.warning("telemetry.span_failed", kind=type(error).__name__)
 
     def close(self) -> None:
-        ending = threading.Thread(target=self._provider.shutdown, name="aion-traces-end", daemon=True)
+        ending = threading.Thread(target=self._provider.shutdown, name=CLOSING, daemon=True)
         ending.start()
         ending.join(0.0 if self._exporter.failing else CLOSE_TIMEOUT_S)
 
