@@ -71,6 +71,7 @@ class Target:
 def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
     """Give the server one thing of each kind to ask about, and one that may be lost."""
     turn = chat(server, {})
+    document = keep(server, "The mill was built in 1823.", document={"title": "The mill"})["document"]
     session = requests.Session()
     session.headers.update(server.headers)
     known = {
@@ -80,7 +81,8 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
         "model": "aion",
         "key_id": server.add_key("spare").split("-")[1],
         "memory_id": keep(server, "Rita keeps nine hives behind the old mill")["id"],
-        "document_id": keep(server, "The mill was built in 1823.", document={"title": "The mill"})["document"]["id"],
+        "document_id": document["id"],
+        "hash": document["hash"],
     }
     spare = {
         "conversation_id": chat(server, {"aion": {"conversation": "spare"}})["aion"]["conversation"],
@@ -139,7 +141,10 @@ def aim(case: Case, known: dict[str, str]) -> None:
     if isinstance(case.body, dict) and case.operation.path == "/v1/chat/completions":
         case.body["messages"] = CHAT["messages"]
     if isinstance(case.body, dict) and case.operation.path == "/api/feedback":
-        case.body |= {"turn_id": known["turn_id"]}
+        kept = {name: value for name, value in case.body.items() if name not in ("text", "other", "event", "choice")}
+        case.body = {**kept, "turn_id": known["turn_id"], "kind": "thumb", "value": "up"}
+    if isinstance(case.body, dict) and case.operation.path.endswith("/approve"):
+        case.body = {**case.body, "hash": known["hash"]}
 
 
 def keep_small(case: Case, most_tokens: int) -> None:
