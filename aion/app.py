@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -37,6 +37,9 @@ from aion.serve.keys import KeyRing
 from aion.serve.log import configure_log
 from aion.serve.server import Server, open_door, url_of
 from aion.serve.system import MemoryParts, System
+from aion.serve.telemetry.machine import Machine
+from aion.serve.telemetry.sampler import Sampler
+from aion.serve.telemetry.tracer import open_tracer
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
 from aion.store.lock import DataLock, boot_id
@@ -77,10 +80,19 @@ def run_server(settings: Settings, announce: Announce) -> int:
 
 
 async def _serve(settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce) -> int:
-    system = System(settings=settings, store=data.store, keys=data.keys, embedding_queue=make_queue(settings))
+    system = System(
+        settings=settings,
+        store=data.store,
+        keys=data.keys,
+        embedding_queue=make_queue(settings),
+        tracer=open_tracer(settings.telemetry),
+    )
     server = Server(system)
     url = url_of(door)
-    with _advertised(settings, url, token):
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(_sampled(settings, data.store))
+        await stack.enter_async_context(_traced(system))
+        stack.enter_context(_advertised(settings, url, token))
         serving = asyncio.create_task(server.serve(sockets=[door]))
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,6 +111,29 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
         if failure is not None:
             raise failure
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _sampled(settings: Settings, store: Store) -> AsyncIterator[None]:
+    """What the machine does is noted once a minute."""
+    machine = Machine(settings.data)
+    sampler = Sampler(store.experience, machine.measure)
+    sampler.start()
+    try:
+        yield
+    finally:
+        await sampler.close()
+        machine.close()
+
+
+@contextlib.asynccontextmanager
+async def _traced(system: System) -> AsyncIterator[None]:
+    """What is queued for a collector is sent before the end."""
+    try:
+        yield
+    finally:
+        if system.tracer is not None:
+            await asyncio.to_thread(system.tracer.close)
 
 
 async def _start_models(system: System, announce: Announce) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-FAKE = {"model.source": "fake", "embedder.source": "fake"}
+FAKE = {"model.source": "fake", "embedder.source": "fake", "context.recall_items": 0, "memory.from_chat": False}
 
 
 @dataclass(slots=True)

@@ -95,6 +95,7 @@ class Observer:
         """Let go of turns that were forgotten."""
         self._recent.drop(turns)
         self._themes.drop_cache()
+        self._desk.clear()
 
     def _enqueue(self, owner: str, job: Callable[[], Awaitable[None]]) -> None:
         self._pending[owner] += 1
@@ -132,9 +133,18 @@ class Observer:
         while fresh := [one for one in await self._unobserved() if one.id not in tried]:
             for turn in fresh:
                 tried.add(turn.id)
-                await self._guard(lambda turn=turn: self._observe(turn, None, ()))  # type: ignore[misc]
+                await self._guard(lambda turn=turn: self._observe_late(turn))  # type: ignore[misc]
         while await self._keeper.fill():
             pass
+
+    async def _observe_late(self, turn: Turn) -> None:
+        """Of a turn observed before only the feedback is new: what it told was remembered then, or forgotten since."""
+        if await asyncio.to_thread(self._store.experience.experience, turn.id, owner=turn.owner) is not None:
+            await self._write_experience(turn, None)
+            return
+        ids = [item["id"] for item in turn.steps.get("recall", {}).get("items", ())]
+        found = [await asyncio.to_thread(self._store.memories.get, one, owner=turn.owner) for one in ids]
+        await self._observe(turn, None, [memory for memory in found if memory is not None])
 
     async def _unobserved(self) -> list[Turn]:
         return await asyncio.to_thread(self._store.experience.unobserved, limit=200)
@@ -201,7 +211,8 @@ class Observer:
         known = await self._gather(turn, vector)
         experience = make_experience(known, self._settings.learning, now=time.time())
         await asyncio.wrap_future(self._store.experience.put_experience(experience))
-        self._cache.note_reward(turn.owner, turn.id, experience.reward.total)
+        for rewarded in (turn.id, turn.steps.get("cache", {}).get("of", "")):  # what was given again is judged again
+            self._cache.note_reward(turn.owner, rewarded, experience.reward.total)
         return experience
 
     async def _gather(self, turn: Turn, vector: Vector | None) -> Known:
@@ -255,12 +266,13 @@ class Observer:
         return Seen(before, await self._embed(question) if question and vector is not None else None)
 
     async def _sweep(self) -> None:
-        """Look again at conversations that have been silent for long: they may have been abandoned."""
+        """Look again at conversations silent for long, and embed what could not be embedded when it was told."""
         limit = self._settings.learning.abandoned_minutes * 60
         now = time.time()
         for seen in self._recent.last_of_each():
             if limit <= now - seen.turn.started < limit + 3 * SWEEP_S:
                 await self._write_experience(seen.turn, seen.vector)
+        await self._keeper.fill()
 
     async def _recalibrate(self, owner: str) -> None:
         """Learn from judged answers how much a raw confidence is worth, after every so many of them."""

@@ -31,6 +31,10 @@ class EmbeddingDesk:
     def use(self, embedder: Embedder) -> None:
         """From now on; vectors of another one are let go."""
         self._embedder = embedder
+        self.clear()
+
+    def clear(self) -> None:
+        """Let go of the texts of late, such as after something was forgotten."""
         self._recent.clear()
 
     @property

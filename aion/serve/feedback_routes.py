@@ -90,6 +90,8 @@ def feedback_routes(system: System) -> APIRouter:
         given = _feedback(body, turn, key)
         kept = await _take(system, given)
         answer.status_code = 201 if kept.id == given.id else 200
+        if kept.id == given.id:
+            system.metrics.note_feedback(kept.kind)
         return feedback_json(kept)
 
     @router.get("/api/feedback", summary="Judgements, the oldest first")

@@ -16,10 +16,11 @@ from aion.memory.keeper import Keeper
 from aion.memory.recall import Recaller
 from aion.models.base import Embedder, ModelCard
 from aion.models.queue import AdmissionQueue
-from aion.records import Json
+from aion.records import Json, Turn
 from aion.serve.keys import KeyRing
 from aion.serve.live import LiveReplies
 from aion.serve.metrics import Metrics
+from aion.serve.telemetry.tracer import Tracer
 from aion.store.base import Store
 
 
@@ -48,6 +49,7 @@ class System:
     answerer: Answerer | None = None
     embedder: Embedder | None = None
     memory: MemoryParts | None = None
+    tracer: Tracer | None = None
     stage: str = "starting"
     began: float = field(default_factory=time.monotonic)
 
@@ -91,12 +93,22 @@ class System:
     def measure(self) -> None:
         """Bring the gauges up to date, when somebody asks for them."""
         self.metrics.live.set(len(self.live))
+        if self.memory is not None:
+            index = self.memory.index
+            memories = self.store.memories.count(owner=None)
+            self.metrics.note_memory(memories=memories, vectors=index.status()["vectors"], ready=index.ready)
         if self.answerer is not None:
             queue, status = self.answerer.queue, self.answerer.generator.status()
             self.metrics.waiting.set(queue.waiting_tokens)
             self.metrics.running.set(queue.running)
             self.metrics.restarts.set(status.get("restarts") or 0)
             self.metrics.decode.set(status.get("decode_per_second") or 0)
+
+    def note_turn(self, turn: Turn) -> None:
+        """For metrics and traces."""
+        self.metrics.note_turn(turn)
+        if self.tracer is not None:
+            self.tracer.note_turn(turn)
 
     def status(self) -> Json:
         """What `aion status` and GET /api/status show."""

@@ -127,11 +127,11 @@ def reply(system: System, request: Request, body: SamplingRequest, job: Job, sha
 
 
 async def counted(system: System, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """The same events; a finished turn is noted in the metrics."""
+    """The same events; a finished turn is noted in metrics and traces."""
     async with contextlib.aclosing(events):
         async for event in events:
             if isinstance(event, Finished):
-                system.metrics.note_turn(event.turn)
+                system.note_turn(event.turn)
             yield event
 
 

@@ -5,9 +5,10 @@ What is searched by has a column; the whole record is JSON in `body`, and the di
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+
+import orjson
 
 from aion.records import (
     Calibration,
@@ -36,7 +37,7 @@ def encode_feedback(feedback: Feedback) -> Row:
 
 def decode_feedback(row: Row) -> Feedback:
     id_, owner, turn, kind, at, key, body = _checked(row, f"feedback {row[0]}")
-    return Feedback(id=id_, owner=owner, turn=turn, kind=FeedbackKind(kind), at=at, key=key, **json.loads(body))
+    return Feedback(id=id_, owner=owner, turn=turn, kind=FeedbackKind(kind), at=at, key=key, **orjson.loads(body))
 
 
 def same_feedback(one: Feedback, other: Feedback) -> bool:
@@ -61,7 +62,7 @@ def encode_experience(experience: Experience) -> Row:
 
 
 def decode_experience(row: Row) -> Experience:
-    body: Json = json.loads(_checked(row, f"the experience of turn {row[0]}")[-1])
+    body: Json = orjson.loads(_checked(row, f"the experience of turn {row[0]}")[-1])
     made = {
         "trust": Trust(body["trust"]),
         "label": Label(body["label"]),
@@ -78,7 +79,7 @@ def encode_cluster(cluster: Cluster) -> Row:
 
 
 def decode_cluster(row: Row) -> Cluster:
-    body = json.loads(_checked(row, f"cluster {row[0]}")[-1])
+    body = orjson.loads(_checked(row, f"cluster {row[0]}")[-1])
     return Cluster(**{**body, "vector": tuple(body["vector"])})
 
 
@@ -89,7 +90,7 @@ def encode_calibration(calibration: Calibration) -> Row:
 
 
 def decode_calibration(row: Row) -> Calibration:
-    body = json.loads(_checked(row, f"calibration {row[0]}")[-1])
+    body = orjson.loads(_checked(row, f"calibration {row[0]}")[-1])
     return Calibration(**{**body, "points": tuple((x, y) for x, y in body["points"])})
 
 
@@ -99,7 +100,7 @@ def encode_sample(at: float, values: Mapping[str, float]) -> Row:
 
 def decode_sample(row: Row) -> tuple[float, dict[str, float]]:
     at, body = _checked(row, f"the sample of {row[0]}")
-    return at, json.loads(body)
+    return at, orjson.loads(body)
 
 
 def _proven(*values: object) -> Row:

@@ -217,6 +217,7 @@ MIGRATIONS: tuple[Migration, ...] = (
                 digest BLOB NOT NULL
             )""",
             "CREATE INDEX experiences_by_time ON experiences (owner, at, turn)",
+            "CREATE INDEX experiences_by_moment ON experiences (at, turn)",
             "CREATE INDEX experiences_by_priority ON experiences (owner, priority, turn)",
             "CREATE INDEX experiences_by_confidence ON experiences (owner, confidence, turn)",
             "CREATE INDEX experiences_by_theme ON experiences (owner, theme)",
