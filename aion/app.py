@@ -153,7 +153,7 @@ async def _start_models(system: System, announce: Announce) -> None:
     system.answerer = Answerer(
         generator, system.store, make_queue(system.settings), settings=system.settings, mind=mind
     )
-    await asyncio.to_thread(memory.index.repair)
+    system.repairing = asyncio.create_task(asyncio.to_thread(memory.index.repair))
 
 
 def build_memory(settings: Settings, store: Store, embedder: Embedder, queue: AdmissionQueue) -> MemoryParts:
@@ -211,7 +211,9 @@ def fake_delay(source: str) -> float | None:
 async def _stop_models(system: System) -> None:
     if system.memory is not None:
         await system.memory.observer.close()
-        system.memory.index.close()
+        system.memory.index.close()  # which ends a repair, too
+    if system.repairing is not None:
+        await asyncio.gather(system.repairing, return_exceptions=True)
     if system.answerer is not None:
         await system.answerer.generator.close()
     if system.embedder is not None:

@@ -41,6 +41,7 @@ class EmbeddedIndex:
         self._opening = threading.Lock()
         self._state: State = "checking"
         self._repaired = 0
+        self._closed = False
 
     @property
     def ready(self) -> bool:
@@ -94,6 +95,8 @@ class EmbeddedIndex:
         return [finding for owner in self._memories.owners() for finding in self._verify_owner(owner)]
 
     def close(self) -> None:
+        """A repair that is running ends at its next page."""
+        self._closed = True
         with self._opening:
             for segment in self._segments.values():
                 segment.close()
@@ -110,6 +113,8 @@ class EmbeddedIndex:
         known = segment.seqs()
         differed = 0
         for page in self._pages(owner):
+            if self._closed:
+                return differed
             wrong = segment.differing(page)
             segment.remove([seq for seq, _, _ in wrong])
             differed += segment.add(wrong)

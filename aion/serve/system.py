@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -50,6 +51,7 @@ class System:
     embedder: Embedder | None = None
     memory: MemoryParts | None = None
     tracer: Tracer | None = None
+    repairing: asyncio.Task[int] | None = None  # the index, held to the store since start
     stage: str = "starting"
     began: float = field(default_factory=time.monotonic)
 
