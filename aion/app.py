@@ -22,7 +22,7 @@ from aion.config import Settings
 from aion.errors import BadConfig
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
-from aion.memory.index import EmbeddedIndex
+from aion.memory.index import INDEX, EmbeddedIndex
 from aion.memory.keeper import Keeper
 from aion.memory.recall import Recaller
 from aion.models.base import Embedder, Generator
@@ -161,7 +161,7 @@ def build_memory(settings: Settings, store: Store, embedder: Embedder, queue: Ad
     desk = EmbeddingDesk(queue)
     desk.use(embedder)
     card = embedder.card
-    index = EmbeddedIndex(settings.data / "index", store.memories, card.hash, card.dimensions)
+    index = EmbeddedIndex(settings.data / INDEX, store.memories, card.hash, card.dimensions)
     keeper = Keeper(store, index, desk, settings.memory)
     cache = AnswerCache(settings.cache)
     return MemoryParts(

@@ -22,6 +22,7 @@ from aion.records import Finding, Json
 from aion.store.base import Memories
 
 State = Literal["checking", "rebuilding", "ready"]
+INDEX = "index"  # the folder in the data folder
 PAGE = 2000
 OVERSAMPLE = 4  # candidates of the scan for each result: their order is then decided by the floats
 LEAST_CANDIDATES = 40
@@ -105,8 +106,7 @@ class EmbeddedIndex:
     def _segment(self, owner: str) -> Segment:
         with self._opening:
             if owner not in self._segments:
-                name = hashlib.sha256(owner.encode()).hexdigest()[:16]
-                self._segments[owner] = Segment(self._folder / name, self._dimensions, self._embedder)
+                self._segments[owner] = Segment(folder_of(self._folder, owner), self._dimensions, self._embedder)
             return self._segments[owner]
 
     def _repair_owner(self, owner: str, segment: Segment) -> int:
@@ -141,6 +141,11 @@ class EmbeddedIndex:
             after = page[-1][0]
             items = [(seq, at, np.frombuffer(data, "<f4")) for seq, at, data in page]
             yield [item for item in items if len(item[2]) == self._dimensions]
+
+
+def folder_of(index: Path, owner: str) -> Path:
+    """Named by a hash: whatever a person is called, it is no path."""
+    return index / hashlib.sha256(owner.encode()).hexdigest()[:16]
 
 
 def _nearest(view: View, vector: Vector, count: int, window: Window) -> list[int]:
