@@ -33,7 +33,7 @@ from aion.models.llama.generator import LlamaGenerator
 from aion.models.queue import AdmissionQueue
 from aion.models.remote import RemoteGenerator
 from aion.records import Json, Scope
-from aion.serve.keys import KeyRing
+from aion.serve.keys import CONTROL_OWNER, KeyRing
 from aion.serve.log import configure_log
 from aion.serve.server import Server, open_door, url_of
 from aion.serve.system import MemoryParts, System
@@ -224,7 +224,7 @@ async def _first_key(keys: KeyRing) -> str | None:
     """Made when nobody could use the server yet; shown once."""
     if keys.has_active():
         return None
-    _, text = await keys.create("me", Scope.ADMIN, actor="setup")
+    _, text = await keys.create(CONTROL_OWNER, Scope.ADMIN, actor="setup")
     return text
 
 

@@ -18,7 +18,7 @@ from aion.memory.terms import terms_of, words_of
 from aion.records import Entity, Memory
 
 Kind = Literal["number", "date", "name", "negation"]
-ABOUT = 0.6
+ABOUT = 0.75
 LEAST_SHARED = 2
 VALUES: tuple[Kind, ...] = ("number", "date", "name")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -211,8 +211,10 @@ class Observer:
         known = await self._gather(turn, vector)
         experience = make_experience(known, self._settings.learning, now=time.time())
         await asyncio.wrap_future(self._store.experience.put_experience(experience))
-        for rewarded in (turn.id, turn.steps.get("cache", {}).get("of", "")):  # what was given again is judged again
-            self._cache.note_reward(turn.owner, rewarded, experience.reward.total)
+        reward = experience.reward
+        self._cache.note_reward(turn.owner, turn.id, reward.total)
+        if (reward.explicit, reward.implicit, reward.emotional) != (None, None, None):
+            self._cache.note_reward(turn.owner, turn.steps.get("cache", {}).get("of", ""), reward.total)
         return experience
 
     async def _gather(self, turn: Turn, vector: Vector | None) -> Known:

@@ -116,8 +116,9 @@ class Answerer:
 
     async def _look_up(self, turn: OpenTurn) -> Found | None:
         """An earlier answer that was well received and whose sources have not changed since."""
-        if self.mind is None or not is_repeatable(turn):
-            turn.steps["cache"] = {"outcome": "ineligible" if self.mind and turn.may_repeat else "off"}
+        on = self.mind is not None and self.settings.cache.hours > 0 and turn.may_repeat
+        if self.mind is None or not on or not is_repeatable(turn):
+            turn.steps["cache"] = {"outcome": "ineligible" if on else "off"}
             return None
         began = time.perf_counter()
         turn.fingerprint = fingerprint_of(turn.job, self.generator.card)

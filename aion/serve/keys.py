@@ -22,7 +22,7 @@ from aion.records import AuditEntry, Key, Scope, new_id
 from aion.store.base import Store
 
 CONTROL_ID = "control"
-CONTROL_OWNER = "local"
+CONTROL_OWNER = "me"
 KEY_ADD, KEY_REVOKE = "key.add", "key.revoke"
 
 _KEY_TEXT = re.compile(r"aion-([0-9a-f]{12})-[A-Za-z0-9_-]{43}")

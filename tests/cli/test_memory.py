@@ -26,7 +26,7 @@ SOURCE = {
 }
 MEMORY: dict[str, Any] = {
     "id": "mem_1",
-    "owner": "local",
+    "owner": "me",
     "kind": "note",
     "text": "Rita keeps bees\nbehind the mill",
     "origin": "person",
@@ -41,7 +41,7 @@ MEMORY: dict[str, Any] = {
 }
 DOCUMENT: dict[str, Any] = {
     "id": "doc_1",
-    "owner": "local",
+    "owner": "me",
     "title": "Bees",
     "origin": "document",
     "trust": "untrusted",
@@ -57,7 +57,7 @@ def server(data: Path) -> Iterator[CannedServer]:
     with serve(data) as canned:
         canned.replies |= {
             "POST /api/memory": (201, MEMORY | {"merged": False}),
-            "GET /api/memory?owner=local&limit=100": (200, {"data": [MEMORY], "before": None}),
+            "GET /api/memory?owner=me&limit=100": (200, {"data": [MEMORY], "before": None}),
             "GET /api/memory/mem_1": (200, MEMORY),
             "GET /api/documents/doc_1": (200, DOCUMENT),
             "DELETE /api/memory/mem_1": (200, GONE),
@@ -129,12 +129,12 @@ def test_an_empty_memory_is_said_to_be(aion: Aion, server: CannedServer) -> None
 
 
 def test_list_shows_ones_own_unless_told_otherwise(aion: Aion, server: CannedServer) -> None:
-    assert "mem_1\tlocal\town\t1970-01-02 00:00 UTC\tnote\tRita keeps bees behind" in aion("memory", "list").out
+    assert "mem_1\tme\town\t1970-01-02 00:00 UTC\tnote\tRita keeps bees behind" in aion("memory", "list").out
     assert json.loads(aion("memory", "list", "--json").out) == [MEMORY]
     server.replies["GET /api/memory?limit=5&kind=said&document=doc_1"] = (200, {"data": [], "before": None})
     assert aion("memory", "list", "--everyone", "--limit", "5", "--kind", "said", "--document", "doc_1").code == 0
-    server.replies["GET /api/documents?owner=local&limit=100"] = (200, {"data": [DOCUMENT], "before": None})
-    assert "doc_1\tlocal\tuntrusted\t1970-01-01 00:00 UTC\tBees" in aion("memory", "list", "--documents").out
+    server.replies["GET /api/documents?owner=me&limit=100"] = (200, {"data": [DOCUMENT], "before": None})
+    assert "doc_1\tme\tuntrusted\t1970-01-01 00:00 UTC\tBees" in aion("memory", "list", "--documents").out
 
 
 def test_show_tells_where_a_memory_came_from(aion: Aion, server: CannedServer) -> None:
@@ -210,7 +210,7 @@ def test_export_writes_the_lines_as_they_come(aion: Aion, server: CannedServer) 
 # Forgetting a conversation
 
 SAID = {"role": "user", "content": "Rita keeps bees"}
-TURNS = [{"owner": owner, "started": 0.0, "messages": [SAID]} for owner in ("local", "ana")]
+TURNS = [{"owner": owner, "started": 0.0, "messages": [SAID]} for owner in ("me", "ana")]
 
 
 @pytest.fixture

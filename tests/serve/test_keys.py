@@ -135,7 +135,7 @@ async def test_two_spellings_of_a_name_are_one_owner(keys: Keys) -> None:
 
 def test_a_control_token_is_an_administrator_and_nothing_near_it_is(store: SqliteStore) -> None:
     ring = KeyRing(store, control_token="token-of-this-run")
-    assert ring.authenticate("token-of-this-run") == Principal("control", "local", Scope.ADMIN)
+    assert ring.authenticate("token-of-this-run") == Principal("control", "me", Scope.ADMIN)
     assert ring.is_active("control")
     assert [ring.authenticate(text) for text in ("", "token-of-this-ru", "token-of-this-run ", "é")] == [None] * 4
     assert KeyRing(store).authenticate("") is None

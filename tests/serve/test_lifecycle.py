@@ -19,7 +19,14 @@ import pytest
 
 from tests.serving import RunningServer, is_alive, running, start_server, wait_until
 
-SLOW = {"model.source": "fake:0.05", "embedder.source": "fake:0.005", "engine.slots": 2, "engine.queue_tokens": 512}
+SLOW = {
+    "model.source": "fake:0.05",
+    "embedder.source": "fake:0.005",
+    "engine.slots": 2,
+    "engine.queue_tokens": 512,
+    "cache.hours": 0,
+    "context.recall_items": 0,
+}
 LONG = " ".join(f"word{number}" for number in range(100))  # echoed: five seconds of answer
 
 
