@@ -28,6 +28,8 @@ from aion.records import Calibration, Experience, Feedback, FeedbackKind, Memory
 from aion.store.base import Store
 
 SETTLE_S = 0.3  # the longest a question waits for what was just said to be remembered
+PERSON = 3  # turns of one owner waiting at once; with more it is no person who types, and nobody waits for them
+MOST_WAITING = 1000  # turns held in memory; what comes on top is read from the store again once these are done
 REFIT_AFTER = 10  # newly judged answers before the calibration is fitted again
 SWEEP_S = 60.0
 log = structlog.get_logger()
@@ -52,6 +54,7 @@ class Observer:
         self._calibrations: dict[str, Calibration | None] = {}
         self._judged: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
+        self._behind = False
         self.failures = 0
 
     def start(self) -> None:
@@ -66,6 +69,9 @@ class Observer:
 
     def note_turn(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory]) -> None:
         """`vector` is that of its question, `shown` the memories that stood in its prompt."""
+        if self._work.qsize() >= MOST_WAITING:
+            self._behind = True
+            return
         self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown))
 
     async def take_feedback(self, feedback: Feedback) -> Feedback:
@@ -75,7 +81,12 @@ class Observer:
             self._enqueue(kept.owner, lambda: self._use_feedback(kept))
         return kept
 
-    async def settle(self, owner: str | None = None, timeout_s: float = SETTLE_S) -> bool:
+    async def wait_for_told(self, owner: str) -> None:
+        """Give what this person said a moment ago the time to be remembered, before they ask for it."""
+        if self._pending[owner] <= PERSON:
+            await self.settle(owner, SETTLE_S)
+
+    async def settle(self, owner: str | None = None, timeout_s: float = 10.0) -> bool:
         """Wait until nothing of this owner (of anybody) waits to be observed; False when it takes too long."""
         if not self._waits(owner):
             return True
@@ -117,6 +128,9 @@ class Observer:
                 continue
             await self._guard(job)
             self._pending[owner] -= 1
+            if self._behind and self._work.empty():
+                self._behind = False
+                await self._guard(self._catch_up)
             async with self._settled:
                 self._settled.notify_all()
 

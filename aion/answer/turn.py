@@ -165,7 +165,7 @@ class Answerer:
         if turn.recall is not None:
             return
         began = time.perf_counter()
-        await self.mind.observer.settle(turn.draft.owner)
+        await self.mind.observer.wait_for_told(turn.draft.owner)
         turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
         for name, took in turn.recall.timings.items():
             turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again

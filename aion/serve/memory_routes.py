@@ -128,7 +128,7 @@ def memory_routes(system: System) -> APIRouter:
     @router.post("/api/memory/recall", summary="Find what answers a question, as an answer would")
     async def recall(request: Request, body: Question) -> Json:
         owner = principal_of(request).owner
-        await system.observer.settle(owner)  # what was said a moment ago is found, too
+        await system.observer.wait_for_told(owner)  # what was said a moment ago is found, too
         window = Window(since=body.since, until=body.until)
         return recall_json(await system.recaller.recall(owner, body.question, limit=body.limit, window=window))
 

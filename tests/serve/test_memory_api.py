@@ -241,6 +241,9 @@ class Parts:
         self.observer = self.keeper = self.recaller = self
         self._settles = settles
 
+    async def wait_for_told(self, _owner: str) -> None:
+        self.used.append("settle")
+
     async def settle(self, *_: object) -> bool:
         self.used.append("settle")
         return self._settles
