@@ -198,7 +198,7 @@ class MemorySettings(Section):
         0.35, ge=0, le=1, description="Smallest cosine of a memory to the question; words in common can stand in."
     )
     candidates: int = Field(50, ge=5, le=1000, description="Memories each way of searching brings to the fusion.")
-    rrf_k: float = Field(60.0, gt=0, le=1000, description="Constant of reciprocal rank fusion: 1 / (k + rank).")
+    rrf_k: float = Field(20.0, gt=0, le=1000, description="Constant of reciprocal rank fusion: 1 / (k + rank).")
     vector_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by meaning.")
     text_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by words.")
     entity_boost: float = Field(

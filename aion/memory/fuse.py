@@ -1,15 +1,18 @@
 """Joins what was found by meaning and what was found by words into one order, and leaves out what is too far. Pure.
 
-score = (vector_weight / (rrf_k + rank by meaning) + text_weight / (rrf_k + rank by words))
+score = (vector_weight / (rrf_k + rank by meaning) + word_share * text_weight / (rrf_k + rank by words))
         * (1 + entity_boost * entity_share + document_boost * document_cosine)
 
-entity_share is the part of the question's entity weight that stands in the memory. A memory stays when its cosine
-reaches the floor, or when words stand in for it: it holds a number, date or identifier that the question names, or at
-least SHARED_TERMS of the question's terms, which are WORD_SHARE of them. Without vectors words decide alone.
+word_share is the part of the question's distinct terms that stand in the memory: the first by words may share one
+common word of ten with the question, and its rank alone cannot say so. entity_share is the part of the question's
+entity weight that stands in the memory. A memory stays when its cosine reaches the floor, or when words stand in for
+it: it holds a number, date or identifier that the question names, or at least SHARED_TERMS of the question's terms,
+which are WORD_SHARE of them. Without vectors words decide alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +23,8 @@ from aion.records import Entity, Memory
 
 SHARED_TERMS = 2
 WORD_SHARE = 0.6
-EXACT_KINDS = ("number", "date", "code")
+EXACT_KINDS = ("number", "date", "code")  # the same or another one: no part of them counts
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +35,39 @@ class Asked:
     entities: tuple[Entity, ...]
 
 
-def merge_ranks(by_meaning: Hits, by_words: Hits, settings: MemorySettings) -> dict[int, float]:
-    """Reciprocal rank fusion: the score of every seq, best first."""
-    scores: dict[int, float] = {}
-    for hits, weight in ((by_meaning, settings.vector_weight), (by_words, settings.text_weight)):
-        for rank, (seq, _) in enumerate(hits, 1):
-            scores[seq] = scores.get(seq, 0.0) + weight / (settings.rrf_k + rank)
-    return dict(sorted(scores.items(), key=lambda item: (-item[1], -item[0])))
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What its ranks in the two searches are worth: weight / (k + rank), 0 where it was not found."""
+
+    meaning: float
+    words: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What stands in a memory."""
+
+    terms: frozenset[str]
+    keys: frozenset[str]  # of its entities
+
+
+def merge_ranks(by_meaning: Hits, by_words: Hits, settings: MemorySettings) -> dict[int, Places]:
+    """Reciprocal rank fusion of everything found, best first as far as ranks can say."""
+    meaning = _worth(by_meaning, settings.vector_weight, settings.rrf_k)
+    words = _worth(by_words, settings.text_weight, settings.rrf_k)
+    places = {seq: Places(meaning.get(seq, 0.0), words.get(seq, 0.0)) for seq in meaning | words}
+    return dict(sorted(places.items(), key=lambda item: (-item[1].meaning - item[1].words, -item[0])))
+
+
+def _worth(hits: Hits, weight: float, k: float) -> dict[int, float]:
+    return {seq: weight / (k + rank) for rank, (seq, _) in enumerate(hits, 1)}
 
 
 def judge(
     memories: Sequence[Memory],
     asked: Asked,
     *,
-    scores: Mapping[int, float],
+    places: Mapping[int, Places],
     cosines: Mapping[int, float],
     bm25: Mapping[int, float],
     documents: Mapping[str, float],
@@ -53,50 +76,48 @@ def judge(
     """Those near enough, best first, and how many were not."""
     found: list[Recalled] = []
     for memory in memories:
-        share = entity_share(asked.entities, memory)
+        held = _Held(frozenset(terms_of(memory.text)), frozenset(memory.entities))
+        cosine = cosines.get(memory.seq)
+        if not _is_near(asked, held, cosine, settings.floor):
+            continue
+        place, share = places[memory.seq], _entity_share(asked.entities, held)
         document = max(0.0, documents.get(memory.document, 0.0))
         boost = 1 + settings.entity_boost * share + settings.document_boost * document
-        cosine = cosines.get(memory.seq)
-        if is_near(asked, memory, cosine, settings.floor):
-            found.append(
-                Recalled(
-                    memory=memory,
-                    score=scores[memory.seq] * boost,
-                    cosine=cosine,
-                    bm25=bm25.get(memory.seq),
-                    entity_share=share,
-                    document_cosine=document,
-                )
+        found.append(
+            Recalled(
+                memory=memory,
+                score=(place.meaning + place.words * _word_share(asked, held)) * boost,
+                cosine=cosine,
+                bm25=bm25.get(memory.seq),
+                entity_share=share,
+                document_cosine=document,
             )
+        )
     found.sort(key=lambda one: (-one.score, -one.memory.updated, one.memory.seq))
     return found, len(memories) - len(found)
 
 
-def is_near(asked: Asked, memory: Memory, cosine: float | None, floor: float) -> bool:
+def _is_near(asked: Asked, held: _Held, cosine: float | None, floor: float) -> bool:
     if cosine is not None and cosine >= floor:
         return True
-    held = _keys_of(memory)
-    if any(entity.kind in EXACT_KINDS and entity.key in held for entity in asked.entities):
+    if any(entity.kind in EXACT_KINDS and entity.key in held.keys for entity in asked.entities):
         return True
-    shared = set(asked.terms) & set(terms_of(memory.text))
-    return len(shared) >= min(SHARED_TERMS, len(asked.terms)) > 0 and len(shared) >= WORD_SHARE * len(asked.terms)
+    shared = held.terms.intersection(asked.terms)
+    return len(shared) >= min(SHARED_TERMS, len(asked.terms)) > 0 and _word_share(asked, held) >= WORD_SHARE
 
 
-def entity_share(entities: Sequence[Entity], memory: Memory) -> float:
+def _word_share(asked: Asked, held: _Held) -> float:
+    return len(held.terms.intersection(asked.terms)) / len(asked.terms) if asked.terms else 0.0
+
+
+def _entity_share(entities: Sequence[Entity], held: _Held) -> float:
     total = sum(entity.weight for entity in entities)
-    if not total:
-        return 0.0
-    keys, terms = _keys_of(memory), set(terms_of(memory.text))
-    return sum(entity.weight * _part_in(entity, keys, terms) for entity in entities) / total
+    return sum(entity.weight * _part_in(entity, held) for entity in entities) / total if total else 0.0
 
 
-def _part_in(entity: Entity, keys: set[str], terms: set[str]) -> float:
+def _part_in(entity: Entity, held: _Held) -> float:
     """Whole when the memory has it; a name or phrase also by the part of its words that stand there."""
-    if entity.key in keys or entity.kind in EXACT_KINDS:
-        return float(entity.key in keys)
+    if entity.key in held.keys or entity.kind in EXACT_KINDS:
+        return float(entity.key in held.keys)
     words = terms_of(entity.text)
-    return sum(word in terms for word in words) / len(words) if words else 0.0
-
-
-def _keys_of(memory: Memory) -> set[str]:
-    return set(memory.entities)
+    return sum(word in held.terms for word in words) / len(words) if words else 0.0

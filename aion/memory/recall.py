@@ -77,8 +77,8 @@ class Recaller:
         if settings.text_weight:
             by_words = self._index.search_terms(asked.terms, owner=owner, limit=settings.candidates, window=window)
         searched = time.perf_counter()
-        scores = merge_ranks(by_meaning, by_words, settings)
-        best = list(scores)[: max(JUDGED * limit, LEAST_JUDGED)]
+        places = merge_ranks(by_meaning, by_words, settings)
+        best = list(places)[: max(JUDGED * limit, LEAST_JUDGED)]
         found = self._memories.fetch(best, owner=owner)
         memories = [found[seq] for seq in best if seq in found]
         cosines = dict(by_meaning)
@@ -89,7 +89,7 @@ class Recaller:
         items, below = judge(
             memories,
             asked,
-            scores=scores,
+            places=places,
             cosines=cosines,
             bm25=dict(by_words),
             documents=self._document_cosines({memory.document for memory in memories} - {""}, vector, owner),
