@@ -28,6 +28,7 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import entities_of
 from aion.memory.index import EmbeddedIndex
 from aion.memory.recall import Recaller
+from aion.memory.terms import terms_of
 from aion.memory.writing import MemoryWriter
 from aion.records import Memory, MemoryKind
 from aion.store.sqlite import SqliteStore
@@ -67,13 +68,10 @@ class Library:
         return Recaller(self.store.memories, self.index, self.desk, settings)
 
 
-def ways(settings: MemorySettings) -> dict[str, MemorySettings]:
-    """The settings of each way of searching."""
-    plain = settings.model_copy(update={"floor": NO_FLOOR, "entity_boost": 0.0})
+def fusions(settings: MemorySettings) -> dict[str, MemorySettings]:
+    """The settings of both ways of searching with the two together."""
     return {
-        VECTOR: plain.model_copy(update={"text_weight": 0.0}),
-        WORDS: plain.model_copy(update={"vector_weight": 0.0}),
-        HYBRID: plain,
+        HYBRID: settings.model_copy(update={"floor": NO_FLOOR, "entity_boost": 0.0}),
         ENTITIES: settings.model_copy(update={"floor": NO_FLOOR}),
     }
 
@@ -129,14 +127,28 @@ async def ask(recaller: Recaller, question: str) -> Recall:
 
 
 async def score_ways(library: Library, questions: Sequence[Question], settings: MemorySettings) -> Scores:
-    """Question by question: it is embedded once, and every way gets the same vector."""
-    recallers = {way: library.recaller(chosen) for way, chosen in ways(settings).items()}
-    scores: dict[str, list[Score]] = {way: [] for way in recallers}
+    """Question by question: it is embedded once, and every way gets the same vector and the same terms."""
+    recallers = {way: library.recaller(chosen) for way, chosen in fusions(settings).items()}
+    scores: dict[str, list[Score]] = {way: [] for way in (VECTOR, WORDS, *recallers)}
     for one in questions:
+        for way, names in (await search_singly(library, one.text)).items():
+            scores[way].append(score(names, one.relevant))
         for way, recaller in recallers.items():
             found = await ask(recaller, one.text)
             scores[way].append(score([item.memory.id for item in found.items], one.relevant))
     return scores
+
+
+async def search_singly(library: Library, question: str) -> dict[str, list[str]]:
+    """The order of each search by itself, without anything recall adds."""
+    vector = (await library.desk.embed([question]))[0]
+    terms = list(dict.fromkeys(terms_of(question)))
+    hits = {
+        VECTOR: library.index.search_vectors(vector, owner=OWNER, limit=DEPTH, window=Window()),
+        WORDS: library.index.search_terms(terms, owner=OWNER, limit=DEPTH, window=Window()),
+    }
+    found = library.store.memories.fetch([seq for way in hits.values() for seq, _ in way], owner=OWNER)
+    return {way: [found[seq].id for seq, _ in way_hits] for way, way_hits in hits.items()}
 
 
 def print_groups(questions: Sequence[Question], scores: Scores) -> None:
