@@ -51,6 +51,7 @@ _ENDINGS = (
     ("s", "", 3),
 )
 _VERB_ENDINGS = (("ing", 4), ("ed", 4))
+_CHANGED = ("s", "ation", "ing", "ed", "e")  # most words end in none of these, and are done
 
 
 def terms_of(text: str) -> list[str]:
@@ -60,14 +61,15 @@ def terms_of(text: str) -> list[str]:
 
 def words_of(text: str) -> list[str]:
     """Lower-case ASCII words and numbers; accents are dropped, "don't" is "don", other scripts are left out."""
-    plain = unicodedata.normalize("NFKD", _APOSTROPHE.sub(" ", text.casefold()))
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    plain = _APOSTROPHE.sub(" ", text.casefold())
+    if not plain.isascii():
+        plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
     return [word[:LONGEST] for word in _WORD.findall(plain)]
 
 
 def stem(word: str) -> str:
     """Without the endings of plurals and, in English, of verbs."""
-    if len(word) < 4 or any(sign.isdigit() for sign in word):
+    if len(word) < 4 or not word.endswith(_CHANGED) or not word.isalpha():
         return word
     for ending, instead, left in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= left:
