@@ -1,8 +1,9 @@
 """The vectors of one person on disk: an int8 matrix that is scanned, and beside each vector a row that names it.
 
 Derived data: nothing is synced, and a torn or foreign file is never trusted. Opening checks the header, the sizes and
-the checksum of every row; whatever is wrong is left out, and `Segment.damaged` says so. A row is written once; removing
-one zeroes it, vector and all.
+the checksum of every row; whatever is wrong is thrown away, and `Segment.damaged` says so. A row is written once;
+removing one zeroes it, vector and all. Room is taken from the disk before it is mapped, because a full disk under a
+mapping ends the process; where there is none, `add` raises OSError and nothing has changed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,13 @@ import numpy.typing as npt
 from aion.memory.base import Vector
 from aion.memory.quantise import Bytes, quantise
 
-MAGIC = b"AIONVEC1"
+MAGIC = b"AIONVEC2"
 HEADER = np.dtype([("magic", "S8"), ("dimensions", "<u4"), ("embedder", "S64")])
 ROW = np.dtype([("seq", "<i8"), ("at", "<f8"), ("scale", "<f4"), ("crc", "<u4")])
+HEAD = ROW.itemsize - 4  # bytes of a row that its checksum covers, besides the vector
 Rows = npt.NDArray[np.void]
 Item = tuple[int, float, Vector]  # seq, time, vector
+FILES = ("vectors", "rows")
 FIRST_CAPACITY = 1024
 DEAD_SHARE = 0.25  # of the rows, from which a segment is written anew
 
@@ -39,13 +43,16 @@ class View:
 
 
 class Segment:
-    """Two files in a folder: `vectors` and `rows`. One writer at a time; views may be read from any thread."""
+    """Two files in a folder: `vectors` and `rows`, made with the first row. Safe to call from any thread."""
 
     def __init__(self, folder: Path, dimensions: int, embedder: str) -> None:
         self.folder = folder
         self._dimensions = dimensions
         self._embedder = embedder
         self._lock = threading.Lock()
+        self._closed = False
+        self._vectors: Bytes = np.zeros((0, dimensions), np.int8)
+        self._rows: Rows = np.zeros(0, ROW)
         self._places: dict[int, int] = {}
         self._count = 0
         self.damaged = False
@@ -69,27 +76,24 @@ class Segment:
     def add(self, items: Sequence[Item]) -> int:
         """Those it holds are passed over. Gives how many were new."""
         with self._lock:
-            fresh = [item for item in items if item[0] not in self._places]
-            if not fresh:
+            fresh = {item[0]: item for item in items if item[0] not in self._places}
+            if not fresh or self._closed:
                 return 0
             self._reserve(self._count + len(fresh))
-            vectors, scales = quantise(np.stack([item[2] for item in fresh]))
-            start, end = self._count, self._count + len(fresh)
-            self._vectors[start:end] = vectors
-            for place, (seq, at, _), vector, scale in zip(range(start, end), fresh, vectors, scales, strict=True):
-                self._rows[place] = (seq, at, scale, row_checksum(seq, at, vector))
-                self._places[seq] = place
+            rows, vectors = make_rows(list(fresh.values()))
+            end = self._count + len(rows)
+            self._vectors[self._count : end] = vectors
+            self._rows[self._count : end] = rows
+            self._places.update(zip(fresh, range(self._count, end), strict=True))
             self._count = end
-            return len(fresh)
+            return len(rows)
 
     def remove(self, seqs: Iterable[int]) -> int:
         with self._lock:
             places = [self._places.pop(seq) for seq in seqs if seq in self._places]
-            for place in places:
-                self._rows[place] = (0, 0, 0, 0)
-                self._vectors[place] = 0
-            crowded = self._count >= FIRST_CAPACITY and len(self._places) < (1 - DEAD_SHARE) * self._count
-            if crowded:
+            self._vectors[places] = 0
+            self._rows[places] = 0
+            if self._count >= FIRST_CAPACITY and len(self._places) < (1 - DEAD_SHARE) * self._count:
                 self._compact()
             return len(places)
 
@@ -97,55 +101,52 @@ class Segment:
         """Those whose row is missing, or is not exactly what they give."""
         if not items:
             return []
-        vectors, scales = quantise(np.stack([item[2] for item in items]))
+        rows, vectors = make_rows(items)
         with self._lock:
-            return [
-                item
-                for item, vector, scale in zip(items, vectors, scales, strict=True)
-                if not self._is_exact(item, vector, scale)
-            ]
-
-    def _is_exact(self, item: Item, vector: Bytes, scale: np.float32) -> bool:
-        place = self._places.get(item[0])
-        if place is None:
-            return False
-        row, stored = self._rows[place], self._vectors[place]
-        same = row["scale"] == scale and row["at"] == item[1] and np.array_equal(stored, vector)
-        return bool(same and row["crc"] == row_checksum(item[0], item[1], stored))
+            if not self._count:
+                return list(items)
+            places = np.array([self._places.get(item[0], -1) for item in items])
+            same = (places >= 0) & (self._rows[places] == rows) & (self._vectors[places] == vectors).all(axis=1)
+        return [item for item, is_same in zip(items, same.tolist(), strict=True) if not is_same]
 
     def close(self) -> None:
+        """It takes in nothing more, and nothing is found in it."""
         with self._lock:
-            self._vectors = np.zeros((0, self._dimensions), np.int8)
-            self._rows = np.zeros(0, ROW)
+            self._closed = True
+            self._vectors, self._rows = np.zeros((0, self._dimensions), np.int8), np.zeros(0, ROW)
             self._places, self._count = {}, 0
 
     def _open(self) -> None:
+        if not any((self.folder / name).exists() for name in FILES):
+            return
         try:
-            vectors, rows = self._map("r+")
-        except FileNotFoundError:
-            self._create(FIRST_CAPACITY)
+            self._map()
         except (ValueError, OSError):
             self.damaged = True
-            self._create(FIRST_CAPACITY)
+            for name in FILES:  # something in them may have been forgotten since
+                with suppress(OSError):
+                    (self.folder / name).unlink()
         else:
-            self._vectors, self._rows = vectors, rows
             self._load()
 
     def _load(self) -> None:
-        """Take up the rows whose checksum holds; the others become room that `compact` gives back."""
+        """Take up the rows whose checksum holds; the others become room that `_compact` gives back."""
         used = np.flatnonzero(self._rows["seq"])
         self._count = int(used[-1]) + 1 if len(used) else 0
-        for place in used.tolist():
-            row = self._rows[place]
-            seq = int(row["seq"])
-            if seq in self._places or row["crc"] != row_checksum(seq, float(row["at"]), self._vectors[place]):
-                self.damaged = True
-                self._rows[place] = (0, 0, 0, 0)
-                self._vectors[place] = 0
-            else:
-                self._places[seq] = place
+        rows = self._rows[: self._count]
+        _, first = np.unique(rows["seq"], return_index=True)
+        good = np.zeros(self._count, np.bool_)
+        good[first] = True  # of two rows of one seq neither can be believed more; a repair compares the one kept
+        good &= (rows["seq"] > 0) & (rows["crc"] == checksums(rows, self._vectors[: self._count]))
+        bad = np.flatnonzero((rows["seq"] != 0) & ~good)
+        if len(bad):
+            self.damaged = True
+            self._vectors[bad] = 0
+            self._rows[bad] = 0
+        places = np.flatnonzero(good)
+        self._places = dict(zip(rows["seq"][places].tolist(), places.tolist(), strict=True))
 
-    def _map(self, mode: Any) -> tuple[Bytes, Rows]:
+    def _map(self) -> None:
         vectors_path, rows_path = self.folder / "vectors", self.folder / "rows"
         header = np.fromfile(rows_path, HEADER, 1)
         if len(header) != 1 or header[0] != self._header():
@@ -153,49 +154,84 @@ class Segment:
         capacity, rest = divmod(rows_path.stat().st_size - HEADER.itemsize, ROW.itemsize)
         if rest or not capacity or vectors_path.stat().st_size != capacity * self._dimensions:
             raise ValueError("its files do not fit each other")
-        vectors = np.memmap(vectors_path, np.int8, mode, shape=(capacity, self._dimensions))
-        rows = np.memmap(rows_path, ROW, mode, offset=HEADER.itemsize, shape=(capacity,))
-        return vectors, rows
+        vectors = np.memmap(vectors_path, np.int8, "r+", shape=(capacity, self._dimensions))
+        self._rows = np.memmap(rows_path, ROW, "r+", offset=HEADER.itemsize, shape=(capacity,))
+        self._vectors = vectors
 
-    def _header(self) -> np.void:
-        header: np.void = np.array([(MAGIC, self._dimensions, self._embedder.encode()[:64])], HEADER)[0]
-        return header
+    def _header(self) -> Any:
+        return np.array([(MAGIC, self._dimensions, self._embedder.encode()[:64])], HEADER)[0]
+
+    def _sizes(self, capacity: int) -> Iterator[tuple[str, int]]:
+        yield from zip(FILES, (capacity * self._dimensions, HEADER.itemsize + capacity * ROW.itemsize), strict=True)
+
+    def _reserve(self, count: int) -> None:
+        if not len(self._rows):
+            self._create(max(count, FIRST_CAPACITY))
+        elif count > len(self._rows):
+            self._extend(max(count, 2 * len(self._rows)))
 
     def _create(self, capacity: int) -> None:
         """Empty files of that many rows, under their final names only when whole."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, size in (
-            ("vectors", capacity * self._dimensions),
-            ("rows", HEADER.itemsize + capacity * ROW.itemsize),
-        ):
-            fresh = self.folder / f"{name}.new"
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb") as file:
-                file.truncate(size)
-                if name == "rows":
+        fresh = [(self.folder / f"{name}.new", self.folder / name, size) for name, size in self._sizes(capacity)]
+        for path, _, size in fresh:
+            path.unlink(missing_ok=True)
+            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb") as file:
+                _take_room(file.fileno(), size)
+                if path.name == "rows.new":
                     file.write(self._header().tobytes())
-            fresh.rename(self.folder / name)
-        self._vectors, self._rows = self._map("r+")
-        self._places, self._count = {}, 0
+        for path, name, _ in fresh:
+            path.rename(name)
+        self._map()
 
-    def _reserve(self, count: int) -> None:
-        if count > len(self._rows):
-            self._rewrite(max(count, 2 * len(self._rows)))
+    def _extend(self, capacity: int) -> None:
+        """The files grow where they lie, so that nothing is copied; earlier views map their beginning."""
+        for name, size in self._sizes(capacity):
+            descriptor = os.open(self.folder / name, os.O_RDWR)
+            try:
+                _take_room(descriptor, size)
+            finally:
+                os.close(descriptor)
+        self._map()
 
     def _compact(self) -> None:
-        self._rewrite(max(FIRST_CAPACITY, 2 * len(self._places)))
-
-    def _rewrite(self, capacity: int) -> None:
         """New files with the living rows; views of the old ones stay readable until they are let go."""
         places = np.fromiter(sorted(self._places.values()), np.int64, len(self._places))
         vectors, rows = self._vectors[places], self._rows[places]
-        self._create(capacity)
+        try:
+            self._create(max(FIRST_CAPACITY, 2 * len(places)))
+        except OSError:
+            return  # no room for a moment: what was removed is zeroed where it stood, which is all that matters
         self._vectors[: len(places)], self._rows[: len(places)] = vectors, rows
-        self._places = {int(seq): place for place, seq in enumerate(rows["seq"])}
+        self._places = {seq: place for place, seq in enumerate(rows["seq"].tolist())}
         self._count = len(places)
 
 
-def row_checksum(seq: int, at: float, vector: Bytes) -> int:
-    """Over what a row says and its vector: a row that lies beside another's vector is found out."""
-    head = np.array([(seq, at)], [("seq", "<i8"), ("at", "<f8")]).tobytes()
-    return zlib.crc32(vector.tobytes(), zlib.crc32(head))
+def _take_room(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:  # macOS has none; the file may then be larger than what the disk has left
+        os.ftruncate(descriptor, size)
+
+
+def make_rows(items: Sequence[Item]) -> tuple[Rows, Bytes]:
+    """What a segment holds for these."""
+    vectors, scales = quantise(np.stack([item[2] for item in items]))
+    rows = np.zeros(len(items), ROW)
+    rows["seq"] = [item[0] for item in items]
+    rows["at"] = [item[1] for item in items]
+    rows["scale"] = scales
+    rows["crc"] = checksums(rows, vectors)
+    return rows, vectors
+
+
+def checksums(rows: Rows, vectors: Bytes) -> npt.NDArray[np.uint32]:
+    """Over all that a row says, and its vector: a row that lies beside another's vector is found out."""
+    heads = memoryview(rows.tobytes())
+    bodies = memoryview(np.ascontiguousarray(vectors).view(np.uint8).reshape(-1).data)
+    size, width = ROW.itemsize, vectors.shape[1] if len(vectors) else 0
+    sums = (
+        zlib.crc32(bodies[place * width : (place + 1) * width], zlib.crc32(heads[place * size : place * size + HEAD]))
+        for place in range(len(rows))
+    )
+    return np.fromiter(sums, np.uint32, len(rows))
