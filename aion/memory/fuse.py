@@ -6,8 +6,8 @@ score = (vector_weight / (rrf_k + rank by meaning) + word_share * text_weight / 
 word_share is the part of the question's distinct terms that stand in the memory: the first by words may share one
 common word of ten with the question, and its rank alone cannot say so. entity_share is the part of the question's
 entity weight that stands in the memory. A memory stays when its cosine reaches the floor, or when words stand in for
-it: it holds a number, date or identifier that the question names, or at least SHARED_TERMS of the question's terms,
-which are WORD_SHARE of them. Without vectors words decide alone.
+it: it holds an identifier that the question names (code, a day, a number of three digits or more that is no year), or
+at least SHARED_TERMS of the question's terms, which are WORD_SHARE of them. Without vectors words decide alone.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def judge(
 def _is_near(asked: Asked, held: _Held, cosine: float | None, floor: float) -> bool:
     if cosine is not None and cosine >= floor:
         return True
-    if any(entity.kind in EXACT_KINDS and entity.key in held.keys for entity in asked.entities):
+    if any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
         return True
     shared = held.terms.intersection(asked.terms)
     return len(shared) >= min(SHARED_TERMS, len(asked.terms)) > 0 and _word_share(asked, held) >= WORD_SHARE
@@ -121,3 +121,10 @@ def _part_in(entity: Entity, held: _Held) -> float:
         return float(entity.key in held.keys)
     words = terms_of(entity.text)
     return sum(word in held.terms for word in words) / len(words) if words else 0.0
+
+
+def _identifies(entity: Entity) -> bool:
+    """Whether two texts that both hold it are likely to be about one thing; a month, a year or "20" stands in many."""
+    if entity.kind == "number":
+        return sum(sign.isdigit() for sign in entity.key) >= 3 and not _YEAR.fullmatch(entity.key)
+    return entity.kind == "code" or (entity.kind == "date" and len(re.findall(r"\d+", entity.key)) > 1)
