@@ -212,7 +212,8 @@ def main() -> None:
     options = parse_options(__doc__, seconds=60.0)
     meter = print_head(__doc__)
     with canned() as engine:
-        flags = {"model.source": f"openai:{engine.url}", "log.level": "warning"}
+        memory = {"context.recall_items": 5, "memory.from_chat": True}  # as it is shipped; the embedder is a fake one
+        flags = {"model.source": f"openai:{engine.url}", "log.level": "warning", **memory}
         with aion(options.cache, flags) as (ours, server), litellm(options.cache, engine) as theirs:
             figures = uvloop.run(measure((engine, ours, theirs), server, options, meter))
     print_table(figures)

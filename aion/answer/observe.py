@@ -10,10 +10,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 
 from aion.answer.experience import Following, Known, make_experience, question_of
+from aion.answer.quiet import Quiet
 from aion.answer.recent import RecentTurns, Seen
 from aion.answer.themes import Themes
 from aion.capture.calibrate import calibrate
@@ -47,7 +49,8 @@ class Observer:
         self._cache = cache
         self._settings = settings
         self._themes = Themes(store, settings.learning)
-        self._work: asyncio.Queue[tuple[str, Callable[[], Awaitable[None]]]] = asyncio.Queue()
+        self._quiet = Quiet()
+        self._work: asyncio.Queue[tuple[str, float, Callable[[], Awaitable[None]]]] = asyncio.Queue()
         self._pending: Counter[str] = Counter()
         self._settled = asyncio.Condition()
         self._recent = RecentTurns()
@@ -67,6 +70,10 @@ class Observer:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def answering(self) -> AbstractContextManager[None]:
+        """While somebody is being answered: observing waits for a quiet moment, but not for ever."""
+        return self._quiet.busy()
+
     def note_turn(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory]) -> None:
         """`vector` is that of its question, `shown` the memories that stood in its prompt."""
         if self._work.qsize() >= MOST_WAITING:
@@ -83,18 +90,19 @@ class Observer:
 
     async def wait_for_told(self, owner: str) -> None:
         """Give what this person said a moment ago the time to be remembered, before they ask for it."""
-        if self._pending[owner] <= PERSON:
+        if 0 < self._pending[owner] <= PERSON:
             await self.settle(owner, SETTLE_S)
 
     async def settle(self, owner: str | None = None, timeout_s: float = 10.0) -> bool:
         """Wait until nothing of this owner (of anybody) waits to be observed; False when it takes too long."""
         if not self._waits(owner):
             return True
-        try:
-            async with asyncio.timeout(timeout_s), self._settled:
-                await self._settled.wait_for(lambda: not self._waits(owner))
-        except TimeoutError:
-            return False
+        with self._quiet.hurry():
+            try:
+                async with asyncio.timeout(timeout_s), self._settled:
+                    await self._settled.wait_for(lambda: not self._waits(owner))
+            except TimeoutError:
+                return False
         return True
 
     async def calibration(self, owner: str) -> Calibration | None:
@@ -110,7 +118,7 @@ class Observer:
 
     def _enqueue(self, owner: str, job: Callable[[], Awaitable[None]]) -> None:
         self._pending[owner] += 1
-        self._work.put_nowait((owner, job))
+        self._work.put_nowait((owner, time.monotonic(), job))
 
     def _waits(self, owner: str | None) -> bool:
         return bool(self._pending.total() if owner is None else self._pending[owner])
@@ -121,11 +129,12 @@ class Observer:
         while True:
             try:
                 async with asyncio.timeout(max(0.0, sweep - time.monotonic())):
-                    owner, job = await self._work.get()
+                    owner, since, job = await self._work.get()
             except TimeoutError:
                 await self._guard(self._sweep)
                 sweep = time.monotonic() + SWEEP_S
                 continue
+            await self._quiet.wait(since)
             await self._guard(job)
             self._pending[owner] -= 1
             if self._behind and self._work.empty():
@@ -167,6 +176,8 @@ class Observer:
         question = question_of(turn)
         if vector is None and question and self._desk.ready:
             vector = await self._embed(question)
+            if vector is not None:
+                self._cache.note_vector(turn.owner, turn.id, vector)
         before = await self._before(turn, vector)
         self._recent.hold(turn, vector)
         await self._remember(turn, question, shown)

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from aion.answer.again import fingerprint_of, is_repeatable
@@ -26,6 +27,7 @@ from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.config import Settings
 from aion.errors import AionError
+from aion.memory.base import Recall
 from aion.memory.cache import AnswerCache, Cached, Found
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.recall import Recaller
@@ -33,6 +35,8 @@ from aion.models.base import Generator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Outcome, Turn, new_id
 from aion.store.base import Store
+
+NOTHING = Recall(items=(), vector=None, entities=(), below_floor=0, complete=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +70,28 @@ class Answerer:
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
         turn = self._open(ask, await self._conversation(ask))
-        try:
-            found = await self._look_up(turn)
-            if found is None:
-                await self._recall(turn)
-                await self._build_context(turn)
-            async with contextlib.aclosing(self._write.answer(turn, found)) as events:
-                async for event in events:
-                    yield event
-            await self._judge(turn, found)
-        except (asyncio.CancelledError, GeneratorExit):
-            # Nobody is left to be told: the write is queued, not waited for.
-            self.store.append_turn(turn.close(Outcome.CANCELLED))
-            raise
-        except AionError as error:
-            if any(choice.text or choice.calls for choice in turn.draft.choices):
-                await asyncio.wrap_future(self.store.append_turn(turn.close(Outcome.FAILED, error.message)))
-            raise
-        turn.lap("total_ms")
-        record = turn.close(Outcome.COMPLETED)
-        await asyncio.wrap_future(self.store.append_turn(record))
-        turn.lap("recorded_ms")
-        self._observe(turn, record)
+        with self.mind.observer.answering() if self.mind else contextlib.nullcontext():
+            try:
+                found = await self._look_up(turn)
+                if found is None:
+                    await self._recall(turn)
+                    await self._build_context(turn)
+                async with contextlib.aclosing(self._write.answer(turn, found)) as events:
+                    async for event in events:
+                        yield event
+                await self._judge(turn, found)
+            except (asyncio.CancelledError, GeneratorExit):
+                self._record(turn, Outcome.CANCELLED)  # nobody is left to be told: it is queued, not waited for
+                raise
+            except AionError as error:
+                if any(choice.text or choice.calls for choice in turn.draft.choices):
+                    await asyncio.wrap_future(self._record(turn, Outcome.FAILED, error.message)[1])
+                raise
+            turn.lap("total_ms")
+            record, durable = self._record(turn, Outcome.COMPLETED)
+            await asyncio.wrap_future(durable)
+            turn.lap("recorded_ms")
+            self._keep_answer(turn, record)
         yield Finished(replace(record, timings=dict(turn.draft.timings)), turn.confidence, await self._sources(turn))
 
     async def _conversation(self, ask: Ask) -> str:
@@ -122,7 +126,7 @@ class Answerer:
             return None
         began = time.perf_counter()
         turn.fingerprint = fingerprint_of(turn.job, self.generator.card)
-        turn.memory_version = await asyncio.to_thread(self.store.memories.version, owner=turn.draft.owner)
+        await self._read_version(turn)
         found = await self._find_cached(turn, self.mind)
         known = found is not None and await self._is_current(turn, found.entry)
         turn.steps["cache"] = {"outcome": "miss"}
@@ -135,7 +139,7 @@ class Answerer:
     async def _find_cached(self, turn: OpenTurn, mind: Mind) -> Found | None:
         owner, now = turn.draft.owner, turn.draft.started
         found = mind.cache.find(owner, turn.fingerprint, turn.question, None, now=now)
-        if found is None and mind.desk.ready:
+        if found is None and mind.desk.ready and mind.cache.is_liked(owner, now=now):
             began = time.perf_counter()
             with contextlib.suppress(AionError):  # words alone must do
                 turn.vector = (await mind.desk.embed([turn.question]))[0]
@@ -166,10 +170,18 @@ class Answerer:
             return
         began = time.perf_counter()
         await self.mind.observer.wait_for_told(turn.draft.owner)
+        await self._read_version(turn)
+        if not turn.memory_version:  # nothing was ever told: straight to the model
+            turn.recall = NOTHING
+            return
         turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
         for name, took in turn.recall.timings.items():
             turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again
         turn.took("recall_ms", began)
+
+    async def _read_version(self, turn: OpenTurn) -> None:
+        """Of the owner's memories: it grows with every change."""
+        turn.memory_version = await asyncio.to_thread(self.store.memories.version, owner=turn.draft.owner)
 
     async def _build_context(self, turn: OpenTurn) -> None:
         if turn.job.prompt is not None or turn.context is not None:
@@ -218,21 +230,27 @@ class Answerer:
                 texts[item["id"]] = memory.text if memory else ""
         return tuple({**item, "text": texts[item["id"]]} for item in turn.recalled_items())
 
-    def _observe(self, turn: OpenTurn, record: Turn) -> None:
-        """What happens with the turn once it is durable, without anybody waiting for it."""
-        if self.mind is None:
+    def _record(self, turn: OpenTurn, outcome: Outcome, error: str | None = None) -> tuple[Turn, Future[None]]:
+        """Write the turn, and have it observed: whatever is derived from it is written after it."""
+        record = turn.close(outcome, error)
+        durable = self.store.append_turn(record)
+        if self.mind is not None:
+            self.mind.observer.note_turn(record, turn.vector, [one.memory for one in turn.shown()])
+        return record, durable
+
+    def _keep_answer(self, turn: OpenTurn, record: Turn) -> None:
+        """For the same question, if it turns out to be well received."""
+        if self.mind is None or not turn.fingerprint or turn.repeated or record.answers[0].finish != "stop":
             return
-        if turn.fingerprint and turn.repeated is None and record.answers[0].finish == "stop":
-            entry = Cached(
-                fingerprint=turn.fingerprint,
-                question=turn.question,
-                vector=turn.vector,
-                answer=text_of(record.answers[0].message),
-                finish="stop",
-                turn=record.id,
-                sources=turn.source_versions(),
-                version=turn.memory_version,
-                at=record.started,
-            )
-            self.mind.cache.offer(turn.draft.owner, entry)
-        self.mind.observer.note_turn(record, turn.vector, [one.memory for one in turn.shown()])
+        entry = Cached(
+            fingerprint=turn.fingerprint,
+            question=turn.question,
+            vector=turn.vector,
+            answer=text_of(record.answers[0].message),
+            finish="stop",
+            turn=record.id,
+            sources=turn.source_versions(),
+            version=turn.memory_version,
+            at=record.started,
+        )
+        self.mind.cache.offer(turn.draft.owner, entry)

@@ -79,6 +79,10 @@ class AnswerCache:
             entries.move_to_end(_key_of(found.entry))
         return found
 
+    def is_liked(self, owner: str, *, now: float) -> bool:
+        """Whether there is anything at all to give this person again."""
+        return any(self._is_good(entry, now) for entry in self._owners.get(owner, OrderedDict()).values())
+
     def confirm(self, owner: str, entry: Cached, sources: Sources, version: int) -> bool:
         """Whether a new recall found the very same memories; then the entry holds for this version, else it goes."""
         entries = self._owners.get(owner, OrderedDict())
@@ -96,6 +100,13 @@ class AnswerCache:
         for key, entry in entries.items():
             if entry.turn == turn_id:
                 entries[key] = dataclasses.replace(entry, reward=reward)
+
+    def note_vector(self, owner: str, turn_id: str, vector: Vector) -> None:
+        """Of the question, where it was not known when the answer was offered."""
+        entries = self._owners.get(owner, OrderedDict())
+        for key, entry in entries.items():
+            if entry.turn == turn_id and entry.vector is None:
+                entries[key] = dataclasses.replace(entry, vector=vector)
 
     def drop_turns(self, owner: str, turn_ids: Iterable[str]) -> int:
         gone = set(turn_ids)
@@ -116,9 +127,11 @@ class AnswerCache:
         for entry in entries:
             if entry.fingerprint != fingerprint or entry.vector is None or entry.vector.shape != vector.shape:
                 continue
+            if not self._is_good(entry, now):
+                continue
             cosine = float(entry.vector @ vector)
             near = cosine >= self._settings.cosine and (best is None or cosine > (best.cosine or 0.0))
-            if near and self._is_good(entry, now) and same_facts(entry.question, question):
+            if near and same_facts(entry.question, question):
                 best = Found(entry, "near", cosine)
         return best
 
