@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,7 +27,7 @@ from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.keeper import Keeper
 from aion.memory.statements import statements_of
-from aion.records import Calibration, Experience, Feedback, FeedbackKind, Memory, MemoryKind, Outcome, Turn
+from aion.records import Calibration, Experience, Feedback, FeedbackKind, Memory, MemoryKind, Outcome, Turn, TurnKind
 from aion.store.base import Store
 
 SETTLE_S = 0.3  # the longest a question waits for what was just said to be remembered
@@ -35,6 +36,16 @@ MOST_WAITING = 1000  # turns held in memory; what comes on top is read from the 
 REFIT_AFTER = 10  # newly judged answers before the calibration is fitted again
 SWEEP_S = 60.0
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One thing to observe."""
+
+    owner: str
+    since: float  # monotonic
+    job: Callable[[], Awaitable[None]]
+    tells: bool  # something will be remembered
 
 
 class Observer:
@@ -50,8 +61,9 @@ class Observer:
         self._settings = settings
         self._themes = Themes(store, settings.learning)
         self._quiet = Quiet()
-        self._work: asyncio.Queue[tuple[str, float, Callable[[], Awaitable[None]]]] = asyncio.Queue()
+        self._work: asyncio.Queue[_Work] = asyncio.Queue()
         self._pending: Counter[str] = Counter()
+        self._telling: Counter[str] = Counter()  # those among them that will be remembered
         self._settled = asyncio.Condition()
         self._recent = RecentTurns()
         self._calibrations: dict[str, Calibration | None] = {}
@@ -79,19 +91,22 @@ class Observer:
         if self._work.qsize() >= MOST_WAITING:
             self._behind = True
             return
-        self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown))
+        told = self._told(turn)
+        self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown, told), tells=told is not None)
 
     async def take_feedback(self, feedback: Feedback) -> Feedback:
         """Durable when this returns. Raises NotFound for a turn that is not the owner's, Conflict for a reused key."""
         kept = await asyncio.wrap_future(self._store.experience.add_feedback(feedback))
         if kept.id == feedback.id:
-            self._enqueue(kept.owner, lambda: self._use_feedback(kept))
+            self._enqueue(kept.owner, lambda: self._use_feedback(kept), tells=kept.kind is FeedbackKind.EDIT)
         return kept
 
-    async def wait_for_told(self, owner: str) -> None:
-        """Give what this person said a moment ago the time to be remembered, before they ask for it."""
-        if 0 < self._pending[owner] <= PERSON:
-            await self.settle(owner, SETTLE_S)
+    async def wait_for_told(self, owner: str) -> bool:
+        """Give what this person said a moment ago the time to be remembered; whether that took any."""
+        if not self._telling[owner] or self._pending[owner] > PERSON:
+            return False
+        await self.settle(owner, SETTLE_S)
+        return True
 
     async def settle(self, owner: str | None = None, timeout_s: float = 10.0) -> bool:
         """Wait until nothing of this owner (of anybody) waits to be observed; False when it takes too long."""
@@ -116,9 +131,10 @@ class Observer:
         self._themes.drop_cache()
         self._desk.clear()
 
-    def _enqueue(self, owner: str, job: Callable[[], Awaitable[None]]) -> None:
+    def _enqueue(self, owner: str, job: Callable[[], Awaitable[None]], *, tells: bool) -> None:
         self._pending[owner] += 1
-        self._work.put_nowait((owner, time.monotonic(), job))
+        self._telling[owner] += tells
+        self._work.put_nowait(_Work(owner, time.monotonic(), job, tells))
 
     def _waits(self, owner: str | None) -> bool:
         return bool(self._pending.total() if owner is None else self._pending[owner])
@@ -129,14 +145,15 @@ class Observer:
         while True:
             try:
                 async with asyncio.timeout(max(0.0, sweep - time.monotonic())):
-                    owner, since, job = await self._work.get()
+                    work = await self._work.get()
             except TimeoutError:
                 await self._guard(self._sweep)
                 sweep = time.monotonic() + SWEEP_S
                 continue
-            await self._quiet.wait(since)
-            await self._guard(job)
-            self._pending[owner] -= 1
+            await self._quiet.wait(work.since)
+            await self._guard(work.job)
+            self._pending[work.owner] -= 1
+            self._telling[work.owner] -= work.tells
             if self._behind and self._work.empty():
                 self._behind = False
                 await self._guard(self._catch_up)
@@ -167,12 +184,18 @@ class Observer:
             return
         ids = [item["id"] for item in turn.steps.get("recall", {}).get("items", ())]
         found = [await asyncio.to_thread(self._store.memories.get, one, owner=turn.owner) for one in ids]
-        await self._observe(turn, None, [memory for memory in found if memory is not None])
+        await self._observe(turn, None, [memory for memory in found if memory is not None], self._told(turn))
 
     async def _unobserved(self) -> list[Turn]:
         return await asyncio.to_thread(self._store.experience.unobserved, limit=200)
 
-    async def _observe(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory]) -> None:
+    def _told(self, turn: Turn) -> str | None:
+        """What the person stated in it, not what they asked."""
+        if not self._settings.memory.from_chat or turn.outcome is Outcome.FAILED or turn.kind is TurnKind.COMPLETION:
+            return None
+        return statements_of(question_of(turn))
+
+    async def _observe(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory], told: str | None) -> None:
         question = question_of(turn)
         if vector is None and question and self._desk.ready:
             vector = await self._embed(question)
@@ -180,20 +203,16 @@ class Observer:
                 self._cache.note_vector(turn.owner, turn.id, vector)
         before = await self._before(turn, vector)
         self._recent.hold(turn, vector)
-        await self._remember(turn, question, shown)
+        if told is not None:
+            await self._remember(turn, told, shown)
         await self._write_experience(turn, vector)
         if before is not None:
             await self._write_experience(before.turn, before.vector)
 
-    async def _remember(self, turn: Turn, question: str, shown: Sequence[Memory]) -> None:
-        """What the person stated, not what they asked."""
-        if not self._settings.memory.from_chat or turn.outcome is Outcome.FAILED or turn.kind == "completion":
-            return
-        if (said := statements_of(question)) is None:
-            return
+    async def _remember(self, turn: Turn, told: str, shown: Sequence[Memory]) -> None:
         await self._keeper.remember(
             turn.owner,
-            said,
+            told,
             kind=MemoryKind.SAID,
             ref=turn.id,
             conversation=turn.conversation,

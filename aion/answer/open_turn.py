@@ -12,6 +12,7 @@ from aion.memory.terms import terms_of
 from aion.models.base import Delta, Job
 from aion.records import Json, Outcome, Turn
 
+UNREAD = -1  # no version of anybody's memories
 FEW_WORDS = 3  # a question of so few content words leans on the one before it: "and when does it end?"
 
 
@@ -28,7 +29,7 @@ class OpenTurn:
     context: Context | None = None
     vector: Vector | None = None  # of the question
     fingerprint: bytes = b""  # set when the answer may be given again
-    memory_version: int = 0
+    memory_version: int = UNREAD
     repeated: Turn | None = None  # the earlier turn that answered the same
     began: float = field(default_factory=time.perf_counter)
 

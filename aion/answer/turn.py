@@ -22,7 +22,7 @@ from aion.answer.contradiction import find_contradictions
 from aion.answer.events import Ask, Event, Finished
 from aion.answer.generate import Writing
 from aion.answer.observe import Observer
-from aion.answer.open_turn import OpenTurn
+from aion.answer.open_turn import UNREAD, OpenTurn
 from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.config import Settings
@@ -169,8 +169,8 @@ class Answerer:
         if turn.recall is not None:
             return
         began = time.perf_counter()
-        await self.mind.observer.wait_for_told(turn.draft.owner)
-        await self._read_version(turn)
+        if await self.mind.observer.wait_for_told(turn.draft.owner) or turn.memory_version == UNREAD:
+            await self._read_version(turn)
         if not turn.memory_version:  # nothing was ever told: straight to the model
             turn.recall = NOTHING
             return
