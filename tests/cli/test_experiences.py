@@ -27,11 +27,11 @@ ONE = {
 @pytest.mark.parametrize(
     ("options", "query"),
     [
-        ([], "order=latest&limit=20&owner=local"),
-        (["--top"], "order=top&limit=20&owner=local"),
-        (["--ask", "--limit", "3"], "order=ask&limit=3&owner=local"),
+        ([], "order=latest&limit=20&owner=me"),
+        (["--top"], "order=top&limit=20&owner=me"),
+        (["--ask", "--limit", "3"], "order=ask&limit=3&owner=me"),
         (["--uncertain", "--everyone"], "order=uncertain&limit=20"),
-        (["--label", "erroneous"], "order=latest&label=erroneous&limit=20&owner=local"),
+        (["--label", "erroneous"], "order=latest&label=erroneous&limit=20&owner=me"),
     ],
 )
 def test_the_order_asked_for_is_shown(aion: Aion, data: Path, options: list[str], query: str) -> None:
