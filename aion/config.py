@@ -200,9 +200,9 @@ class MemorySettings(Section):
     candidates: int = Field(50, ge=5, le=1000, description="Memories each way of searching brings to the fusion.")
     rrf_k: float = Field(20.0, gt=0, le=1000, description="Constant of reciprocal rank fusion: 1 / (k + rank).")
     vector_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by meaning.")
-    text_weight: float = Field(1.0, ge=0, le=10, description="Weight of the search by words.")
+    text_weight: float = Field(0.6, ge=0, le=10, description="Weight of the search by words.")
     entity_boost: float = Field(
-        0.3, ge=0, le=10, description="Added share of the score when all entities of a question stand in a memory."
+        0.1, ge=0, le=10, description="Added share of the score when all entities of a question stand in a memory."
     )
     document_boost: float = Field(
         0.1, ge=0, le=10, description="Added share by likeness of a passage's whole document."

@@ -1,10 +1,13 @@
 """Joins what was found by meaning and what was found by words into one order, and leaves out what is too far. Pure.
 
-score = (vector_weight / (rrf_k + rank by meaning) + word_share * text_weight / (rrf_k + rank by words))
+score = (vector_weight * (1 / (rrf_k + rank by meaning) + cosine)
+         + text_weight * (1 / (rrf_k + rank by words) + word_share))
         * (1 + entity_boost * entity_share + document_boost * document_cosine)
 
-word_share is the part of the question's distinct terms that stand in the memory: the first by words may share one
-common word of ten with the question, and its rank alone cannot say so. entity_share is the part of the question's
+Ranks alone choose who is judged, and settle what is otherwise equal. Among those, a rank cannot say by how much one is
+nearer, nor that the first by words shares one common word of ten with the question: cosine and word_share do, which is
+the part of the question's distinct terms that stand in the memory. One without a vector counts as just near enough.
+entity_share is the part of the question's
 entity weight that stands in the memory. A memory stays when its cosine reaches the floor, or when words stand in for
 it: it holds an identifier that the question names (code, a day, a number of three digits or more that is no year), or
 at least SHARED_TERMS of the question's terms, which are WORD_SHARE of them. Without vectors words decide alone.
@@ -80,13 +83,13 @@ def judge(
         cosine = cosines.get(memory.seq)
         if not _is_near(asked, held, cosine, settings.floor):
             continue
-        place, share = places[memory.seq], _entity_share(asked.entities, held)
+        share = _entity_share(asked.entities, held)
         document = max(0.0, documents.get(memory.document, 0.0))
         boost = 1 + settings.entity_boost * share + settings.document_boost * document
         found.append(
             Recalled(
                 memory=memory,
-                score=(place.meaning + place.words * _word_share(asked, held)) * boost,
+                score=_closeness(places[memory.seq], cosine, _word_share(asked, held), settings) * boost,
                 cosine=cosine,
                 bm25=bm25.get(memory.seq),
                 entity_share=share,
@@ -95,6 +98,11 @@ def judge(
         )
     found.sort(key=lambda one: (-one.score, -one.memory.updated, one.memory.seq))
     return found, len(memories) - len(found)
+
+
+def _closeness(place: Places, cosine: float | None, word_share: float, settings: MemorySettings) -> float:
+    near = max(0.0, settings.floor if cosine is None else cosine)
+    return place.meaning + place.words + settings.vector_weight * near + settings.text_weight * word_share
 
 
 def _is_near(asked: Asked, held: _Held, cosine: float | None, floor: float) -> bool:

@@ -1,4 +1,4 @@
-"""The fusion of ranks: what was found by words counts as far as it has the question's words; worked out by hand."""
+"""The fusion: ranks choose and settle, nearness and the question's own words decide; worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aion.memory.fuse import Asked, Places, judge, merge_ranks
 from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 
-PLAIN = MemorySettings(rrf_k=20, vector_weight=1, text_weight=1, entity_boost=0, document_boost=0, floor=0)
+PLAIN = MemorySettings(rrf_k=20, vector_weight=1, text_weight=1, entity_boost=0, document_boost=0, floor=0.35)
 
 
 def note(seq: int, text: str) -> Memory:
@@ -16,19 +16,21 @@ def note(seq: int, text: str) -> Memory:
     )
 
 
-def ordered(question: str, texts: dict[int, str], by_meaning: list[int], by_words: list[int]) -> dict[int, float]:
-    """Judge them as recall does: the score of each seq, best first."""
-    places = merge_ranks([(seq, 0.5) for seq in by_meaning], [(seq, 5.0) for seq in by_words], PLAIN)
+def ordered(
+    question: str, texts: dict[int, str], by_meaning: dict[int, float], by_words: list[int]
+) -> dict[int, float]:
+    """Judge them as recall does: the score of each seq, best first. `by_meaning` has cosines, the nearest first."""
+    places = merge_ranks(list(by_meaning.items()), [(seq, 5.0) for seq in by_words], PLAIN)
     items, _ = judge(
         [note(seq, texts[seq]) for seq in places],
         Asked(terms=tuple(dict.fromkeys(terms_of(question))), entities=()),
         places=places,
-        cosines=dict.fromkeys(texts, 0.5),
+        cosines=by_meaning,
         bm25=dict.fromkeys(by_words, 5.0),
         documents={},
         settings=PLAIN,
     )
-    return {item.memory.seq: item.score for item in items}
+    return {item.memory.seq: round(item.score, 6) for item in items}
 
 
 def test_ranks_of_both_searches_are_added() -> None:
@@ -37,25 +39,24 @@ def test_ranks_of_both_searches_are_added() -> None:
     assert list(places) == [8, 7]
 
 
-def test_a_rank_by_words_counts_by_the_part_of_the_questions_words() -> None:
+def test_nearness_and_the_part_of_the_questions_words_are_added_to_the_ranks() -> None:
     texts = {1: "The lighthouse of Aveiro", 2: "The keeper paints the lighthouse of Aveiro white every spring"}
-    scores = ordered("Who paints the white lighthouse?", texts, [1], [2])  # paints, white, lighthouse: all in 2
-    assert scores == {2: 1 / 21, 1: 1 / 21}
-    scores = ordered("Who paints the white lighthouse?", texts, [2], [1])  # one of three in 1
-    assert {seq: round(score, 6) for seq, score in scores.items()} == {2: round(1 / 21, 6), 1: round(1 / 63, 6)}
+    scores = ordered("Who paints the white lighthouse?", texts, {1: 0.6, 2: 0.5}, [2, 1])
+    assert scores == {2: round(1 / 22 + 0.5 + 1 / 21 + 1, 6), 1: round(1 / 21 + 0.6 + 1 / 22 + 1 / 3, 6)}
 
 
-def test_one_common_word_does_not_outdo_what_was_meant() -> None:
-    texts = {
-        1: "Rui takes the ferry to his office",
-        2: "The way to bake bread is slow",
-        3: "Ferries leave at noon",
-        4: "Ana cycles",
-    }
-    scores = ordered("Which way does Rui travel between home and office?", texts, [4, 1, 3], [2, 1])
-    assert next(iter(scores)) == 1
-    assert list(scores)[-1] == 2
+def test_what_is_much_nearer_outdoes_one_common_word() -> None:
+    texts = {1: "Rui goes to work by ferry", 2: "The way to bake bread is slow"}
+    question = "Which way does Rui travel between home and office?"
+    assert list(ordered(question, texts, {1: 0.6, 2: 0.36}, [2, 1])) == [1, 2]
 
 
-def test_a_question_of_stop_words_alone_is_answered_by_meaning() -> None:
-    assert ordered("Who are you?", {1: "I am Ana", 2: "I am Rui"}, [2, 1], []) == {2: 1 / 21, 1: 1 / 22}
+def test_equally_near_memories_are_settled_by_rank() -> None:
+    assert list(ordered("Who are you?", {1: "I am Ana", 2: "I am Rui"}, {2: 0.5, 1: 0.5}, [])) == [2, 1]
+
+
+def test_a_memory_without_a_vector_counts_as_just_near_enough() -> None:
+    texts = {1: "The ferry leaves at noon", 2: "The ferry is blue"}
+    scores = ordered("When does the ferry leave?", texts, {2: 0.4}, [1, 2])
+    assert scores[1] == round(0.35 + 1 / 21 + 1, 6)
+    assert list(scores) == [1, 2]
