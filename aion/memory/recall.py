@@ -1,7 +1,8 @@
 """Finds what one person's memory holds about a question: by meaning and by words, fused, near enough, best first.
 
-It finds and does not judge: what is shown to a model, and how, is decided where the answer is made. Without an
-embedder, or while the vectors are being rebuilt, words alone answer and `Recall.complete` is False.
+It finds and does not judge: what is shown to a model, and how, is decided where the answer is made. Words are searched
+while the question is being embedded. Without an embedder, or while the vectors are being rebuilt, words alone answer
+and `Recall.complete` is False.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import QUERY_LIMIT, entities_of
 from aion.memory.fuse import Asked, judge, merge_ranks
 from aion.memory.terms import terms_of
-from aion.memory.windows import window_of
+from aion.memory.windows import topic_of, window_of
 from aion.records import Entity
 from aion.store.base import Memories
 
 JUDGED = 3  # candidates read for each memory wanted: boosts and the floor decide among them
 LEAST_JUDGED = 20
+ANYTHING = -1.0  # a floor below every cosine
 
 
 class Recaller:
@@ -48,36 +50,65 @@ class Recaller:
         self._clock = clock
 
     async def recall(self, owner: str, question: str, *, limit: int, window: Window | None = None) -> Recall:
-        """Without a window, the question's own words may name one."""
+        """Without a window, the question's own words may name one: all that was told then is near a question for it."""
         began = time.perf_counter()
-        vector = await self._embed(question)
-        embedded = time.perf_counter()
-        within = window or window_of(question, self._clock()) or Window()
-        asked = Asked(
-            terms=tuple(dict.fromkeys(terms_of(question))), entities=tuple(self._entities(question, QUERY_LIMIT))
+        named = window_of(question, self._clock()) if window in {None, Window()} else None
+        asked = self._read(topic_of(question) if named else question)
+        floor = ANYTHING if named and not asked.terms else self._settings.floor
+        within = window or named or Window()
+        by_words, (vector, by_meaning, embed_ms) = await asyncio.gather(
+            asyncio.to_thread(self._search_words, owner, asked, within), self._search_meaning(owner, question, within)
         )
-        items, below, timings = await asyncio.to_thread(self._find, owner, asked, vector, limit, within)
+        searched = time.perf_counter()
+        items, below = await asyncio.to_thread(
+            self._fuse, owner, asked, vector, by_meaning, by_words, limit=limit, floor=floor
+        )
+        ended = time.perf_counter()
         return Recall(
             items=tuple(items[:limit]),
             vector=vector,
             entities=asked.entities,
             below_floor=below,
             complete=vector is not None and self._index.ready,
-            timings={"embed_ms": round((embedded - began) * 1000, 3), **timings},
+            timings={
+                "embed_ms": round(embed_ms, 3),
+                "search_ms": round((searched - began) * 1000 - embed_ms, 3),
+                "fuse_ms": round((ended - searched) * 1000, 3),
+            },
         )
 
-    def _find(
-        self, owner: str, asked: Asked, vector: Vector | None, limit: int, window: Window
-    ) -> tuple[list[Recalled], int, dict[str, float]]:
+    def _read(self, question: str) -> Asked:
+        terms = tuple(dict.fromkeys(terms_of(question)))
+        return Asked(terms=terms, entities=tuple(self._entities(question, QUERY_LIMIT)))
+
+    async def _search_meaning(self, owner: str, question: str, window: Window) -> tuple[Vector | None, Hits, float]:
+        """The question's vector, what is near it, and the milliseconds that embedding took."""
         began, settings = time.perf_counter(), self._settings
-        by_meaning: Hits = []
-        if vector is not None and settings.vector_weight:
-            by_meaning = self._index.search_vectors(vector, owner=owner, limit=settings.candidates, window=window)
-        by_words: Hits = []
-        if settings.text_weight:
-            by_words = self._index.search_terms(asked.terms, owner=owner, limit=settings.candidates, window=window)
-        searched = time.perf_counter()
-        places = merge_ranks(by_meaning, by_words, settings)
+        vector = await self._embed(question)
+        embed_ms = (time.perf_counter() - began) * 1000
+        if vector is None or not settings.vector_weight:
+            return vector, [], embed_ms
+        search = self._index.search_vectors
+        hits = await asyncio.to_thread(search, vector, owner=owner, limit=settings.candidates, window=window)
+        return vector, hits, embed_ms
+
+    def _search_words(self, owner: str, asked: Asked, window: Window) -> Hits:
+        if not self._settings.text_weight:
+            return []
+        return self._index.search_terms(asked.terms, owner=owner, limit=self._settings.candidates, window=window)
+
+    def _fuse(
+        self,
+        owner: str,
+        asked: Asked,
+        vector: Vector | None,
+        by_meaning: Hits,
+        by_words: Hits,
+        *,
+        limit: int,
+        floor: float,
+    ) -> tuple[list[Recalled], int]:
+        places = merge_ranks(by_meaning, by_words, self._settings)
         best = list(places)[: max(JUDGED * limit, LEAST_JUDGED)]
         found = self._memories.fetch(best, owner=owner)
         memories = [found[seq] for seq in best if seq in found]
@@ -86,18 +117,15 @@ class Recaller:
             missing = [memory.seq for memory in memories if memory.seq not in cosines]
             stored = self._memories.vectors(missing, owner=owner, embedder=self._desk.hash)
             cosines |= {seq: float(np.frombuffer(data, "<f4") @ vector) for seq, data in stored.items()}
-        items, below = judge(
+        return judge(
             memories,
             asked,
             places=places,
             cosines=cosines,
             bm25=dict(by_words),
             documents=self._document_cosines({memory.document for memory in memories} - {""}, vector, owner),
-            settings=settings,
+            settings=self._settings.model_copy(update={"floor": floor}),
         )
-        ended = time.perf_counter()
-        took = {"search_ms": round((searched - began) * 1000, 3), "fuse_ms": round((ended - searched) * 1000, 3)}
-        return items, below, took
 
     def _document_cosines(self, ids: set[str], vector: Vector | None, owner: str) -> dict[str, float]:
         if vector is None:

@@ -1,7 +1,7 @@
 """The time a person asks about when they ask what was said: "what did I tell you yesterday?" Pure.
 
-Only such a question narrows the search: a date in any other question is what it is about, not when it was told. Days
-are those of this machine's own time zone, as it stands at `now`.
+Only a question of what was said between the person and AION narrows the search: a date in any other is what it is
+about, not when it was told. Days are those of this machine's own time zone, as it stands at `now`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,24 @@ from aion.memory.entity_patterns import MONTHS
 
 DAY = timedelta(days=1)
 _TOLD = re.compile(
-    r"\b(?:say|said|tell|told|mention(?:ed)?|talk(?:ed)?|discuss(?:ed)?|ask(?:ed)?|wrote|write|note[d]?|remember(?:ed)?|"
-    r"disse|dissemos|contei|falei|fal[áa]mos|conversei|convers[áa]mos|pedi|perguntei|escrevi|anotei|mencionei)\b",
+    r"\bdid (?:i|we|you)\b(?:\W+\w+){0,3}?\W+(?:say|tell|mention|talk|discuss|ask|write|note)\b"
+    r"|\b(?:i|we|you)\b(?:\W+(?:just|had|have|also|already|both))?"
+    r"\W+(?:said|told|mentioned|talked|discussed|asked|wrote|noted)\b"
+    r"|\b(?:eu|te|lhe|vos|que|você)\s+disse\b(?!\s+(?:o|a|os|as)\b)"
+    r"|\b(?:dissemos|disseste|contei|contaste|falei|fal[áa]mos|falaste|conversei|convers[áa]mos|discutimos|pedi|pediste|"
+    r"perguntei|perguntaste|escrevi|anotei|mencionei)\b"
+    r"|\bvocê (?:contou|falou|pediu|perguntou|mencionou)\b",
     re.IGNORECASE,
 )
 _WEEKDAYS = {
     "monday": 0, "tuesday": 1, "wednesday": 2, "thursday": 3, "friday": 4, "saturday": 5, "sunday": 6,
     "segunda": 0, "terça": 1, "quarta": 2, "quinta": 3, "sexta": 4, "sábado": 5, "domingo": 6,
 }  # fmt: skip
+_COUNTS = {
+    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "um": 1, "uma": 1, "dois": 2, "duas": 2, "três": 3, "quatro": 4, "cinco": 5, "seis": 6, "sete": 7,
+}  # fmt: skip
+_COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(_COUNTS)})"
 Span = tuple[datetime, datetime]
 
 
@@ -37,6 +47,13 @@ def window_of(question: str, now: float, zone: tzinfo | None = None) -> Window |
             since, until = span(midnight, found)
             return Window(since=since.timestamp(), until=until.timestamp())
     return None
+
+
+def topic_of(question: str) -> str:
+    """What is left of such a question without the asking and the time: what was said, if it names any of it."""
+    for pattern in (_TOLD, *(pattern for pattern, _ in _SPANS)):
+        question = pattern.sub(" ", question)
+    return question
 
 
 def _days(back: int, count: int = 1) -> Callable[[datetime, re.Match[str]], Span]:
@@ -64,7 +81,9 @@ def _last_month(midnight: datetime, _: re.Match[str]) -> Span:
 
 
 def _days_ago(midnight: datetime, found: re.Match[str]) -> Span:
-    back = int(found["count"]) * (7 if found["unit"].lower().startswith(("week", "semana")) else 1)
+    number = found["count"].lower()
+    back = _COUNTS.get(number) or int(number)
+    back *= 7 if found["unit"].lower().startswith(("week", "semana")) else 1
     return midnight - back * DAY, midnight - (back - 1) * DAY
 
 
@@ -88,14 +107,14 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 _SPANS: tuple[tuple[re.Pattern[str], Callable[[datetime, re.Match[str]], Span]], ...] = (
     (_words(r"day before yesterday|anteontem\b"), _days(2)),
-    (_words(r"yesterday|ontem\b"), _days(1)),
+    (_words(r"yesterday|last night|ontem\b"), _days(1)),
     (_words(r"today|hoje|this morning|esta manhã"), _days(0)),
     (_words(r"this week|esta semana"), _this_week),
     (_words(r"last week|semana passada"), _last_week),
     (_words(r"this month|este mês"), _this_month),
     (_words(r"last month|mês passado"), _last_month),
-    (_words(r"(?P<count>\d{1,3}) (?P<unit>days?|weeks?) ago"), _days_ago),
-    (_words(r"há (?P<count>\d{1,3}) (?P<unit>dias?|semanas?)"), _days_ago),
+    (_words(rf"{_COUNT} (?P<unit>days?|weeks?) ago"), _days_ago),
+    (_words(rf"há {_COUNT} (?P<unit>dias?|semanas?)"), _days_ago),
     (_words(rf"(?:on|last|na|no|na última|no último) (?P<day>{'|'.join(_WEEKDAYS)})(?:-feira)?\b"), _weekday),
     (_words(rf"(?:in|em) (?P<month>{'|'.join(MONTHS)})\b"), _month),
 )
