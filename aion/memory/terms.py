@@ -27,8 +27,8 @@ _PORTUGUESE = (
     "elas ele eles em entre era eram essa essas esse esses esta estas estao estava estavam este estes estou eu foi "
     "foram ha isso isto ja lhe lhes mais mas me mesmo meu meus minha minhas muito na nao nas nem no nos nossa nossas "
     "nosso nossos num numa o onde os ou para pela pelas pelo pelos por porque qual quais quando que quem quantas "
-    "quantos se seja sem ser sera seu seus so sobre sua suas tambem te tem tenho ter teu teus ti tinha tu tua tuas tudo "
-    "um uma umas uns vai voce voces vos sao"
+    "quantos se seja sem ser sera seu seus so sobre sua suas tambem te tem tenho ter teu teus ti tinha tu tua tuas "
+    "tudo um uma umas uns vai voce voces vos sao"
 )
 STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_PORTUGUESE.split())
 
