@@ -155,7 +155,7 @@ def print_groups(questions: Sequence[Question], scores: Scores) -> None:
     """One line a group and way: nDCG@10, MRR@10, recall@10."""
     styles = sorted({one.style for one in questions})
     groups = {"test, English": [("test", "en")], "tune, English": [("tune", "en")], "Portuguese": [("", "pt")]}
-    print(f"\n  {'part':<24}{'questions':>10}  {'':<18}{'nDCG@10':>8}{'MRR@10':>8}{'recall@10':>10}")
+    print(f"\n  {'part':<26}{'questions':>10}  {'':<18}{'nDCG@10':>8}{'MRR@10':>8}{'recall@10':>10}")
     for name, wanted in groups.items():
         for style in ("", *styles) if name != "Portuguese" else ("",):
             places = [
@@ -167,7 +167,7 @@ def print_groups(questions: Sequence[Question], scores: Scores) -> None:
             for way, all_scores in scores.items():
                 mean = mean_score([all_scores[place] for place in places])
                 head = f"{name}{', ' + style if style else ''}"
-                print(f"  {head:<24.24}{len(places):>10}  {way:<18}", end="")
+                print(f"  {head:<26}{len(places):>10}  {way:<18}", end="")
                 print(f"{mean.ndcg:>8.3f}{mean.mrr:>8.3f}{mean.recall:>10.3f}")
 
 
