@@ -1,20 +1,73 @@
-"""Reads from a person's own words how content they are with the answer (C3): a lexicon, emphasis, negation, irony.
+"""Reads from a person's own words how content they are with the answer (C3): words, emphasis, negation, irony.
 
-value = the mean of what the words and signs say, each turned round after a negation and halved after a softener,
-times an emphasis of up to 1.5 (capitals, "!", stretched letters, "very"), within [-1, 1]. Praise beside a word of
-failure, praise that is quoted or marked as irony, counts as blame. What people say of themselves and of their
-subject ("I am sad that my dog died") is left out. None when nothing of the kind was said.
+value = the weighted mean of what words, phrases and signs say, times an emphasis of up to 1.5 (capitals, "!!",
+stretched letters, "very"), within [-1, 1]. A negation up to three words before turns a word round and weakens it; what
+comes before "but" counts a third. Praise marked as irony, or beside a word of failure ("great, wrong again"), counts
+as blame. None when nothing of the kind was said.
+
+It is about the answer, not about the world: left out are code, quotations, texts that were brought to work on,
+questions, feelings of the person ("I am sad") unless they are about the answer ("with it"), and clauses with another
+subject ("my boss", "the film"). Irony that carries no mark of it is not seen: a model's reading can be blended in.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
+from aion.capture.language import lexicons_for
+from aion.capture.lexicon import Lexicon
 from aion.capture.words import is_stretched, own_words, plain
 
 NEGATION_REACH = 3  # words after a negation that it turns round
 LARGEST_EMPHASIS = 1.5
+BEFORE_BUT = 1 / 3
+LEAST = 0.05  # praise and blame that balance say nothing
+PHRASE, WRONG, IMPATIENT, IRONIC = 0.7, -0.6, -0.5, -0.6
+
+# fmt: off
+_SIGNS = {
+    "\U0001f600": 0.8, "\U0001f603": 0.8, "\U0001f604": 0.9, "\U0001f60a": 0.8, "\U0001f642": 0.4, "\U0001f60d": 1.0, "\u2764": 1.0,
+    "\U0001f44d": 0.9, "\U0001f44f": 0.9, "\U0001f64f": 0.7, "\U0001f389": 0.9, "\U0001f929": 1.0, "\U0001f4af": 0.9, "\U0001f973": 0.9,
+    "\U0001f970": 1.0, "\U0001f601": 0.8, "\U0001f44c": 0.7, "\U0001f64c": 0.9, "\U0001f525": 0.8, "\U0001f602": 0.3,
+    "\U0001f620": -0.9, "\U0001f621": -1.0, "\U0001f92c": -1.0, "\U0001f44e": -0.9, "\U0001f61e": -0.7, "\U0001f622": -0.6, "\U0001f62d": -0.6,
+    "\U0001f612": -0.7, "\U0001f624": -0.8, "\U0001f926": -0.8, "\U0001f615": -0.5, "\U0001f641": -0.6, "\U0001f62b": -0.8, "\U0001f611": -0.5,
+    "\U0001f4a9": -0.9, "\U0001f629": -0.8,
+}
+# fmt: on
+_EMOTICONS = (
+    (re.compile(r"(?<![\w:])(?:[:;=]-?[)D]|<3|\^\^)(?!\w)"), 0.6),
+    (re.compile(r"(?<![\w:])(?::'?-?[(/\\]|>:\()(?![/\w])"), -0.6),
+)
+_MOCKING = re.compile("[\U0001f644\U0001f643]")
+_QUOTED = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]*)[\"\u201d\u00bb]|(?<!\w)'([^'\n]{1,80})'(?!\w)")
+_SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|\n+")
+_CLAUSE = re.compile(r"[,;:()]+\s|\s[-\u2013\u2014]\s")
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_SUBJECT = re.compile(r"^(?:and |e )?(?:the|an?|[oa]s?|uma?) ([a-z]+)")
+
+
+class Kind(StrEnum):
+    """What a judgement was read from."""
+
+    WORD = "word"
+    PHRASE = "phrase"
+    WRONG = "wrong"  # it says that a fact is wrong
+    SIGN = "sign"  # emoji and emoticons
+    IMPATIENT = "impatient"
+    IRONY = "irony"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One thing said for or against the answer."""
+
+    kind: Kind
+    words: str
+    value: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,79 +79,20 @@ class Emotion:
     evidence: tuple[str, ...]
 
 
-# fmt: off
-_PRAISE = {
-    1.0: "perfect excellent brilliant fantastic amazing awesome wonderful superb love perfeito perfeita excelente genial "
-         "fantastico fantastica maravilhoso maravilhosa espetacular incrivel otimo otima sensacional adorei amei",
-    0.7: "great good nice helpful useful correct right clear exactly works worked solved spot cool thanks thank appreciate "
-         "appreciated obrigado obrigada obg brigado brigada valeu bom boa fixe bacana legal util certo certa correto "
-         "exatamente isso_mesmo funciona funcionou resolveu gostei claro clara brutal top show impecavel agradeco",
-    0.5: "fine ok interesting happy glad contente feliz interessante better melhor",
-}
-_BLAME = {
-    -1.0: "useless terrible awful horrible garbage rubbish pathetic ridiculous hate worst shit crap inutil pessimo pessima "
-          "horrivel terrivel ridiculo ridicula odeio detesto merda porcaria lixo pior vergonha",
-    -0.7: "wrong bad incorrect broken nonsense annoying frustrating frustrated disappointed disappointing confusing "
-          "errado errada mau incorreto incorreta irritante frustrante frustrado frustrada desiludido dececionado "
-          "decepcionado confuso confusa disparate errou erraste falhou failed fails nope lousy",
-    -0.5: "unclear slow boring vague incomplete weird hard lento confunde vago incompleto estranho chato",
-}
-_SIGNS = {
-    "\U0001f600": 0.8, "\U0001f603": 0.8, "\U0001f604": 0.9, "\U0001f60a": 0.8, "\U0001f642": 0.4, "\U0001f60d": 1.0, "\u2764": 1.0,
-    "\U0001f44d": 0.9, "\U0001f44f": 0.9, "\U0001f64f": 0.7, "\U0001f389": 0.9, "\U0001f929": 1.0, "\U0001f4af": 0.9,
-    "\U0001f620": -0.9, "\U0001f621": -1.0, "\U0001f92c": -1.0, "\U0001f44e": -0.9, "\U0001f61e": -0.7, "\U0001f622": -0.6, "\U0001f62d": -0.6,
-    "\U0001f612": -0.7, "\U0001f624": -0.8, "\U0001f926": -0.8, "\U0001f615": -0.5, "\U0001f641": -0.6, "\U0001f62b": -0.8,
-}
-# fmt: on
-_EMOTICONS = ((re.compile(r"(?:[:;]-?[)D]|<3|\^\^)"), 0.6), (re.compile(r"(?::-?[(/\\]|>:\()(?!/)"), -0.6))
-_LEXICON = {word: value for words in (_PRAISE, _BLAME) for value, text in words.items() for word in text.split()}
-_NEGATIONS = frozenset(
-    "not no never nao nunca nem isn't wasn't doesn't didn't don't aren't hardly nada sem without".split()
-)  # noqa: SIM905 - reads as a list of words
-_LITOTES = re.compile(r"\b(?:nada mal|not bad|nao esta mal|no problem|sem problema)\b")
-_INTENSIFIERS = frozenset(
-    "very so really super extremely totally absolutely muito tao bastante mesmo demasiado bem".split()
-)  # noqa: SIM905
-_SOFTENERS = frozenset("somewhat slightly bit kind sort pouco meio algo".split())  # noqa: SIM905
-_IRONY_MARKS = re.compile(
-    r"\U0001f644|\U0001f643|(?:^|\s)/s\b|\bthank(?:s| you) for nothing\b|\bobrigad[oa] por nada\b|\bobrigadinh[oa]\b"
-    r"|\b(?:yeah|sure),? right\b|\bas if\b|\bpois,? claro\b|\bsim,? sim\b|\bgood (?:job|work) breaking\b|\bslow clap\b"
-)
-_FAILURE = re.compile(
-    r"\b(?:again|another|still|yet)\b.{0,20}\b(?:wrong|error|fail\w*|broken|crash\w*|mistake|nothing|useless)\b"
-    r"|\b(?:wrong|error|broken|failed|crash\w*|mistake) (?:again|once more|as (?:always|usual))\b"
-    r"|\b(?:outra vez|de novo|mais um|novamente)\b.{0,20}\b(?:err\w+|falh\w+|mal|nada)\b|\b(?:err\w+|falh\w+) (?:outra vez|de novo|novamente|sempre)\b"
-    r"|\bcomo sempre\b|\b(?:as|like) (?:always|usual)\b|\bnow (?:nothing|it'?s worse)\b|\bagora (?:nada|esta pior)\b"
-)
-_QUOTED_PRAISE = re.compile(r"[\"\u201c\u201d'\u00ab](\w+)[\"\u201c\u201d'\u00bb]")
-_TOPIC = re.compile(
-    r"\b(?:i(?:'m| am| feel| was)|my|estou|sinto-me|fiquei|o meu|a minha|meu|minha)\b[^.!?]{0,40}\b(?:sad|tired|ill|sick|"
-    r"depressed|died|dead|happy|glad|lonely|anxious|triste|cansad[oa]|doente|morreu|feliz|contente|sozinh[oa]|ansios[oa])\b"
-)
-_WORK = re.compile(r"\b(?:translate|traduz\w*|summari[sz]e|resum\w+|write|escrev\w+|rewrite|how do|como (?:se )?)\b")
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
-
-
 def read_emotion(text: str) -> Emotion | None:
     """None when the person shows none towards the answer."""
-    own = own_words(text)
-    said = plain(own)
-    if _WORK.search(said):
-        return None
-    said = _TOPIC.sub(" ", said)
-    quoted = {word for word in _QUOTED_PRAISE.findall(said) if _LEXICON.get(word, 0) > 0}
-    found = _read_words(said, quoted) + _read_signs(own)
-    ironic = bool(_IRONY_MARKS.search(said)) or bool(_IRONY_MARKS.search(own))
-    failing = bool(_FAILURE.search(said))
-    if (ironic or failing) and not any(value < 0 for _, value in found):
-        found = [(word, -abs(value)) for word, value in found] or [("irony" if ironic else "failure", -0.6)]
-    elif ironic or failing:
-        found = [(word, -abs(value)) for word, value in found]
+    return emotion_of(read_judgements(text), text)
+
+
+def emotion_of(found: Sequence[Judgement], text: str) -> Emotion | None:
+    """The mean of what was found in `text`."""
     if not found:
         return None
-    strength = _emphasis(own, said)
-    value = sum(value for _, value in found) / len(found) * strength
-    return Emotion(round(max(-1.0, min(1.0, value)), 4), strength, tuple(word for word, _ in found))
+    strength = _emphasis(own_words(text))
+    value = sum(one.value * one.weight for one in found) / sum(one.weight for one in found) * strength
+    if abs(value) < LEAST:
+        return None
+    return Emotion(round(max(-1.0, min(1.0, value)), 4), strength, tuple(dict.fromkeys(one.words for one in found)))
 
 
 def blend(lexical: Emotion | None, model: float | None) -> Emotion | None:
@@ -110,30 +104,127 @@ def blend(lexical: Emotion | None, model: float | None) -> Emotion | None:
     return Emotion(round((lexical.value + model) / 2, 4), lexical.strength, (*lexical.evidence, "model"))
 
 
-def _read_words(said: str, quoted: set[str]) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
-    if litotes := _LITOTES.search(said):
-        found.append((litotes[0], 0.5))
-        said = _LITOTES.sub(" ", said)
-    for clause in re.split(r"[.!?;,\n]+|\b(?:but|mas)\b", said):
-        words = _TOKEN.findall(clause)
-        for place, word in enumerate(words):
-            if (value := _LEXICON.get(word)) is None:
-                continue
-            before = words[max(0, place - NEGATION_REACH) : place]
-            value = -abs(value) if word in quoted else value
-            value = -0.7 * value if _NEGATIONS & set(before) else value
-            value = value / 2 if _SOFTENERS & set(before) else value
-            found.append((word, value))
-    return found
+def read_judgements(text: str) -> tuple[Judgement, ...]:
+    """All that is said for and against the answer, irony already turned round."""
+    own = own_words(text)
+    unquoted = _QUOTED.sub(" ", own)
+    found: dict[str, Judgement] = {}
+    aside = False  # the person speaks of something else, too
+    for lexicon in lexicons_for(own):
+        judged, beside = _read_sentences(unquoted, lexicon)
+        aside = aside or beside
+        found |= {one.words: one for one in judged}
+    if found or not aside:
+        found |= {one.words: one for one in _read_signs(own)}
+    marks = [mark for lexicon in lexicons_for(own) if (mark := _find_irony(own, found.values(), lexicon))]
+    return _turn(found.values(), marks[0]) if marks else tuple(found.values())
 
 
-def _read_signs(text: str) -> list[tuple[str, float]]:
-    found = [(sign, value) for sign, value in _SIGNS.items() if sign in text]
-    return found + [(match[0], value) for pattern, value in _EMOTICONS if (match := pattern.search(text))]
+def _read_sentences(text: str, lexicon: Lexicon) -> tuple[list[Judgement], bool]:
+    """The judgements, and whether something else was spoken of."""
+    found: list[Judgement] = []
+    aside = False
+    for raw in _SENTENCE.split(text):
+        sentence = plain(raw).strip()
+        if lexicon.work.search(sentence):
+            if ":" in sentence:  # what follows is the text to work on
+                return found, True
+            aside = True
+            continue
+        if impatient := lexicon.impatience.search(sentence):
+            found.append(Judgement(Kind.IMPATIENT, impatient[0], IMPATIENT))
+        for clause in _clauses(sentence, lexicon):
+            if lexicon.contrast.match(clause):
+                found = [Judgement(one.kind, one.words, one.value, one.weight * BEFORE_BUT) for one in found]
+            if _is_about_answer(clause, lexicon):
+                found += _read_clause(clause, lexicon)
+            else:
+                aside = True
+    return found, aside
 
 
-def _emphasis(text: str, said: str) -> float:
-    shouted = any(len(word) > 2 and word.isupper() for word in re.findall(r"[^\W\d_]+", text))
-    marks = (text.count("!") >= 2, shouted, is_stretched(text), bool(_INTENSIFIERS & set(_TOKEN.findall(said))))
-    return min(LARGEST_EMPHASIS, 1 + 0.2 * sum(marks))
+def _clauses(sentence: str, lexicon: Lexicon) -> Iterator[str]:
+    for part in _CLAUSE.split(sentence):
+        starts = [0, *(match.start() for match in lexicon.contrast.finditer(part) if match.start()), len(part)]
+        yield from (part[begin:end].strip() for begin, end in zip(starts, starts[1:], strict=False))
+
+
+def _is_about_answer(clause: str, lexicon: Lexicon) -> bool:
+    words = _TOKEN.findall(clause)
+    known = set(words)
+    if known & lexicon.you:
+        return True
+    if clause.endswith("?") and len(words) > 4:
+        return False
+    pairs = zip(words, [*words[1:], ""], strict=False)
+    if any(word in lexicon.others and following not in lexicon.mine for word, following in pairs):
+        return bool(lexicon.praise.search(clause) or known & lexicon.answer & lexicon.verdicts)
+    if lexicon.about.search(clause):
+        return True
+    if lexicon.self.search(clause) and known & lexicon.feelings:
+        return False
+    subject = _SUBJECT.match(clause)
+    other = subject is not None and subject[1] not in lexicon.answer and subject[1] not in lexicon.values
+    return not other or bool(known & lexicon.verdicts)
+
+
+def _read_clause(clause: str, lexicon: Lexicon) -> Iterator[Judgement]:
+    """Phrases first; the words of a phrase are not counted again."""
+    for pattern, kind, value in (
+        (lexicon.praise, Kind.PHRASE, PHRASE),
+        (lexicon.wrong, Kind.WRONG, WRONG),
+        (lexicon.blame, Kind.PHRASE, -PHRASE),
+    ):
+        yield from (Judgement(kind, match[0].strip(), value) for match in pattern.finditer(clause))
+        clause = pattern.sub(" ; ", clause)
+    for part in lexicon.set_phrases.sub(" ; ", clause).split(";"):
+        yield from _read_words(_TOKEN.findall(part), lexicon)
+
+
+def _read_words(words: Sequence[str], lexicon: Lexicon) -> Iterator[Judgement]:
+    for place, word in enumerate(words):
+        value = lexicon.values.get(word)
+        if value is None or (word in lexicon.tastes and not _is_taste_of_answer(words[place + 1 :], lexicon)):
+            continue
+        before = set(words[max(0, place - NEGATION_REACH) : place])
+        kind = Kind.WRONG if word in lexicon.wrongness else Kind.WORD
+        if lexicon.negations & before:
+            kind, value = Kind.WORD, -0.6 * value
+        yield Judgement(kind, word, value / 2 if lexicon.softeners & before else value)
+
+
+def _is_taste_of_answer(after: Sequence[str], lexicon: Lexicon) -> bool:
+    """ "I love it", "loved your poem", "adorei!" but not "I love hiking"."""
+    small = {"the", "a", "o", "os", "as", "da", "do", "de", "all", "so"} | lexicon.intensifiers
+    rest = [word for word in after if word not in small]
+    return not rest or rest[0] in lexicon.answer | lexicon.you or rest[0] in lexicon.values
+
+
+def _read_signs(text: str) -> list[Judgement]:
+    signs = [Judgement(Kind.SIGN, sign, value) for sign, value in _SIGNS.items() if sign in text]
+    drawn = ((pattern.search(text), value) for pattern, value in _EMOTICONS)
+    return signs + [Judgement(Kind.SIGN, match[0], value) for match, value in drawn if match]
+
+
+def _find_irony(text: str, found: Collection[Judgement], lexicon: Lexicon) -> str:
+    """The mark of it: said, drawn, in quotation marks, or a failure beside praise."""
+    said = plain(text)
+    marks: list[re.Match[str] | None] = [_MOCKING.search(text)]
+    marks += [lexicon.irony.search(plain(sentence).strip()) for sentence in _SENTENCE.split(text)]
+    marks += [quote for quote in _QUOTED.finditer(said) if (quote[1] or quote[2] or "").strip() in lexicon.scare]
+    praised = any(one.value > 0 for one in found)
+    if praised and not lexicon.contrast.search(said):
+        marks.append(lexicon.failure.search(said))
+    return next((mark[0].strip() for mark in marks if mark), "")
+
+
+def _turn(found: Collection[Judgement], mark: str) -> tuple[Judgement, ...]:
+    turned = [Judgement(one.kind, one.words, -abs(one.value), one.weight) for one in found]
+    return (*turned, Judgement(Kind.IRONY, mark, IRONIC))
+
+
+def _emphasis(text: str) -> float:
+    shouted = any(len(word) > 3 and word.isupper() for word in re.findall(r"[^\W\d_]+", text))
+    words = set(_TOKEN.findall(plain(text)))
+    strong = any(words & lexicon.intensifiers for lexicon in lexicons_for(text))
+    return min(LARGEST_EMPHASIS, 1 + 0.2 * sum((text.count("!") >= 2, shouted, is_stretched(text), strong)))

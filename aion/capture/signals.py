@@ -4,27 +4,38 @@ name            value  weight  read from
 re_ask           -0.6    0.8   nearly the same question once more: the answer did not do
 rephrase         -0.4    0.6   the same matter in other words, soon after
 correction       -0.8    0.9   the person says what is right, or that this is wrong
-thanks            0.7    0.8   thanks, unless they are for nothing
+thanks            0.7    0.8   thanks, unless they are for nothing or a complaint follows
 complaint        -0.7    0.8   the person says that the answer is bad or does not help
-continued         0.2    0.4   a new request that goes on from the answer
+continued         0.2    0.4   a new request that builds on the answer
 copied            0.6    0.7   the answer was copied (event)
 regenerated      -0.5    0.7   another answer was asked for (event)
 tool_succeeded    0.5    0.7   a tool called by the answer did its work (event)
 tool_failed      -0.5    0.7   it did not (event)
 code_succeeded    0.8    0.9   code of the answer ran (event)
 code_failed      -0.8    0.9   it did not (event)
-abandoned        -0.3    0.3   nothing followed for long, after an answer that was cut short
+abandoned        -0.3    0.3   nothing followed for long, after an answer that was cut short or a question that was
+                               itself a bad sign about the answer before it
 
-Leaving after a whole answer says nothing: most people leave when they have what they wanted.
+Leaving after a whole answer says nothing: most people leave when they have what they wanted. The value says how good
+the sign is, the weight how sure: words beat likeness, and what a machine reports beats both. A sign that is missed
+costs little, one that is read into a new question teaches something false; where the two compete a rule stays silent.
+
+Thresholds of likeness differ by language: the embedder that AION ships was made for English, and two unrelated
+Portuguese questions are as near to it (0.45) as two related English ones.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from aion.capture.words import own_words, plain, same_words, words_of
+from aion.capture.emotion import Emotion, Judgement, Kind, emotion_of, read_judgements
+from aion.capture.language import lexicons_for
+from aion.capture.lexicon import Lexicon
+from aion.capture.likeness import alike, stems_of, swaps_subject
+from aion.capture.words import own_words, plain, sentences_of, words_of
 from aion.records import Feedback, FeedbackKind, Signal
 
 
@@ -56,37 +67,38 @@ SIGNS: dict[str, tuple[float, float]] = {
 }
 
 SAME_COSINE = 0.9
-NEAR_COSINE = 0.6
-SAME_WORDS = 0.8
+NEAR_COSINE = {"en": 0.57, "pt": 0.64}
+CUE_COSINE = 0.15  # how much less likeness is needed when the person says that they rephrase
+SAME_WORDS = 0.75
 REPHRASE_WITHIN_S = 600.0
-SHORT = 12  # words; a longer message does something else besides thanking or complaining
+CUT_WORDS = 12  # on its last line; fewer may be a whole answer
+TAG_WORDS = 12  # of a question that corrects: "isn't it 6?"
+SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
 
-_CORRECTION = re.compile(
-    r"^(?:no|nope|nah|nao|errado|wrong|incorrect|incorreto)\b[\s,.:;!-]+(?!thanks|thank|obrigad|problem|worries|need|preciso)\S"
-    r"|\bthat'?s (?:not (?:right|correct|true|what)|wrong|incorrect|false)\b|\b(?:it|this) is (?:wrong|incorrect|false)\b"
-    r"|\byou(?:'re| are) (?:wrong|mistaken)\b|\byou got (?:it|that) wrong\b|\bactually,? (?:it|the|he|she|they|we|i|my)\b"
-    r"|\b(?:should|ought to) (?:be|have been|say)\b|\bnot \w+[,;] (?:but|it'?s|it is)\b|\bi (?:said|meant|asked for) \w+"
-    r"|\b(?:isso )?(?:esta|ta) (?:errad[oa]|incorret[oa]|mal)\b|\bnao (?:e|esta|foi|era) (?:isso|verdade|cert[oa]|assim|corret[oa]|bem assim)\b"
-    r"|\bna verdade\b|\benganaste|\bte enganas|\bvoce (?:errou|se enganou)|\berraste\b|\bquis dizer\b|\bo corre[c]?to (?:e|seria)\b"
-    r"|\b(?:devia|deveria) (?:ser|dizer|ter)\b"
+_QUOTED = re.compile(r"[\"'\u201c\u201d\u00ab\u00bb]")
+_DENIED = re.compile(
+    r"\b(?:not|nao(?: e| foi| eram)?|instead of|rather than|em vez de)\s+(?:an?|the|in|on|at|o|a|os|as|em|n[oa]s?|d[oa]s?|de|um|uma)?\s*"
+    r"(\w+)|^(?:an?|the|o|a|os|as)?\s*(\w+) (?:isn.?t|aren.?t|wasn.?t|is not|are not|nao)\b"
 )
-_THANKS = re.compile(
-    r"\b(?:thanks|thank you|thx|ty|tks|cheers|much appreciated|appreciate it|obrigad[oa]|obg|brigad[oa]|valeu|vlw|agradec\w+)\b"
-)
-_NO_THANKS = re.compile(
-    r"\bthank(?:s| you) for nothing\b|\bno,? thanks?\b|\bnao,? obrigad[oa]\b|\bobrigad[oa] por nada\b|\bobrigadinh[oa]\b|\bthanks but\b"
-    r"|\b(?:say|write|dizer|escrever|translate|traduz\w*)\b.{0,40}\b(?:thank|obrigad)"
-)
-_COMPLAINT = re.compile(
-    r"\b(?:useless|rubbish|garbage|terrible|awful|horrible|nonsense|pathetic|ridiculous|bad answer|worst)\b"
-    r"|\bthank(?:s| you) for nothing\b|\bobrigad[oa] por nada\b"
-    r"|\b(?:does|did|do)(?:n'?t| not) (?:work|help|make sense|answer)\b|\bnot (?:helpful|useful|working|what i)\b|\bno help\b|\bstill (?:wrong|broken|not)\b"
-    r"|\bmakes no sense\b|\bwaste of time\b|\byou (?:never|don'?t|didn'?t) (?:listen|understand|read|answer)\b|\bi (?:already|just) (?:told|said|asked)\b"
-    r"|\b(?:inutil|pessim[oa]|horrivel|terrivel|ridicul[oa]|lixo|porcaria|disparate|parvoice)\b|\bque (?:merda|porcaria|lixo)\b"
-    r"|\bnao (?:funciona|funcionou|ajuda|ajudou|serve|serviu|percebeste|entendeu|entendeste|respondeu|respondeste|faz sentido|presta)\b"
-    r"|\bnao (?:foi|era) (?:isso )?o que (?:eu )?(?:pedi|perguntei|queria)\b|\bja (?:te )?disse\b|\bperda de tempo\b|\boutra vez (?:errad|mal)\w*|\bcontinua (?:errad|mal|sem)\w*"
-)
-_TOPIC = re.compile(r"\b(?:translate|summari[sz]e|rewrite|spell|traduz\w*|resum\w+|reescrev\w+)\b")
+_POINTING = frozenset("that this it isso isto he she they ele ela what".split())  # noqa: SIM905 - reads as a list of words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """The message that followed, and what it is compared with."""
+
+    question: str
+    answer: str
+    raw: str  # as sent
+    said: str  # plain, without code and quoted lines
+    lexicon: Lexicon
+    judged: tuple[Judgement, ...]
+    similarity: float
+    gap_s: float
+
+    @property
+    def asks(self) -> bool:
+        return "?" in self.said or any(self.lexicon.requests.search(one) for one in sentences_of(self.said))
 
 
 def read_following(
@@ -95,14 +107,23 @@ def read_following(
     """What the person's next message says about the answer. `similarity` is the cosine of the two questions."""
     if not following.strip():
         return ()
-    text = plain(own_words(following))
-    spoken = _read_words(text)
-    asked = _read_question(question, following, similarity, gap_s)
-    if asked and "correction" not in spoken:
-        spoken.append(asked)
-    if not spoken and _goes_on(answer, following, similarity):
-        spoken.append("continued")
-    return tuple(_signal(name, following) for name in spoken)
+    said = plain(own_words(following))
+    judged = read_judgements(following)
+    for_one = (
+        _Next(
+            question=question,
+            answer=answer,
+            raw=following,
+            said=said,
+            lexicon=lexicon,
+            judged=judged,
+            similarity=similarity or 0.0,
+            gap_s=gap_s,
+        )
+        for lexicon in lexicons_for(following, f"{question} {answer}")
+    )
+    names = dict.fromkeys(name for one in for_one for name in _read_names(one))
+    return tuple(_signal(name, following) for name in names)
 
 
 def read_events(events: Sequence[Feedback]) -> tuple[Signal, ...]:
@@ -111,52 +132,124 @@ def read_events(events: Sequence[Feedback]) -> tuple[Signal, ...]:
     return tuple(_signal(name, "event") for name in kinds)
 
 
-def read_end(answer: str, *, idle_s: float, abandoned_s: float, last: bool) -> tuple[Signal, ...]:
-    """Whether a conversation was left in the middle: after an answer that does not end like one."""
-    whole = answer.rstrip().endswith((".", "!", "?", "`", ")", '"', "\u201d", ":", "|", "}", "]"))
-    return (_signal("abandoned", "silence"),) if last and idle_s >= abandoned_s and answer.strip() and not whole else ()
+def read_end(
+    answer: str, *, idle_s: float, abandoned_s: float, last: bool, cancelled: bool = False, unhappy: bool = False
+) -> tuple[Signal, ...]:
+    """Whether a conversation was left in the middle.
+
+    `cancelled`: the person stopped the answer. `unhappy`: the question was itself a bad sign about the answer before.
+    """
+    left = last and idle_s >= abandoned_s
+    return (_signal("abandoned", "silence"),) if left and (cancelled or unhappy or is_cut_short(answer)) else ()
 
 
-def _read_words(text: str) -> list[str]:
-    if _TOPIC.search(text):  # what follows is material to work on
-        return []
-    found = []
-    if _CORRECTION.search(text):
-        found.append("correction")
-    if _COMPLAINT.search(text):
-        found.append("complaint")
-    elif _THANKS.search(text) and not _NO_THANKS.search(text) and (not found):
-        found.append("thanks")
-    return found
+def is_cut_short(answer: str) -> bool:
+    """Whether a text stops in the middle of a sentence. One line without a full stop may be all of an answer."""
+    end = answer.rstrip()
+    whole = end.endswith((".", "!", "?", "`", ")", '"', "\u201d", ":", "|", "}", "]", ";", "*"))
+    return not whole and len(end.rpartition("\n")[2].split()) > CUT_WORDS
 
 
-def _read_question(question: str, following: str, similarity: float | None, gap_s: float) -> str | None:
-    likeness = same_words(question, following)
-    if likeness >= SAME_WORDS or (similarity is not None and similarity >= SAME_COSINE and likeness >= 0.5):
-        return "re_ask"
-    near = similarity is not None and similarity >= NEAR_COSINE
-    if (
-        near
-        and gap_s <= REPHRASE_WITHIN_S
-        and len(words_of(following)) >= 3
-        and not _NEW_VALUE.search(plain(following))
-    ):
-        return "rephrase"
-    return None
+def _read_names(said: _Next) -> list[str]:
+    bad = emotion_of(said.judged, said.raw)
+    again = _read_again(said)
+    spoken = []
+    if len(said.said.split()) <= SHORT and not said.lexicon.work.search(said.said):
+        spoken = _read_words(said, again, bad)
+    if again:
+        return [again, *(name for name in spoken if name != "correction")]
+    return [*spoken, "continued"] if _goes_on(said, spoken) else spoken
 
 
-_NEW_VALUE = re.compile(r"^(?:and|also|now|what about|how about|e|agora|e quanto|tambem|then)\b")
+def _read_words(said: _Next, again: str, emotion: Emotion | None) -> list[str]:
+    content = emotion is None or emotion.value > 0
+    kinds = {one.kind for one in said.judged if one.value < 0}
+    corrects = _corrects(said) and not (emotion and content) and Kind.IRONY not in kinds
+    blames = not content and bool(kinds & {Kind.IRONY, Kind.PHRASE, Kind.WORD})
+    if not content and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.WRONG}:
+        blames = not again and not corrects and Kind.WRONG not in kinds
+        corrects = corrects or (Kind.WRONG in kinds and not again)
+    if again and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.IRONY}:
+        blames = False
+    thanks = content and _thanks(said)
+    return [name for name, found in (("correction", corrects), ("complaint", blames), ("thanks", thanks)) if found]
 
 
-def _goes_on(answer: str, following: str, similarity: float | None) -> bool:
-    """A follow-up takes up the matter, or begins like one."""
-    said = plain(following)
-    leans = bool(_NEW_VALUE.match(said)) or bool(
-        re.search(r"\b(?:it|that|this|them|isso|esse|essa|disso|ele|ela)\b", said)
+def _thanks(said: _Next) -> bool:
+    return any(
+        said.lexicon.thanks.search(one) and not said.lexicon.no_thanks.search(one) and (not one.endswith("?"))
+        for one in sentences_of(said.said)
     )
-    shared = set(words_of(answer)) & {word for word in words_of(following) if len(word) > 4}
-    near = similarity is not None and similarity >= NEAR_COSINE / 2
-    return leans or bool(shared) or near
+
+
+def _corrects(said: _Next) -> bool:
+    """Says that a fact of the answer is another, unless the answer was a question: then it is the reply."""
+    if said.answer.rstrip().endswith("?"):
+        return False
+    return any(_sentence_corrects(said, one) for one in sentences_of(said.said))
+
+
+def _sentence_corrects(said: _Next, sentence: str) -> bool:
+    sentence = said.lexicon.blame.sub(" ", said.lexicon.set_phrases.sub(" ", sentence)).strip()
+    found = said.lexicon.correction.search(sentence)
+    if sentence.endswith("?"):
+        return bool(found) and len(sentence.split()) <= TAG_WORDS
+    stated = not said.lexicon.requests.search(sentence)
+    return bool(found) or (stated and (_denies_answer(sentence, said.answer) or _quotes_answer(said.raw, said.answer)))
+
+
+def _denies_answer(sentence: str, answer: str) -> bool:
+    """ "..., not Sydney", where the answer said Sydney."""
+    given = set(words_of(answer)) - _POINTING
+    return any((found[1] or found[2]) in given for found in _DENIED.finditer(sentence))
+
+
+def _quotes_answer(text: str, answer: str) -> bool:
+    """A statement that begins with a word of the answer in quotation marks."""
+    if "?" in text or not _QUOTED.match(text.lstrip()):
+        return False
+    return any(word in words_of(answer) for word in words_of(text)[:1])
+
+
+def _read_again(said: _Next) -> str:
+    """re_ask, rephrase or nothing."""
+    bare = said.lexicon.repeating.sub(" ", said.said)
+    likeness = max(alike(said.question, said.said), alike(said.question, bare))
+    if swaps_subject(said.question, said.raw):
+        return ""
+    cue = said.lexicon.rephrasing.search(said.said)
+    if not cue and (likeness >= SAME_WORDS or (said.similarity >= SAME_COSINE and likeness >= SAME_WORDS / 2)):
+        return "re_ask"
+    needed = NEAR_COSINE[said.lexicon.language] - (CUE_COSINE if cue else 0)
+    near = said.similarity >= needed and said.gap_s <= REPHRASE_WITHIN_S and (said.asks or bool(cue))
+    return "rephrase" if near and (cue or not _leans(said)) and not _corrects(said) else ""
+
+
+def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
+    """A request that leans on the answer; what only judges the answer asks for nothing new."""
+    if "complaint" in spoken or said.answer.rstrip().endswith("?") or len(said.said.split()) > SHORT:
+        return False
+    rest = [one for one in sentences_of(said.said) if not _only_speaks(said, one)]
+    if not rest:
+        return False
+    new = replace(said, said=" ".join(rest))
+    return _leans(new) or (new.asks and not swaps_subject(said.question, said.raw) and _shares(new))
+
+
+def _only_speaks(said: _Next, sentence: str) -> bool:
+    judged = said.lexicon.thanks.search(sentence) or said.lexicon.correction.search(sentence)
+    return bool(judged) and not sentence.endswith("?")
+
+
+def _leans(said: _Next) -> bool:
+    found = any(said.lexicon.continuing.search(one) for one in sentences_of(said.said))
+    return found or (said.asks and bool(said.lexicon.references.search(said.said)))
+
+
+def _shares(said: _Next) -> bool:
+    """A request with a word of the answer, or with the subject of the question."""
+    new = stems_of(said.said)
+    return bool(new & (stems_of(said.answer) | stems_of(said.question)))
 
 
 def _signal(name: str, evidence: str) -> Signal:

@@ -7,6 +7,7 @@ import unicodedata
 
 _QUOTED = re.compile(r"```.*?```|`[^`\n]*`|^>.*$", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|\n+")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 
 
@@ -33,3 +34,8 @@ def same_words(one: str, other: str) -> float:
     """The share of words that two texts have in common."""
     left, right = set(words_of(one)), set(words_of(other))
     return len(left & right) / len(left | right) if left | right else 0.0
+
+
+def sentences_of(text: str) -> list[str]:
+    """At full stops, marks and line ends; each keeps its mark."""
+    return [sentence for part in _SENTENCE.split(text) if (sentence := part.strip())]
