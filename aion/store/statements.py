@@ -117,6 +117,7 @@ PUT_CLUSTER = (
     "INSERT INTO clusters (id, owner, body, digest) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
     "SET body = excluded.body, digest = excluded.digest WHERE clusters.owner = excluded.owner RETURNING 1"
 )
+SELECT_CLUSTER = "SELECT id, owner, body, digest FROM clusters WHERE owner = ? AND id = ?"
 SELECT_CLUSTERS = "SELECT id, owner, body, digest FROM clusters WHERE owner = ? ORDER BY id"
 INSERT_CALIBRATION = (
     "INSERT INTO calibrations (id, owner, at, body, digest) VALUES (?, ?, ?, ?, ?) "

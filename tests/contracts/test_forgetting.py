@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aion.errors import NotFound
-from aion.records import Answer, Json, MemoryKind, Origin, Trust, Turn
+from aion.records import Answer, Entity, Json, MemoryKind, Origin, Trust, Turn
 from aion.store.base import Store
 from tests.store.examples import HELLO, REPLY, make_turn
 from tests.store.memory_examples import (
@@ -160,6 +160,17 @@ def test_a_theme_goes_with_the_last_of_its_experiences(store: Store) -> None:
         store.experience.put_cluster(make_cluster(id=name)).result()
     store.forget_conversation("conv_1", owner="ana").result()
     assert [cluster.id for cluster in store.experience.clusters(owner="ana")] == ["cluster_2", "cluster_3"]
+
+
+def test_a_theme_that_stays_is_named_by_a_question_that_stays(store: Store) -> None:
+    gone, stays = (append(store, conversation=name) for name in ("conv_1", "conv_2"))
+    entity = Entity(text="Beehives", key="beehives", kind="phrase", weight=1.0)
+    store.experience.put_experience(make_experience(gone.id, theme="cluster_1")).result()
+    store.experience.put_experience(make_experience(stays.id, theme="cluster_1", entities=(entity,))).result()
+    store.experience.put_cluster(make_cluster(id="cluster_1", name="Secret affair")).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert [cluster.name for cluster in store.experience.clusters(owner="ana")] == ["Beehives"]
+    assert list(store.verify()) == []
 
 
 def test_nothing_can_be_added_to_a_forgotten_turn(store: Store) -> None:
