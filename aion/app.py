@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import orjson
 import uvloop
 
+from aion.answer.mood import MoodReader
 from aion.answer.observe import Observer
 from aion.answer.turn import Answerer, Mind
 from aion.config import Settings
@@ -146,17 +147,21 @@ async def _start_models(system: System, announce: Announce) -> None:
     generator = await start_generator(system.settings, progress)
     embedder = await start_embedder(system.settings, progress)
     progress("opening the memory")
-    memory = await asyncio.to_thread(build_memory, system.settings, system.store, embedder, system.embedding_queue)
+    queue = make_queue(system.settings)
+    mood = MoodReader(generator, queue) if system.settings.learning.model_emotion else None
+    memory = await asyncio.to_thread(
+        build_memory, system.settings, system.store, embedder, system.embedding_queue, mood=mood
+    )
     memory.observer.start()
     mind = Mind(desk=memory.desk, recaller=memory.recaller, cache=memory.cache, observer=memory.observer)
     system.embedder, system.memory = embedder, memory
-    system.answerer = Answerer(
-        generator, system.store, make_queue(system.settings), settings=system.settings, mind=mind
-    )
+    system.answerer = Answerer(generator, system.store, queue, settings=system.settings, mind=mind)
     system.repairing = asyncio.create_task(asyncio.to_thread(memory.index.repair))
 
 
-def build_memory(settings: Settings, store: Store, embedder: Embedder, queue: AdmissionQueue) -> MemoryParts:
+def build_memory(
+    settings: Settings, store: Store, embedder: Embedder, queue: AdmissionQueue, *, mood: MoodReader | None = None
+) -> MemoryParts:
     """Everything that remembers, over a store and an embedder that are up."""
     desk = EmbeddingDesk(queue)
     desk.use(embedder)
@@ -170,7 +175,7 @@ def build_memory(settings: Settings, store: Store, embedder: Embedder, queue: Ad
         keeper=keeper,
         recaller=Recaller(store.memories, index, desk, settings.memory),
         cache=cache,
-        observer=Observer(store, keeper, desk, cache, settings),
+        observer=Observer(store, keeper, desk, cache, settings, mood=mood),
     )
 
 

@@ -236,6 +236,10 @@ class LearningSettings(Section):
     satisfaction_weight: float = Field(0.2, ge=0, le=1, description="Weight of a strong reward in a priority.")
     novelty_weight: float = Field(0.2, ge=0, le=1, description="Weight of novelty in a priority.")
     cluster_cosine: float = Field(0.5, ge=0, le=1, description="Likeness from which a question joins a cluster.")
+    model_emotion: bool = Field(
+        default=False,
+        description="Whether the base is asked how a person sounds, too; the embedded one is not able to.",
+    )
     calibration_samples: int = Field(
         30, ge=10, le=100_000, description="Judged answers needed before confidence is calibrated."
     )

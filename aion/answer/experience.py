@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aion.answer.context import last_question, text_of
-from aion.capture.emotion import read_emotion
+from aion.capture.emotion import blend, read_emotion
 from aion.capture.ndcg import ndcg, relevances_of
 from aion.capture.priority import label_of, priority_of
 from aion.capture.reward import explicit_reward, reward_of
@@ -41,6 +41,7 @@ class Following:
     text: str
     similarity: float | None
     gap_s: float
+    mood: float | None = None  # as the base reads it, when it is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,8 @@ def make_experience(known: Known, settings: LearningSettings, *, now: float) -> 
     turn, judged = known.turn, known.turn.steps.get("confidence", {})
     question, answer = question_of(turn), answer_of(turn)
     signals = _signals(known, question, answer, settings)
-    emotion = read_emotion(known.following.text) if known.following else None
+    said = known.following
+    emotion = blend(read_emotion(said.text), said.mood) if said else None
     reward = reward_of(explicit_reward(known.feedback, answer), signals, emotion, settings)
     failed = turn.outcome is Outcome.FAILED
     confidence = judged.get("calibrated")

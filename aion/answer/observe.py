@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from aion.answer.experience import Following, Known, make_experience, question_of
+from aion.answer.mood import MoodReader
 from aion.answer.quiet import Quiet
 from aion.answer.recent import RecentTurns, Seen
 from aion.answer.themes import Themes
@@ -52,13 +53,21 @@ class Observer:
     """One background task; `note_turn` and `take_feedback` give it work."""
 
     def __init__(
-        self, store: Store, keeper: Keeper, desk: EmbeddingDesk, cache: AnswerCache, settings: Settings
+        self,
+        store: Store,
+        keeper: Keeper,
+        desk: EmbeddingDesk,
+        cache: AnswerCache,
+        settings: Settings,
+        *,
+        mood: MoodReader | None = None,
     ) -> None:
         self._store = store
         self._keeper = keeper
         self._desk = desk
         self._cache = cache
         self._settings = settings
+        self._mood = mood
         self._themes = Themes(store, settings.learning)
         self._quiet = Quiet()
         self._work: asyncio.Queue[_Work] = asyncio.Queue()
@@ -288,7 +297,9 @@ class Observer:
         if other is None and vector is not None and text:
             other = await self._embed(text)
         similarity = None if vector is None or other is None else float(vector @ other)
-        return Following(text=text, similarity=similarity, gap_s=max(0.0, following.started - turn.started))
+        mood = await self._mood.read(text) if self._mood and text else None
+        gap = max(0.0, following.started - turn.started)
+        return Following(text=text, similarity=similarity, gap_s=gap, mood=mood)
 
     def _asked_again(self, turn: Turn, vector: Vector | None) -> Turn | None:
         """To ask again for an answer that was given again is to use it."""
