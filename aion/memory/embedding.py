@@ -5,6 +5,7 @@ It knows no memory and stores nothing. Without an embedder it says so; words mus
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from aion.models.queue import AdmissionQueue
 
 RECENT = 512  # texts whose vectors are kept: a question is embedded once, whoever asks
 CHARACTERS_PER_TOKEN = 3
+MOST_CHARACTERS_PER_TOKEN = 32  # no text has more: what lies behind them cannot be read, and need not be sent
 BATCH = 32
 
 
@@ -26,7 +28,7 @@ class EmbeddingDesk:
     def __init__(self, queue: AdmissionQueue) -> None:
         self._queue = queue
         self._embedder: Embedder | None = None
-        self._recent: OrderedDict[str, Vector] = OrderedDict()
+        self._recent: OrderedDict[bytes, Vector] = OrderedDict()  # by the text's hash: some texts are long
 
     def use(self, embedder: Embedder) -> None:
         """From now on; vectors of another one are let go."""
@@ -51,26 +53,29 @@ class EmbeddingDesk:
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """One unit vector a text. Raises Unavailable or Overloaded when there is no embedder or no place."""
-        known = {text: self._recent[text] for text in texts if text in self._recent}
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        keys = {text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts}
+        known = {text: self._recent[key] for text, key in keys.items() if key in self._recent}
+        missing = [text for text in keys if text not in known]
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             known |= dict(zip(batch, await self._ask(batch), strict=True))
-        for text in dict.fromkeys(texts):
-            self._keep(text, known[text])
+        for text, key in keys.items():
+            self._keep(key, known[text])
         return [known[text] for text in texts]
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
         if self._embedder is None:
             raise Unavailable("there is no embedder yet; ask again", code="starting", retry_after=2)
+        if context := self._embedder.card.context:
+            texts = [text[: context * MOST_CHARACTERS_PER_TOKEN] for text in texts]
         tokens = sum(len(text) // CHARACTERS_PER_TOKEN + 6 for text in texts)
         async with self._queue.admit(tokens):
             vectors = await _embed_cut(self._embedder, texts)
         return [_unit(vector) for vector in vectors]
 
-    def _keep(self, text: str, vector: Vector) -> None:
-        self._recent[text] = vector
-        self._recent.move_to_end(text)
+    def _keep(self, key: bytes, vector: Vector) -> None:
+        self._recent[key] = vector
+        self._recent.move_to_end(key)
         while len(self._recent) > RECENT:
             self._recent.popitem(last=False)
 
