@@ -134,10 +134,9 @@ class Segment:
         used = np.flatnonzero(self._rows["seq"])
         self._count = int(used[-1]) + 1 if len(used) else 0
         rows = self._rows[: self._count]
-        _, first = np.unique(rows["seq"], return_index=True)
+        whole = np.flatnonzero((rows["seq"] > 0) & (rows["crc"] == checksums(rows, self._vectors[: self._count])))
         good = np.zeros(self._count, np.bool_)
-        good[first] = True  # of two rows of one seq neither can be believed more; a repair compares the one kept
-        good &= (rows["seq"] > 0) & (rows["crc"] == checksums(rows, self._vectors[: self._count]))
+        good[whole[np.unique(rows["seq"][whole], return_index=True)[1]]] = True  # of two of one seq the first
         bad = np.flatnonzero((rows["seq"] != 0) & ~good)
         if len(bad):
             self.damaged = True
