@@ -192,6 +192,7 @@ class Keeper:
     async def take_in(self, owner: str, lines: Iterable[Json], *, trusted: bool = False) -> exchange.TakenIn:
         """Add what was exported. Only with `trusted`, for a person's own backup, does it keep own or approved."""
         taking = exchange.Taking(owner, self._memories, trusted=trusted)
+        passages: dict[str, dict[str, str]] = {}  # of documents that were here before: text -> id
         for number, line in enumerate(lines, 1):
             async with self._changing(owner):
                 try:
@@ -199,7 +200,7 @@ class Keeper:
                     if isinstance(item, Document):
                         await durable(self._memories.put_document(item))
                     elif item is not None:
-                        taking.count(merged=await self._take_in_one(check_memory(item)))
+                        taking.count(merged=await self._take_in_one(check_memory(item), passages))
                 except (BadInput, NotFound) as error:
                     taking.refuse(number, error.message)
         for document in taking.documents:
@@ -304,9 +305,12 @@ class Keeper:
                 gone = await durable(self._memories.remove([memory.id], owner=owner))
                 self._writer.drop(gone.seqs, owner=owner)
 
-    async def _take_in_one(self, item: Memory) -> bool:
-        """Whether it was known."""
-        known = await asyncio.to_thread(self._memories.get, item.id, owner=item.owner)
+    async def _take_in_one(self, item: Memory, passages: dict[str, dict[str, str]]) -> bool:
+        """Whether it was known: by its id or, a passage, by its words in the same document."""
+        if item.document and item.document not in passages:
+            passages[item.document] = await asyncio.to_thread(self._passages_of, item.owner, item.document)
+        here = passages.get(item.document, {}).get(item.text, item.id)
+        known = await asyncio.to_thread(self._memories.get, here, owner=item.owner)
         if known is not None and known.text != item.text:
             raise BadInput("its memory is here with another text; forget that one first, or keep it")
         if known is not None:
@@ -314,6 +318,14 @@ class Keeper:
             return True
         [vector] = await self._writer.embed([item.text])
         return (await self._keep(item, vector)).merged
+
+    def _passages_of(self, owner: str, document: str) -> dict[str, str]:
+        found: list[Memory] = []
+        while page := self._memories.listed(
+            owner=owner, document=document, before=found[-1].seq if found else None, limit=500
+        ):
+            found += page
+        return {memory.text: memory.id for memory in found}
 
     async def _embed_each(self, memories: Sequence[Memory]) -> list[tuple[Memory, Vector]]:
         """All at once, or one by one when the embedder refuses a text among them."""
