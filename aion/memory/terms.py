@@ -33,9 +33,9 @@ _PORTUGUESE = (
 STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_PORTUGUESE.split())
 
 # (ending, what takes its place, letters that must be left): the first that fits is applied.
-_ENDINGS = (
+_SINGULAR = (("ation", "ate", 3),)
+_PLURAL = (
     ("ations", "ate", 3),
-    ("ation", "ate", 3),
     ("coes", "cao", 2),
     ("soes", "sao", 2),
     ("aes", "ao", 2),
@@ -71,7 +71,7 @@ def stem(word: str) -> str:
     """Without the endings of plurals and, in English, of verbs."""
     if len(word) < 4 or not word.endswith(_CHANGED) or not word.isalpha():
         return word
-    for ending, instead, left in _ENDINGS:
+    for ending, instead, left in _PLURAL if word[-1] == "s" else _SINGULAR:
         if word.endswith(ending) and len(word) - len(ending) >= left:
             word = word[: len(word) - len(ending)] + instead
             break
