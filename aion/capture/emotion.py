@@ -19,13 +19,16 @@ from enum import StrEnum
 
 from aion.capture.language import lexicons_for
 from aion.capture.lexicon import Lexicon
-from aion.capture.words import is_stretched, own_words, plain
+from aion.capture.words import is_stretched, own_words, plain, sentences_of, words_of
 
+LONGEST_ECHO = 6  # words
+LONGEST_DENIAL = 12
+NEGATED = -0.6  # what a negation makes of a value: "not good" is less than "bad"
 NEGATION_REACH = 3  # words after a negation that it turns round
 LARGEST_EMPHASIS = 1.5
 BEFORE_BUT = 1 / 3
 LEAST = 0.05  # praise and blame that balance say nothing
-PHRASE, WRONG, IMPATIENT, IRONIC = 0.7, -0.6, -0.5, -0.6
+PHRASE, WRONG, IMPATIENT, DENIED, IRONIC = 0.7, -0.6, -0.5, -0.4, -0.6
 
 # fmt: off
 _SIGNS = {
@@ -43,7 +46,6 @@ _EMOTICONS = (
 )
 _MOCKING = re.compile("[\U0001f644\U0001f643]")
 _QUOTED = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]*)[\"\u201d\u00bb]|(?<!\w)'([^'\n]{1,80})'(?!\w)")
-_SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|\n+")
 _CLAUSE = re.compile(r"[,;:()]+\s|\s[-\u2013\u2014]\s")
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _SUBJECT = re.compile(r"^(?:and |e )?(?:the|an?|[oa]s?|uma?) ([a-z]+)")
@@ -57,6 +59,7 @@ class Kind(StrEnum):
     WRONG = "wrong"  # it says that a fact is wrong
     SIGN = "sign"  # emoji and emoticons
     IMPATIENT = "impatient"
+    DENIED = "denied"  # "this is not": nothing else in the clause judges
     IRONY = "irony"
 
 
@@ -79,9 +82,9 @@ class Emotion:
     evidence: tuple[str, ...]
 
 
-def read_emotion(text: str) -> Emotion | None:
-    """None when the person shows none towards the answer."""
-    return emotion_of(read_judgements(text), text)
+def read_emotion(text: str, answer: str = "") -> Emotion | None:
+    """None when the person shows none towards the answer, which is needed only to see it mocked by its own words."""
+    return emotion_of(read_judgements(text, answer), text)
 
 
 def emotion_of(found: Sequence[Judgement], text: str) -> Emotion | None:
@@ -104,7 +107,7 @@ def blend(lexical: Emotion | None, model: float | None) -> Emotion | None:
     return Emotion(round((lexical.value + model) / 2, 4), lexical.strength, (*lexical.evidence, "model"))
 
 
-def read_judgements(text: str) -> tuple[Judgement, ...]:
+def read_judgements(text: str, answer: str = "") -> tuple[Judgement, ...]:
     """All that is said for and against the answer, irony already turned round."""
     own = own_words(text)
     unquoted = _QUOTED.sub(" ", own)
@@ -117,6 +120,8 @@ def read_judgements(text: str) -> tuple[Judgement, ...]:
     if found or not aside:
         found |= {one.words: one for one in _read_signs(own)}
     marks = [mark for lexicon in lexicons_for(own) if (mark := _find_irony(own, found.values(), lexicon))]
+    if not marks and any(one.value > 0 for one in found.values()) and _mocks(own, answer):
+        marks = ["echo"]
     return _turn(found.values(), marks[0]) if marks else tuple(found.values())
 
 
@@ -124,7 +129,7 @@ def _read_sentences(text: str, lexicon: Lexicon) -> tuple[list[Judgement], bool]
     """The judgements, and whether something else was spoken of."""
     found: list[Judgement] = []
     aside = False
-    for raw in _SENTENCE.split(text):
+    for raw in sentences_of(text):
         sentence = plain(raw).strip()
         if lexicon.work.search(sentence):
             if ":" in sentence:  # what follows is the text to work on
@@ -137,7 +142,7 @@ def _read_sentences(text: str, lexicon: Lexicon) -> tuple[list[Judgement], bool]
             if lexicon.contrast.match(clause):
                 found = [Judgement(one.kind, one.words, one.value, one.weight * BEFORE_BUT) for one in found]
             if _is_about_answer(clause, lexicon):
-                found += _read_clause(clause, lexicon)
+                found += _read_clause(clause, lexicon) or _read_denial(clause, lexicon)
             else:
                 aside = True
     return found, aside
@@ -168,17 +173,39 @@ def _is_about_answer(clause: str, lexicon: Lexicon) -> bool:
     return not other or bool(known & lexicon.verdicts)
 
 
-def _read_clause(clause: str, lexicon: Lexicon) -> Iterator[Judgement]:
+def _read_clause(clause: str, lexicon: Lexicon) -> list[Judgement]:
     """Phrases first; the words of a phrase are not counted again."""
+    found: list[Judgement] = []
     for pattern, kind, value in (
         (lexicon.praise, Kind.PHRASE, PHRASE),
         (lexicon.wrong, Kind.WRONG, WRONG),
         (lexicon.blame, Kind.PHRASE, -PHRASE),
     ):
-        yield from (Judgement(kind, match[0].strip(), value) for match in pattern.finditer(clause))
+        found += [
+            _phrase(clause, match, Judgement(kind, match[0].strip(), value), lexicon)
+            for match in pattern.finditer(clause)
+        ]
         clause = pattern.sub(" ; ", clause)
     for part in lexicon.set_phrases.sub(" ; ", clause).split(";"):
-        yield from _read_words(_TOKEN.findall(part), lexicon)
+        found += _read_words(_TOKEN.findall(part), lexicon)
+    return found
+
+
+def _phrase(clause: str, match: re.Match[str], said: Judgement, lexicon: Lexicon) -> Judgement:
+    """Praise turns to blame behind a negation; the phrases of blame carry theirs in them."""
+    before = set(_TOKEN.findall(clause[: match.start()])[-NEGATION_REACH:])
+    denied = said.value > 0 and lexicon.negations & before
+    return Judgement(said.kind, said.words, NEGATED * said.value) if denied else said
+
+
+def _read_denial(clause: str, lexicon: Lexicon) -> list[Judgement]:
+    """ "These tests check nothing": a statement that denies something of what was given."""
+    words = _TOKEN.findall(lexicon.set_phrases.sub(" ", clause))
+    known = set(words)
+    asks = clause.endswith("?") or lexicon.requests.search(clause) or lexicon.correction.search(clause)
+    stated = not asks and len(words) <= LONGEST_DENIAL
+    denied = known & lexicon.negations and known & lexicon.pointing
+    return [Judgement(Kind.DENIED, " ".join(words), DENIED)] if stated and denied else []
 
 
 def _read_words(words: Sequence[str], lexicon: Lexicon) -> Iterator[Judgement]:
@@ -189,7 +216,7 @@ def _read_words(words: Sequence[str], lexicon: Lexicon) -> Iterator[Judgement]:
         before = set(words[max(0, place - NEGATION_REACH) : place])
         kind = Kind.WRONG if word in lexicon.wrongness else Kind.WORD
         if lexicon.negations & before:
-            kind, value = Kind.WORD, -0.6 * value
+            kind, value = Kind.WORD, NEGATED * value
         yield Judgement(kind, word, value / 2 if lexicon.softeners & before else value)
 
 
@@ -210,12 +237,21 @@ def _find_irony(text: str, found: Collection[Judgement], lexicon: Lexicon) -> st
     """The mark of it: said, drawn, in quotation marks, or a failure beside praise."""
     said = plain(text)
     marks: list[re.Match[str] | None] = [_MOCKING.search(text)]
-    marks += [lexicon.irony.search(plain(sentence).strip()) for sentence in _SENTENCE.split(text)]
+    marks += [lexicon.irony.search(plain(sentence).strip()) for sentence in sentences_of(text)]
     marks += [quote for quote in _QUOTED.finditer(said) if (quote[1] or quote[2] or "").strip() in lexicon.scare]
     praised = any(one.value > 0 for one in found)
     if praised and not lexicon.contrast.search(said):
         marks.append(lexicon.failure.search(said))
     return next((mark[0].strip() for mark in marks if mark), "")
+
+
+def _mocks(text: str, answer: str) -> bool:
+    """Flat praise after the answer's own words: "412 words. Nice counting." Real praise has a "!" or says thanks."""
+    parts = [part for sentence in sentences_of(text) for part in _CLAUSE.split(sentence) if part.strip()]
+    if "!" in text or len(parts) < 2 or any(lexicon.thanks.search(plain(text)) for lexicon in lexicons_for(text)):
+        return False
+    echo, given = words_of(parts[0]), set(words_of(answer))
+    return 0 < len(echo) <= LONGEST_ECHO and sum(word in given for word in echo) > len(echo) / 2
 
 
 def _turn(found: Collection[Judgement], mark: str) -> tuple[Judgement, ...]:

@@ -41,6 +41,7 @@ class Lexicon:
     you: frozenset[str]
     answer: frozenset[str]  # words that stand for the answer
     others: frozenset[str]  # "my", "their": what follows is not the answer
+    pointing: frozenset[str]  # "this": denied, it is the answer that is refused
     mine: frozenset[str]  # but these of mine are: "my question"
     scare: frozenset[str]  # words that mock when they stand in quotation marks
     praise: re.Pattern[str]
@@ -56,6 +57,7 @@ class Lexicon:
     thanks: re.Pattern[str]
     no_thanks: re.Pattern[str]
     correction: re.Pattern[str]
+    retort: re.Pattern[str]  # "it's Saturdays": a bare fact, read with its accents
     continuing: re.Pattern[str]  # how a request goes on from an answer
     references: re.Pattern[str]  # words that point at an answer
     rephrasing: re.Pattern[str]
@@ -70,16 +72,15 @@ def read_lexicon(language: str) -> Lexicon:
     words: dict[str, str] = data["words"]
     phrases: dict[str, Any] = data["phrases"]
     values = {word: value for name, value in VALUES.items() for word in words[name].split()}
-    sets = {name: frozenset(text.split()) for name, text in words.items() if name not in VALUES}
-    patterns = {name: _compile(listed) for name, listed in phrases.items() if name != "wrongness"}
+    parts: dict[str, Any] = {name: frozenset(text.split()) for name, text in words.items() if name not in VALUES}
+    parts |= {name: _compile(listed) for name, listed in phrases.items() if name != "wrongness"}
     return Lexicon(
         language=language,
         function=frozenset(data["function"].split()),
         values=values,
         wrongness=frozenset(words["wrongness"].split()),
         wrong=_compile(phrases["wrongness"]),
-        **sets,
-        **patterns,
+        **parts,
     )
 
 

@@ -54,7 +54,8 @@ def _same_words(gone: list[str], come: list[str]) -> bool:
 def _is_typo(one: str, other: str) -> bool:
     if one.isdigit() or other.isdigit() or min(len(one), len(other)) < 4:
         return False
-    if one[:STEM] == other[:STEM] and abs(len(one) - len(other)) <= 2:
+    short, long = sorted((one, other), key=len)
+    if long.startswith(short) and len(long) - len(short) <= 2:
         return True
     return sorted(one) == sorted(other) or _misses_letter(one, other)
 

@@ -68,11 +68,14 @@ SIGNS: dict[str, tuple[float, float]] = {
 
 SAME_COSINE = 0.9
 NEAR_COSINE = {"en": 0.57, "pt": 0.64}
-CUE_COSINE = 0.15  # how much less likeness is needed when the person says that they rephrase
+SHARED_COSINE = 0.5  # enough for a rephrase that shares two words of the matter
+ALMOST_COSINE = 0.8  # enough for a re-ask that shares nearly all of them
+CUE_COSINE = 0.5  # enough when the person says that they rephrase
 SAME_WORDS = 0.75
 REPHRASE_WITHIN_S = 600.0
 CUT_WORDS = 12  # on its last line; fewer may be a whole answer
 TAG_WORDS = 12  # of a question that corrects: "isn't it 6?"
+RETORT_WORDS = 10
 SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
 
 _QUOTED = re.compile(r"[\"'\u201c\u201d\u00ab\u00bb]")
@@ -108,7 +111,7 @@ def read_following(
     if not following.strip():
         return ()
     said = plain(own_words(following))
-    judged = read_judgements(following)
+    judged = read_judgements(following, answer)
     for_one = (
         _Next(
             question=question,
@@ -166,8 +169,8 @@ def _read_words(said: _Next, again: str, emotion: Emotion | None) -> list[str]:
     kinds = {one.kind for one in said.judged if one.value < 0}
     corrects = _corrects(said) and not (emotion and content) and Kind.IRONY not in kinds
     blames = not content and bool(kinds & {Kind.IRONY, Kind.PHRASE, Kind.WORD})
-    if not content and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.WRONG}:
-        blames = not again and not corrects and Kind.WRONG not in kinds
+    if not content and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.WRONG, Kind.DENIED}:
+        blames = not again and Kind.WRONG not in kinds and (not corrects or Kind.IMPATIENT in kinds)
         corrects = corrects or (Kind.WRONG in kinds and not again)
     if again and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.IRONY}:
         blames = False
@@ -186,7 +189,8 @@ def _corrects(said: _Next) -> bool:
     """Says that a fact of the answer is another, unless the answer was a question: then it is the reply."""
     if said.answer.rstrip().endswith("?"):
         return False
-    return any(_sentence_corrects(said, one) for one in sentences_of(said.said))
+    sentences = sentences_of(own_words(said.raw))
+    return any(_sentence_corrects(said, plain(one)) or _retorts(said, one) for one in sentences)
 
 
 def _sentence_corrects(said: _Next, sentence: str) -> bool:
@@ -194,8 +198,27 @@ def _sentence_corrects(said: _Next, sentence: str) -> bool:
     found = said.lexicon.correction.search(sentence)
     if sentence.endswith("?"):
         return bool(found) and len(sentence.split()) <= TAG_WORDS
-    stated = not said.lexicon.requests.search(sentence)
-    return bool(found) or (stated and (_denies_answer(sentence, said.answer) or _quotes_answer(said.raw, said.answer)))
+    if found or said.lexicon.requests.search(sentence):
+        return bool(found)
+    return (
+        _denies_answer(sentence, said.answer)
+        or _quotes_answer(said.raw, said.answer)
+        or _contradicts(sentence, said.answer, said.lexicon)
+    )
+
+
+def _contradicts(sentence: str, answer: str, lexicon: Lexicon) -> bool:
+    """The answer's own sentence with another value in it, or denied."""
+    if any(swaps_subject(given, sentence) for given in sentences_of(answer)):
+        return True
+    denied = bool(set(words_of(sentence)) & lexicon.negations)
+    return denied and len(stems_of(sentence) & stems_of(answer)) >= 2
+
+
+def _retorts(said: _Next, sentence: str) -> bool:
+    """A bare fact in place of the answer's: "it's Saturdays"."""
+    short = len(sentence.split()) <= RETORT_WORDS and not sentence.endswith("?")
+    return short and not said.judged and bool(said.lexicon.retort.search(sentence.casefold().replace("\u2019", "'")))
 
 
 def _denies_answer(sentence: str, answer: str) -> bool:
@@ -214,42 +237,68 @@ def _quotes_answer(text: str, answer: str) -> bool:
 def _read_again(said: _Next) -> str:
     """re_ask, rephrase or nothing."""
     bare = said.lexicon.repeating.sub(" ", said.said)
-    likeness = max(alike(said.question, said.said), alike(said.question, bare))
-    if swaps_subject(said.question, said.raw):
-        return ""
-    cue = said.lexicon.rephrasing.search(said.said)
-    if not cue and (likeness >= SAME_WORDS or (said.similarity >= SAME_COSINE and likeness >= SAME_WORDS / 2)):
+    cue = bool(said.lexicon.rephrasing.search(bare))
+    if not cue and _asks_same(said, bare):
         return "re_ask"
-    needed = NEAR_COSINE[said.lexicon.language] - (CUE_COSINE if cue else 0)
-    near = said.similarity >= needed and said.gap_s <= REPHRASE_WITHIN_S and (said.asks or bool(cue))
-    return "rephrase" if near and (cue or not _leans(said)) and not _corrects(said) else ""
+    if swaps_subject(said.question, bare) or said.gap_s > REPHRASE_WITHIN_S or not (cue or said.asks):
+        return ""
+    shared = len(stems_of(said.question) & stems_of(bare))
+    near = said.similarity >= (CUE_COSINE if cue else NEAR_COSINE[said.lexicon.language])
+    near = near or bool(cue and shared) or (shared >= 2 and said.similarity >= SHARED_COSINE)
+    leans = _continues(said) or (shared < 2 and _refers(said))
+    return "rephrase" if near and (cue or (shared and not leans)) and not _corrects(said) else ""
+
+
+def _asks_same(said: _Next, bare: str) -> bool:
+    """The same words, or nearly the same with nothing exchanged."""
+    if swaps_subject(said.question, bare):
+        return False
+    likeness = max(alike(said.question, said.said), alike(said.question, bare))
+    old, new = stems_of(said.question), stems_of(bare)
+    matter = len(old & new) / len(old | new) if old | new else 0.0
+    close = said.similarity >= SAME_COSINE and max(likeness, matter) >= 0.5
+    close = close or (said.similarity >= ALMOST_COSINE and matter >= SAME_WORDS)
+    return likeness >= SAME_WORDS or (close and said.asks)
 
 
 def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
     """A request that leans on the answer; what only judges the answer asks for nothing new."""
     if "complaint" in spoken or said.answer.rstrip().endswith("?") or len(said.said.split()) > SHORT:
         return False
-    rest = [one for one in sentences_of(said.said) if not _only_speaks(said, one)]
+    rest = [one for one in sentences_of(said.raw) if not _only_speaks(said, one)]
     if not rest:
         return False
-    new = replace(said, said=" ".join(rest))
-    return _leans(new) or (new.asks and not swaps_subject(said.question, said.raw) and _shares(new))
+    raw = " ".join(rest)
+    new = replace(said, raw=raw, said=plain(own_words(raw)))
+    return _continues(new) or _refers(new) or (new.asks and _shares(new))
 
 
-def _only_speaks(said: _Next, sentence: str) -> bool:
-    judged = said.lexicon.thanks.search(sentence) or said.lexicon.correction.search(sentence)
+def _only_speaks(said: _Next, raw: str) -> bool:
+    """Thanks, praise and corrections that ask for nothing."""
+    sentence = plain(raw)
+    if _sentence_corrects(said, sentence) or _retorts(said, raw):
+        return True
+    judged = any(one.words in sentence for one in said.judged) or said.lexicon.thanks.search(sentence)
     return bool(judged) and not sentence.endswith("?")
 
 
-def _leans(said: _Next) -> bool:
-    found = any(said.lexicon.continuing.search(one) for one in sentences_of(said.said))
-    return found or (said.asks and bool(said.lexicon.references.search(said.said)))
+def _continues(said: _Next) -> bool:
+    """Begins or is put like a request that goes on; "\u00e9" is no "e"."""
+    if swaps_subject(said.question, said.raw) or said.raw.lstrip().casefold().startswith("\u00e9 "):
+        return False
+    return any(said.lexicon.continuing.search(one) for one in sentences_of(said.said))
+
+
+def _refers(said: _Next) -> bool:
+    """A request whose first clause points at the answer, and at nothing of the person's own."""
+    first = re.split(r"[,;:.!]\s", said.said)[0]
+    return said.asks and not set(words_of(first)) & said.lexicon.others and bool(said.lexicon.references.search(first))
 
 
 def _shares(said: _Next) -> bool:
     """A request with a word of the answer, or with the subject of the question."""
-    new = stems_of(said.said)
-    return bool(new & (stems_of(said.answer) | stems_of(said.question)))
+    known = stems_of(said.answer) | stems_of(said.question)
+    return bool(stems_of(said.said) & known) and not swaps_subject(said.question, said.raw)
 
 
 def _signal(name: str, evidence: str) -> Signal:

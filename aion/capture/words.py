@@ -7,7 +7,7 @@ import unicodedata
 
 _QUOTED = re.compile(r"```.*?```|`[^`\n]*`|^>.*$", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|(?<=[.!?\u2026][\"'\u201d\u00bb])\s+|\n+")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 
 
