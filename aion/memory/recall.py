@@ -55,7 +55,7 @@ class Recaller:
         named = window_of(question, self._clock()) if window in {None, Window()} else None
         asked = self._read(topic_of(question) if named else question)
         floor = ANYTHING if named and not asked.terms else self._settings.floor
-        within = window or named or Window()
+        within = named or window or Window()
         by_words, (vector, by_meaning, embed_ms) = await asyncio.gather(
             asyncio.to_thread(self._search_words, owner, asked, within), self._search_meaning(owner, question, within)
         )
