@@ -45,6 +45,7 @@ class World:
         self.typed: defaultdict[str, set[str]] = defaultdict(set)
         self.passages: dict[tuple[str, str], set[str]] = {}  # of (owner, document)
         self.approved: set[tuple[str, str]] = set()
+        self.seen: dict[tuple[str, str], set[str]] = {}  # the passages that an approval reached
         self.turns = 0
 
     def memories(self, owner: str) -> list[Memory]:
@@ -64,7 +65,9 @@ class World:
                     assert memory.text in allowed, f"{memory} may train and nobody stands behind it"
                 if memory.trust.rank >= Trust.APPROVED.rank:
                     assert may_train(memory), f"{memory} is called {memory.trust} for other words than it shows"
-                if (owner, memory.document) in self.approved and memory.text in self.passages[owner, memory.document]:
+                place = owner, memory.document
+                reached = place in self.approved and memory.id in self.seen.get(place, set())
+                if reached and memory.text in self.passages[place]:
                     assert may_train(memory), f"{memory} was approved and does not count"
 
     async def say(self, owner: str, text: str, conversation: str, *, again: bool = False) -> None:
@@ -134,6 +137,8 @@ class World:
             return
         assert right
         self.approved.add((owner, document.id))
+        reached = {memory.id for memory in self.memories(owner) if memory.document == document.id}
+        self.seen[owner, document.id] = reached  # one that is forgotten and brought back waits for the next approval
 
     async def revoke(self, owner: str, pick: int) -> None:
         documents = self.store.memories.documents(owner=owner)
@@ -155,7 +160,9 @@ class World:
     async def forget(self, owner: str, pick: int) -> None:
         known = self.memories(owner)
         if known:
-            await self.keeper.forget(owner, [known[pick % len(known)].id])
+            gone = known[pick % len(known)]
+            await self.keeper.forget(owner, [gone.id])
+            self.seen.get((owner, gone.document), set()).discard(gone.id)
 
     async def forget_conversation(self, owner: str, conversation: str) -> None:
         await self.keeper.forget_conversation(owner, conversation)
@@ -181,6 +188,7 @@ class World:
             self.passages.setdefault((other, there), set()).update(texts)
             if trusted and there not in here and (owner, document.id) in self.approved:
                 self.approved.add((other, there))
+                self.seen[other, there] = {memory.id for memory in self.memories(other) if memory.document == there}
         if trusted:
             self.typed[other] |= self.typed[owner]
 
