@@ -186,6 +186,8 @@ def _read_clause(clause: str, lexicon: Lexicon) -> list[Judgement]:
             for match in pattern.finditer(clause)
         ]
         clause = pattern.sub(" ; ", clause)
+    if clause.endswith("?"):
+        return found
     for part in lexicon.set_phrases.sub(" ; ", clause).split(";"):
         found += _read_words(_TOKEN.findall(part), lexicon)
     return found

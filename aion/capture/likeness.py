@@ -19,12 +19,17 @@ _SMALL = frozenset(  # words that questions share whatever they are about
 
 def stems_of(text: str) -> set[str]:
     """The beginnings of the words that carry the matter."""
-    return {word[:STEM] for word in words_of(text) if word not in _SMALL and (len(word) > 2 or word.isdigit())}
+    return {word[:STEM] for word in _words(text) if word not in _SMALL and (len(word) > 2 or word.isdigit())}
+
+
+def _words(text: str) -> list[str]:
+    """ "what's" is "what is"."""
+    return [part for word in words_of(text) for part in word.replace("'s", " is").replace("'re", " are").split()]
 
 
 def alike(one: str, other: str) -> float:
     """The share of words that two questions have in common; a misspelt word counts as the word."""
-    left, right = set(words_of(one)), set(words_of(other))
+    left, right = set(_words(one)), set(_words(other))
     common = left & right
     for word in left - right:
         if any(_is_typo(word, candidate) for candidate in right - left):
@@ -35,7 +40,7 @@ def alike(one: str, other: str) -> float:
 
 def swaps_subject(one: str, other: str) -> bool:
     """Whether a question is the other one with another subject: the same frame, one word exchanged for another."""
-    left, right = words_of(one), words_of(other)
+    left, right = _words(one), _words(other)
     matcher = SequenceMatcher(a=left, b=right, autojunk=False)
     swapped = [(left[a:b], right[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind == "replace"]
     same = sum(size for _, _, size in matcher.get_matching_blocks())

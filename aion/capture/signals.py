@@ -69,13 +69,17 @@ SIGNS: dict[str, tuple[float, float]] = {
 SAME_COSINE = 0.9
 NEAR_COSINE = {"en": 0.57, "pt": 0.64}
 SHARED_COSINE = 0.5  # enough for a rephrase that shares two words of the matter
+ALONE_COSINE = 0.6  # enough in English for a rephrase that shares no word
 ALMOST_COSINE = 0.8  # enough for a re-ask that shares nearly all of them
 CUE_COSINE = 0.5  # enough when the person says that they rephrase
 SAME_WORDS = 0.75
+SAME_MATTER = 0.6  # share of the words that carry it, when the cosine says the same
 REPHRASE_WITHIN_S = 600.0
 CUT_WORDS = 12  # on its last line; fewer may be a whole answer
 TAG_WORDS = 12  # of a question that corrects: "isn't it 6?"
 RETORT_WORDS = 10
+NAME_WORDS = 3  # of an answer that is a name: what is said of the name puts it right
+REQUEST_WORDS = 8  # of a request that, after thanks, goes on even if nothing else shows it
 SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
 
 _QUOTED = re.compile(r"[\"'\u201c\u201d\u00ab\u00bb]")
@@ -83,6 +87,7 @@ _DENIED = re.compile(
     r"\b(?:not|nao(?: e| foi| eram)?|instead of|rather than|em vez de)\s+(?:an?|the|in|on|at|o|a|os|as|em|n[oa]s?|d[oa]s?|de|um|uma)?\s*"
     r"(\w+)|^(?:an?|the|o|a|os|as)?\s*(\w+) (?:isn.?t|aren.?t|wasn.?t|is not|are not|nao)\b"
 )
+_SURE = frozenset(("sure", "certain", "certeza"))
 _POINTING = frozenset("that this it isso isto he she they ele ela what".split())  # noqa: SIM905 - reads as a list of words
 
 
@@ -197,7 +202,8 @@ def _sentence_corrects(said: _Next, sentence: str) -> bool:
     sentence = said.lexicon.blame.sub(" ", said.lexicon.set_phrases.sub(" ", sentence)).strip()
     found = said.lexicon.correction.search(sentence)
     if sentence.endswith("?"):
-        return bool(found) and len(sentence.split()) <= TAG_WORDS
+        doubts = set(words_of(sentence)) & (said.lexicon.negations | _SURE)
+        return bool(found and doubts) and len(sentence.split()) <= TAG_WORDS
     if found or said.lexicon.requests.search(sentence):
         return bool(found)
     return (
@@ -208,8 +214,11 @@ def _sentence_corrects(said: _Next, sentence: str) -> bool:
 
 
 def _contradicts(sentence: str, answer: str, lexicon: Lexicon) -> bool:
-    """The answer's own sentence with another value in it, or denied."""
+    """The answer's own sentence with another value in it, or denied; or what the name it gave is instead."""
     if any(swaps_subject(given, sentence) for given in sentences_of(answer)):
+        return True
+    first = words_of(sentence)[:1]
+    if len(answer.split()) <= NAME_WORDS and first and first[0] in set(words_of(answer)) - lexicon.function:
         return True
     denied = bool(set(words_of(sentence)) & lexicon.negations)
     return denied and len(stems_of(sentence) & stems_of(answer)) >= 2
@@ -246,7 +255,8 @@ def _read_again(said: _Next) -> str:
     near = said.similarity >= (CUE_COSINE if cue else NEAR_COSINE[said.lexicon.language])
     near = near or bool(cue and shared) or (shared >= 2 and said.similarity >= SHARED_COSINE)
     leans = _continues(said) or (shared < 2 and _refers(said))
-    return "rephrase" if near and (cue or (shared and not leans)) and not _corrects(said) else ""
+    related = shared or (said.lexicon.language == "en" and said.similarity >= ALONE_COSINE)
+    return "rephrase" if near and (cue or (related and not leans)) and not _corrects(said) else ""
 
 
 def _asks_same(said: _Next, bare: str) -> bool:
@@ -256,7 +266,7 @@ def _asks_same(said: _Next, bare: str) -> bool:
     likeness = max(alike(said.question, said.said), alike(said.question, bare))
     old, new = stems_of(said.question), stems_of(bare)
     matter = len(old & new) / len(old | new) if old | new else 0.0
-    close = said.similarity >= SAME_COSINE and max(likeness, matter) >= 0.5
+    close = said.similarity >= SAME_COSINE and max(likeness, matter) >= SAME_MATTER
     close = close or (said.similarity >= ALMOST_COSINE and matter >= SAME_WORDS)
     return likeness >= SAME_WORDS or (close and said.asks)
 
@@ -270,7 +280,8 @@ def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
         return False
     raw = " ".join(rest)
     new = replace(said, raw=raw, said=plain(own_words(raw)))
-    return _continues(new) or _refers(new) or (new.asks and _shares(new))
+    thanked = "thanks" in spoken and new.asks and len(raw.split()) <= REQUEST_WORDS
+    return thanked or _continues(new) or _refers(new) or (new.asks and _shares(new))
 
 
 def _only_speaks(said: _Next, raw: str) -> bool:
@@ -286,7 +297,7 @@ def _continues(said: _Next) -> bool:
     """Begins or is put like a request that goes on; "\u00e9" is no "e"."""
     if swaps_subject(said.question, said.raw) or said.raw.lstrip().casefold().startswith("\u00e9 "):
         return False
-    return any(said.lexicon.continuing.search(one) for one in sentences_of(said.said))
+    return any(said.lexicon.continuing.search(one) for one in sentences_of(said.said)[:1])
 
 
 def _refers(said: _Next) -> bool:
