@@ -115,6 +115,7 @@ async def test_what_would_wait_too_long_is_refused_and_a_place_is_given_back() -
         waiting = asyncio.create_task(desk.embed(["text"]))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
-            await desk.embed(["a long text that has more tokens than may wait"])
+            async with asyncio.timeout(5):
+                await desk.embed(["a long text that has more tokens than may wait"])
     await waiting
     assert (queue.running, queue.waiting) == (0, 0)

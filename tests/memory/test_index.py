@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aion.memory import index as index_module
 from aion.memory import segment as segment_module
 from aion.memory.base import Window
-from aion.memory.index import PAGE, EmbeddedIndex, folder_of
+from aion.memory.index import EmbeddedIndex, folder_of
 from aion.memory.segment import HEADER, ROW, Segment
 from aion.store.sqlite import SqliteStore
 from tests.contracts.test_memory_index import ALWAYS, DIMENSIONS, EMBEDDER, Bench
@@ -82,13 +83,15 @@ class Paused:
         self.store = store
         self.reading = threading.Event()
         self.go_on = threading.Event()
+        self.pages = 0
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.store.memories, name)
 
     def embedded(self, *, owner: str, embedder: str, after: int = 0, limit: int = 5000) -> object:
         found = self.store.memories.embedded(owner=owner, embedder=embedder, after=after, limit=limit)
-        if limit == PAGE:
+        if limit > 1:  # one row alone is read only to see whether there is any
+            self.pages += 1
             self.reading.set()
             assert self.go_on.wait(10)
         return found
@@ -133,14 +136,31 @@ def test_what_is_put_or_removed_during_a_repair_ends_up_right(bench: Bench) -> N
     index.close()
 
 
-def test_closing_ends_a_repair(bench: Bench) -> None:
-    for _ in range(3):
+def test_a_damaged_index_is_not_searched_until_it_is_whole(bench: Bench) -> None:
+    kept = [bench.put() for _ in range(5)]
+    bench.index.close()
+    shutil.copytree(bench.folder / "index", bench.folder / "anew")
+    rows = np.memmap(folder_of(bench.folder / "anew", "ana") / "rows", ROW, "r+", offset=HEADER.itemsize)
+    rows["crc"][1] ^= 1
+    index, memories, thread = begin_repair(bench)
+    assert not index.ready
+    assert index.search_vectors(kept[3][1], owner="ana", limit=5, window=ALWAYS) == []
+    memories.go_on.set()
+    thread.join()
+    assert len(index.search_vectors(kept[3][1], owner="ana", limit=5, window=ALWAYS)) == 5
+    index.close()
+
+
+def test_closing_ends_a_repair_at_its_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "PAGE", 2)
+    for _ in range(10):
         bench.put()
     index, memories, thread = begin_repair(bench)
     index.close()
     memories.go_on.set()
     thread.join(10)
     assert not thread.is_alive()
+    assert memories.pages == 1
 
 
 def test_a_repair_that_fails_says_so_and_leaves_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
