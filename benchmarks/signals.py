@@ -1,9 +1,10 @@
 """How well the signs of how an answer was received are read: precision and recall of each, on labelled turns.
 
-The turns in data/signals.jsonl were written and labelled by hand for this project. Those of the tune part were written
-before the rules, and the rules were written by them. Those of the test part, three in ten, were written when the rules
-stood and were frozen for it: their figures are what to quote. `similar` is the cosine of the two questions, by the
-embedder that AION ships. One hand wrote turns and rules: expect less of people it never met.
+The turns in data/signals.jsonl were written and labelled by hand for this project, in batches. The test part is the
+last batch: it was written when the rules stood, and no rule was changed after it was read. Only its figures say what to
+expect. The batches before it had their turn as test parts, were then seen, and became the tune part that rules were
+written by. `similar` is the cosine of the two questions, by the embedder that AION ships. One hand wrote turns and
+rules, and many turns were made to be hard: unmarked irony, complaints without a word of blame.
 
 Labels: a turn is `correction` when the person says what is right or that a fact is wrong, `complaint` when they say
 that the answer is bad or not what they asked for, both when both; emotion is `negative` when words of the person judge

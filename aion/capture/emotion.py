@@ -16,6 +16,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from aion.capture.language import lexicons_for
 from aion.capture.lexicon import Lexicon
@@ -30,16 +31,20 @@ BEFORE_BUT = 1 / 3
 LEAST = 0.05  # praise and blame that balance say nothing
 PHRASE, WRONG, IMPATIENT, DENIED, IRONIC = 0.7, -0.6, -0.5, -0.4, -0.6
 
-# fmt: off
 _SIGNS = {
-    "\U0001f600": 0.8, "\U0001f603": 0.8, "\U0001f604": 0.9, "\U0001f60a": 0.8, "\U0001f642": 0.4, "\U0001f60d": 1.0, "\u2764": 1.0,
-    "\U0001f44d": 0.9, "\U0001f44f": 0.9, "\U0001f64f": 0.7, "\U0001f389": 0.9, "\U0001f929": 1.0, "\U0001f4af": 0.9, "\U0001f973": 0.9,
-    "\U0001f970": 1.0, "\U0001f601": 0.8, "\U0001f44c": 0.7, "\U0001f64c": 0.9, "\U0001f525": 0.8, "\U0001f602": 0.3,
-    "\U0001f620": -0.9, "\U0001f621": -1.0, "\U0001f92c": -1.0, "\U0001f44e": -0.9, "\U0001f61e": -0.7, "\U0001f622": -0.6, "\U0001f62d": -0.6,
-    "\U0001f612": -0.7, "\U0001f624": -0.8, "\U0001f926": -0.8, "\U0001f615": -0.5, "\U0001f641": -0.6, "\U0001f62b": -0.8, "\U0001f611": -0.5,
-    "\U0001f4a9": -0.9, "\U0001f629": -0.8,
+    sign: value
+    for value, signs in (
+        (1.0, "\U0001f60d\u2764\U0001f929\U0001f970"),
+        (0.9, "\U0001f44d\U0001f44f\U0001f389\U0001f604\U0001f4af\U0001f973\U0001f64c"),
+        (0.8, "\U0001f600\U0001f603\U0001f60a\U0001f601\U0001f525\U0001f64f\U0001f44c"),
+        (0.4, "\U0001f642\U0001f602"),
+        (-0.5, "\U0001f615\U0001f611\U0001f641"),
+        (-0.7, "\U0001f61e\U0001f622\U0001f62d\U0001f612"),
+        (-0.9, "\U0001f620\U0001f44e\U0001f624\U0001f926\U0001f62b\U0001f629\U0001f4a9"),
+        (-1.0, "\U0001f621\U0001f92c"),
+    )
+    for sign in signs
 }
-# fmt: on
 _EMOTICONS = (
     (re.compile(r"(?<![\w:])(?:[:;=]-?[)D]|<3|\^\^)(?!\w)"), 0.6),
     (re.compile(r"(?<![\w:])(?::'?-?[(/\\]|>:\()(?![/\w])"), -0.6),
@@ -151,7 +156,7 @@ def _read_sentences(text: str, lexicon: Lexicon) -> tuple[list[Judgement], bool]
 def _clauses(sentence: str, lexicon: Lexicon) -> Iterator[str]:
     for part in _CLAUSE.split(sentence):
         starts = [0, *(match.start() for match in lexicon.contrast.finditer(part) if match.start()), len(part)]
-        yield from (part[begin:end].strip() for begin, end in zip(starts, starts[1:], strict=False))
+        yield from (part[begin:end].strip() for begin, end in pairwise(starts))
 
 
 def _is_about_answer(clause: str, lexicon: Lexicon) -> bool:
@@ -161,7 +166,7 @@ def _is_about_answer(clause: str, lexicon: Lexicon) -> bool:
         return True
     if clause.endswith("?") and len(words) > 4:
         return False
-    pairs = zip(words, [*words[1:], ""], strict=False)
+    pairs = pairwise((*words, ""))
     if any(word in lexicon.others and following not in lexicon.mine for word, following in pairs):
         return bool(lexicon.praise.search(clause) or known & lexicon.answer & lexicon.verdicts)
     if lexicon.about.search(clause):

@@ -7,14 +7,14 @@ from difflib import SequenceMatcher
 from aion.capture.words import words_of
 
 STEM = 5  # letters; enough to join "close" and "closes", "grau" and "graus"
-# fmt: off
-_SMALL = frozenset(  # words that questions share whatever they are about
-    "the an is are was were do does did what how why which who when where this that of to in on and or not with for from my your "
-    "me can could would please there be have has will if it its i you we they he she about into as at by so any some the "
-    "os as um uma que qual quais como porque por quando onde quem nao isso isto este esse para pra com mais mas foi tem ser "
-    "eu ele ela em na no nas nos da do das dos de se sao estou esta ao aos tu voce meu minha seu sua tua teu e o a".split()  # noqa: SIM905
-)
-# fmt: on
+SMALL = """
+the an is are was were do does did what how why which who when where this that of to in on and or not with for from my
+your me can could would please there be have has will if it its i you we they he she about into as at by so any some a
+os as um uma que qual quais como porque por quando onde quem nao isso isto este esse para pra com mais mas foi tem ser
+eu ele ela em na no nas nos da do das dos de se sao estou esta ao aos tu voce meu minha seu sua tua teu e o
+"""  # words that questions share whatever they are about
+_SMALL = frozenset(SMALL.split())
+_DENYING = frozenset(("not", "no", "never", "nao", "nem", "nunca"))
 
 
 def stems_of(text: str) -> set[str]:
@@ -47,6 +47,23 @@ def swaps_subject(one: str, other: str) -> bool:
     framed = same >= max(len(left), len(right)) / 2
     changed = any(not _same_words(gone, come) for gone, come in swapped)
     return framed and changed
+
+
+def changes_matter(one: str, other: str) -> bool:
+    """Whether more than small words, spelling and punctuation differ between two versions of a text."""
+    left, right = _words(one), _words(other)
+    for kind, a, b, c, d in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        gone, come = left[a:b], right[c:d]
+        if kind != "equal" and not _is_detail(gone, come):
+            return True
+    return False
+
+
+def _is_detail(gone: list[str], come: list[str]) -> bool:
+    """Letters exchanged within a word, or small words that deny nothing."""
+    if len(gone) == len(come) and all(sorted(old) == sorted(new) for old, new in zip(gone, come, strict=True)):
+        return not any(word.isdigit() for word in gone)
+    return all(word in _SMALL - _DENYING for word in (*gone, *come))
 
 
 def _same_words(gone: list[str], come: list[str]) -> bool:

@@ -4,7 +4,8 @@ priority = uncertainty_weight * uncertainty + error_weight * error
          + satisfaction_weight * satisfaction + novelty_weight * novelty       (weights: settings `learning.*`)
 
 uncertainty   1 - confidence; without a confidence 1 - exp(-entropy); without either 0.5
-error         1 for a failure, a contradiction or a correction; else how bad the reward is, 0 for a good one
+error         1 when the turn failed or its answer goes against what was recalled (the caller says so); else how bad the
+              reward is, which a correction, a complaint or failing code make it; 0 for a good one
 satisfaction  how strong the reward is, good or bad: both delight and anger say what matters
 novelty       1 - cosine to the nearest cluster of questions, 1 for the first of all
 

@@ -3,20 +3,26 @@
 implicit   the mean of the signals' values, weighted by how sure each is
 emotional  the emotion's value
 total      explicit, if the person gave any; else implicit_weight * implicit + emotional_weight * emotional, where a
-           part that was not found counts as 0: one sign alone speaks with its own weight only
-explicit   the mean of the latest of each kind: thumb and score as given; a choice 1 for the answer chosen, -1 for the
-           one rejected; an edit 1 - 2 * (share of words changed), so that a corrected comma is praise and a new answer
-           is blame; a comment by its emotion. All in [-1, 1].
+           part that was not found counts as 0. The weights are not spread over the parts that exist: a smile alone
+           would otherwise be worth as much as a smile and working code; one part alone speaks with its own weight.
+explicit   the mean of the latest of each kind: thumb and score as given; a choice 1 when this answer is the one chosen,
+           -1 when it is the one rejected; an edit EDITED, or TOUCHED when it changed only spelling, punctuation and
+           small words (likeness.changes_matter): one number put right makes a long answer wrong, however much of it
+           stayed; a comment by its emotion. All in [-1, 1].
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from aion.capture.emotion import Emotion, read_emotion
+from aion.capture.likeness import changes_matter
 from aion.capture.words import same_words
 from aion.config import LearningSettings
 from aion.records import Feedback, FeedbackKind, Reward, Signal
+
+EDITED, TOUCHED = -0.5, 0.5
 
 
 def explicit_reward(feedback: Sequence[Feedback], answer: str) -> float | None:
@@ -46,11 +52,12 @@ def _value_of(feedback: Feedback, answer: str) -> float | None:
         case FeedbackKind.THUMB | FeedbackKind.SCORE:
             return feedback.value
         case FeedbackKind.EDIT:
-            return 2 * same_words(answer, feedback.text) - 1
+            return EDITED if changes_matter(answer, feedback.text) else TOUCHED
         case FeedbackKind.CHOICE:
-            return 1.0 if same_words(answer, feedback.text) >= same_words(answer, feedback.other) else -1.0
+            chosen, rejected = same_words(answer, feedback.text), same_words(answer, feedback.other)
+            return None if chosen == rejected else math.copysign(1.0, chosen - rejected)
         case FeedbackKind.COMMENT:
-            emotion = read_emotion(feedback.text)
+            emotion = read_emotion(feedback.text, answer)
             return emotion.value if emotion else None
     return None
 

@@ -84,8 +84,9 @@ SHORT = 40  # words; a longer message brings material, and what is said in it is
 
 _QUOTED = re.compile(r"[\"'\u201c\u201d\u00ab\u00bb]")
 _DENIED = re.compile(
-    r"\b(?:not|nao(?: e| foi| eram)?|instead of|rather than|em vez de)\s+(?:an?|the|in|on|at|o|a|os|as|em|n[oa]s?|d[oa]s?|de|um|uma)?\s*"
-    r"(\w+)|^(?:an?|the|o|a|os|as)?\s*(\w+) (?:isn.?t|aren.?t|wasn.?t|is not|are not|nao)\b"
+    r"\b(?:not|nao(?: e| foi| eram)?|instead of|rather than|em vez de)\s+"
+    r"(?:an?|the|in|on|at|o|a|os|as|em|n[oa]s?|d[oa]s?|de|um|uma)?\s*(\w+)"
+    r"|^(?:an?|the|o|a|os|as)?\s*(\w+) (?:isn.?t|aren.?t|wasn.?t|is not|are not|nao)\b"
 )
 _SURE = frozenset(("sure", "certain", "certeza"))
 _POINTING = frozenset("that this it isso isto he she they ele ela what".split())  # noqa: SIM905 - reads as a list of words

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 
 from aion.capture.words import plain
 
@@ -22,18 +25,10 @@ class Skill(StrEnum):
     CHAT = "chat"  # no question at all
 
 
-_PATTERNS: tuple[tuple[Skill, str], ...] = (
-    (Skill.TRANSLATE, r"\b(?:translate|translation|traduz\w*|traducao|(?:in|into|para|em) (?:english|portuguese|french|spanish|german|ingles|portugues|frances|espanhol|alemao)\b)"),
-    (Skill.SUMMARISE, r"\b(?:summari[sz]e|summary|tl;?dr|shorten|resum[aeio]\w*|sintetiza\w*|in (?:one|two|three) sentences?)\b"),
-    (Skill.CODE, r"```|\b(?:python|javascript|typescript|java|rust|golang|sql|bash|regex|html|css|function|script|compile|bug|stack ?trace|traceback|exception|codigo|funcao|programa|code|api|class|git|docker|json)\b"),
-    (Skill.MATH, r"\d\s*[-+*/^x%]\s*\d|\b(?:calculate|compute|sum of|square root|percent(?:age)? of|equation|integral|derivative|solve|calcula\w*|soma de|raiz quadrada|por cento de|equacao|quanto (?:e|sao) \d)\b"),
-    (Skill.WRITE, r"\b(?:write|draft|compose|rewrite|rephrase|poem|essay|letter|e-?mail to|escrev[ae]\w*|redige|redija|poema|carta|reescrev\w*)\b"),
-    (Skill.RECALL, r"\b(?:my|our|meu|minha|meus|minhas|nosso|nossa)\b.*\?|\b(?:did i|i (?:told|said|mentioned)|remember (?:when|what|my)|eu (?:disse|contei)|te disse|lembras|lembra-te|what do you know about me)\b"),
-)  # fmt: skip
-_RULES = tuple((skill, re.compile(pattern, re.DOTALL)) for skill, pattern in _PATTERNS)
 _QUESTION = re.compile(
-    r"\?|^(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|tell me|explain|describe|list|give|"
-    r"quem|qual|quais|quando|onde|porque|por que|como|o que|quanto\w*|explica|diz-me|descreve|lista)\b"
+    r"\?|^(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|"
+    r"tell me|explain|describe|list|give|name|quem|qual|quais|quando|onde|porque|por que|"
+    r"como|o que|quant[oa]s?|explica\w*|explique|diz-me|descrev\w+|list[ae])\b"
 )
 
 
@@ -41,7 +36,15 @@ def skill_of(question: str, *, has_tools: bool = False) -> Skill:
     if has_tools:
         return Skill.TOOL
     said = plain(question).strip()
-    for skill, pattern in _RULES:
+    for skill, pattern in _rules():
         if pattern.search(said):
             return skill
     return Skill.FACT if _QUESTION.search(said) else Skill.CHAT
+
+
+@cache
+def _rules() -> tuple[tuple[Skill, re.Pattern[str]], ...]:
+    """Those of data/skills.toml, read when first needed."""
+    text = (resources.files("aion.capture") / "data" / "skills.toml").read_text("utf-8")
+    listed: dict[str, list[str]] = tomllib.loads(text)
+    return tuple((skill, re.compile("|".join(listed[skill]), re.DOTALL)) for skill in Skill if skill in listed)
