@@ -7,10 +7,11 @@ score = (vector_weight * (1 / (rrf_k + rank by meaning) + cosine)
 Ranks alone choose who is judged, and settle what is otherwise equal. Among those, a rank cannot say by how much one is
 nearer, nor that the first by words shares one common word of ten with the question: cosine and word_share do, which is
 the part of the question's distinct terms that stand in the memory. One without a vector counts as just near enough.
-entity_share is the part of the question's
-entity weight that stands in the memory. A memory stays when its cosine reaches the floor, or when words stand in for
-it: it holds an identifier that the question names (code, a day, a number of three digits or more that is no year), or
-at least SHARED_TERMS of the question's terms, which are WORD_SHARE of them. Without vectors words decide alone.
+entity_share is the part of the question's entity weight that stands in the memory.
+
+A memory stays when its cosine reaches the floor, or when words stand in for it: it holds an identifier that the
+question names (code, a day, a number of three digits or more that is no year), or WORD_SHARE of the question's terms.
+Without vectors words decide alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from aion.memory.base import Hits, Recalled
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
 
-SHARED_TERMS = 2
 WORD_SHARE = 0.6
 EXACT_KINDS = ("number", "date", "code")  # the same or another one: no part of them counts
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -110,8 +110,7 @@ def _is_near(asked: Asked, held: _Held, cosine: float | None, floor: float) -> b
         return True
     if any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
         return True
-    shared = held.terms.intersection(asked.terms)
-    return len(shared) >= min(SHARED_TERMS, len(asked.terms)) > 0 and _word_share(asked, held) >= WORD_SHARE
+    return _word_share(asked, held) >= WORD_SHARE
 
 
 def _word_share(asked: Asked, held: _Held) -> float:

@@ -84,6 +84,7 @@ def test_words_find_what_vectors_miss(question: str, text: str) -> None:
         ("How do I sort a list in Python?", "A list of the wedding guests lies in the drawer"),
         ("Qual é a capital da França?", "A minha irmã estudou em França"),
         ("Tell me a joke about the sea", "The boat on the sea is red"),
+        ("Where did we buy the old kitchen table?", "The kitchen table at the school has a drawer"),
         ("Is it?", "It is what it is"),
         ("asdf qwer zxcv", "The ferry to Kaldor leaves at noon"),
         ("", "The ferry to Kaldor leaves at noon"),
