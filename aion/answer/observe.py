@@ -234,18 +234,8 @@ class Observer:
         turn = await asyncio.to_thread(self._store.turn, feedback.turn, owner=feedback.owner)
         if turn is None:
             return
-        if feedback.kind is FeedbackKind.EDIT and feedback.text.strip():
-            await self._keeper.remember(
-                turn.owner,
-                f"{question_of(turn)}\n{feedback.text}",
-                kind=MemoryKind.CORRECTION,
-                ref=feedback.id,
-                conversation=turn.conversation,
-                memory_id="mem_" + feedback.id.removeprefix("fb_"),
-                at=feedback.at,
-            )
         vector = self._recent.vector_of(turn.id)
-        experience = await self._write_experience(turn, vector)
+        experience = await self._write_experience(turn, vector, came=feedback)
         await self._follow_documents(turn, experience, vector)
         if experience.reward.explicit is not None and experience.raw_confidence is not None:
             await self._recalibrate(turn.owner)
@@ -260,9 +250,28 @@ class Observer:
             if memory is not None and memory.document:
                 await self._keeper.follow(turn.owner, memory.document, [vector])
 
-    async def _write_experience(self, turn: Turn, vector: Vector | None) -> Experience:
+    async def _remember_edits(self, turn: Turn, feedback: Sequence[Feedback], came: Feedback | None) -> None:
+        """The one that has just come, and those that came since the turn's experience was written last."""
+        written = await asyncio.to_thread(self._store.experience.experience, turn.id, owner=turn.owner)
+        for one in feedback:
+            is_new = one == came or written is None or one.at > written.updated
+            if one.kind is FeedbackKind.EDIT and one.text.strip() and is_new:
+                await self._keeper.remember(
+                    turn.owner,
+                    f"{question_of(turn)}\n{one.text}",
+                    kind=MemoryKind.CORRECTION,
+                    ref=one.id,
+                    conversation=turn.conversation,
+                    memory_id="mem_" + one.id.removeprefix("fb_"),
+                    at=one.at,
+                )
+
+    async def _write_experience(self, turn: Turn, vector: Vector | None, *, came: Feedback | None = None) -> Experience:
+        """Whatever comes while this is made is newer than it: a start after a kill finds it by that."""
+        now = time.time()
         known = await self._gather(turn, vector)
-        experience = make_experience(known, self._settings.learning, now=time.time())
+        await self._remember_edits(turn, known.feedback, came)
+        experience = make_experience(known, self._settings.learning, now=now)
         await asyncio.wrap_future(self._store.experience.put_experience(experience))
         reward = experience.reward
         self._cache.note_reward(turn.owner, turn.id, reward.total)
