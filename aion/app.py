@@ -166,7 +166,13 @@ def build_memory(
     desk = EmbeddingDesk(queue)
     desk.use(embedder)
     card = embedder.card
-    index = EmbeddedIndex(settings.data / INDEX, store.memories, card.hash, card.dimensions)
+    index = EmbeddedIndex(
+        settings.data / INDEX,
+        store.memories,
+        card.hash,
+        card.dimensions,
+        word_budget=settings.memory.word_budget,
+    )
     keeper = Keeper(store, index, desk, settings.memory)
     cache = AnswerCache(settings.cache)
     return MemoryParts(
