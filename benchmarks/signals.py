@@ -67,6 +67,12 @@ class Score:
 
 
 PARTS: dict[str, Callable[[Labelled], bool]] = {
+    "tune": lambda turn: turn.split == "tune",
+    "test": lambda turn: turn.split == "test",
+    "test, English": lambda turn: turn.split == "test" and turn.lang == "en",
+    "test, Portuguese": lambda turn: turn.split == "test" and turn.lang != "en",
+    "test, irony": lambda turn: turn.split == "test" and turn.irony,
+    "test, negation": lambda turn: turn.split == "test" and turn.negation,
     "English": lambda turn: turn.lang == "en",
     "European Portuguese": lambda turn: turn.lang == "pt-PT",
     "Brazilian Portuguese": lambda turn: turn.lang == "pt-BR",

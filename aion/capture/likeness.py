@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 
 from aion.capture.words import words_of
 
+LONGEST_EDIT = 2000  # words; of longer texts every change counts
 STEM = 5  # letters; enough to join "close" and "closes", "grau" and "graus"
 SMALL = """
 the an is are was were do does did what how why which who when where this that of to in on and or not with for from my
@@ -52,6 +53,8 @@ def swaps_subject(one: str, other: str) -> bool:
 def changes_matter(one: str, other: str) -> bool:
     """Whether more than small words, spelling and punctuation differ between two versions of a text."""
     left, right = _words(one), _words(other)
+    if left == right or max(len(left), len(right)) > LONGEST_EDIT:
+        return left != right
     for kind, a, b, c, d in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
         gone, come = left[a:b], right[c:d]
         if kind != "equal" and not _is_detail(gone, come):

@@ -35,7 +35,7 @@ from aion.capture.emotion import Emotion, Judgement, Kind, emotion_of, read_judg
 from aion.capture.language import lexicons_for
 from aion.capture.lexicon import Lexicon
 from aion.capture.likeness import alike, stems_of, swaps_subject
-from aion.capture.words import own_words, plain, sentences_of, words_of
+from aion.capture.words import READ, own_words, plain, sentences_of, words_of
 from aion.records import Feedback, FeedbackKind, Signal
 
 
@@ -98,6 +98,7 @@ class _Next:
 
     question: str
     answer: str
+    replies: bool  # the answer ended with a question
     raw: str  # as sent
     said: str  # plain, without code and quoted lines
     lexicon: Lexicon
@@ -120,16 +121,17 @@ def read_following(
     judged = read_judgements(following, answer)
     for_one = (
         _Next(
-            question=question,
-            answer=answer,
-            raw=following,
+            question=question[:READ],
+            answer=answer[:READ],
+            replies=answer.rstrip().endswith("?"),
+            raw=following[:READ],
             said=said,
             lexicon=lexicon,
             judged=judged,
             similarity=similarity or 0.0,
             gap_s=gap_s,
         )
-        for lexicon in lexicons_for(following, f"{question} {answer}")
+        for lexicon in lexicons_for(following[:READ], f"{question[:READ]} {answer[:READ]}")
     )
     names = dict.fromkeys(name for one in for_one for name in _read_names(one))
     return tuple(_signal(name, following) for name in names)
@@ -193,7 +195,7 @@ def _thanks(said: _Next) -> bool:
 
 def _corrects(said: _Next) -> bool:
     """Says that a fact of the answer is another, unless the answer was a question: then it is the reply."""
-    if said.answer.rstrip().endswith("?"):
+    if said.replies:
         return False
     sentences = sentences_of(own_words(said.raw))
     return any(_sentence_corrects(said, plain(one)) or _retorts(said, one) for one in sentences)
@@ -274,7 +276,7 @@ def _asks_same(said: _Next, bare: str) -> bool:
 
 def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
     """A request that leans on the answer; what only judges the answer asks for nothing new."""
-    if "complaint" in spoken or said.answer.rstrip().endswith("?") or len(said.said.split()) > SHORT:
+    if "complaint" in spoken or said.replies or len(said.said.split()) > SHORT:
         return False
     rest = [one for one in sentences_of(said.raw) if not _only_speaks(said, one)]
     if not rest:

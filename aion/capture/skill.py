@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 
-from aion.capture.words import plain
+from aion.capture.words import READ, plain
 
 
 class Skill(StrEnum):
@@ -35,7 +35,7 @@ _QUESTION = re.compile(
 def skill_of(question: str, *, has_tools: bool = False) -> Skill:
     if has_tools:
         return Skill.TOOL
-    said = plain(question).strip()
+    said = plain(question[:READ]).strip()
     for skill, pattern in _rules():
         if pattern.search(said):
             return skill

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+READ = 1500  # characters of a message that are read: people judge an answer at once, what is longer is material
 _QUOTED = re.compile(r"```.*?```|`[^`\n]*`|^>.*$", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])\s+|(?<=[.!?\u2026][\"'\u201d\u00bb])\s+|\n+")
@@ -22,8 +23,8 @@ def words_of(text: str) -> list[str]:
 
 
 def own_words(text: str) -> str:
-    """Without code and quoted lines: they are not the person's own."""
-    return _QUOTED.sub(" ", text)
+    """The beginning of a message without code and quoted lines: they are not the person's own."""
+    return _QUOTED.sub(" ", text[: READ * 4])[:READ]
 
 
 def is_stretched(text: str) -> bool:

@@ -19,12 +19,19 @@ def worth(total: float, explicit: float | None = None) -> Reward:
 
 
 def label(**more: Any) -> Label:
-    asked = {"confidence": 0.9, "reward": worth(0.0), "failed": False, "contradictions": 0, "signals": (), "tau": 0.62}
+    asked: dict[str, Any] = {
+        "confidence": 0.9,
+        "reward": worth(0.0),
+        "failed": False,
+        "contradictions": 0,
+        "signals": (),
+        "tau": 0.62,
+    }
     return label_of(**(asked | more))[0]
 
 
 def prioritise(**more: Any) -> tuple[float, dict[str, float]]:
-    asked = {"confidence": 0.9, "entropy": None, "failed": False, "reward": worth(0.0), "novelty": 0.0}
+    asked: dict[str, Any] = {"confidence": 0.9, "entropy": None, "failed": False, "reward": worth(0.0), "novelty": 0.0}
     return priority_of(settings=SETTINGS, **(asked | more))
 
 

@@ -125,3 +125,9 @@ def test_signs_are_read_as_well_as_was_measured(
     assert reached[0] >= precision
     assert reached[1] >= recall
     assert quiet_share(part) >= quiet
+
+
+@pytest.mark.parametrize("piece", ["no ", "'a ", "a. ", "!", "nao e ", '"', "how do you say ", "```", "why? "])
+def test_only_the_beginning_of_a_long_message_is_read(piece: str) -> None:
+    beginning = (piece * 6000)[:6000]
+    assert names(beginning + piece * 50_000) == names(beginning)
