@@ -23,22 +23,35 @@ LONGEST_PHRASE = 3  # words
 
 _PARTICLES = r"(?:de|da|do|dos|das|e|van|von|der|den|di|del|della|of|the|la|le|al|bin|ibn|y)"
 _CAPITAL = r"[A-ZÀ-ÖØ-ÞŒŠŽ][\w'\u2019-]{0,40}"
-_NAME = re.compile(rf"(?<![\w.@/-]){_CAPITAL}(?:\s(?:{_PARTICLES}\s){{0,2}}{_CAPITAL}){{0,5}}")
+_PART = rf"(?:(?:Dr|Dra|Mr|Mrs|Ms|Sr|Sra|Prof|St|Eng)\.(?=\s)|{_CAPITAL})"
+_NAME = re.compile(rf"(?<![\w.@/-]){_PART}(?:\s(?:{_PARTICLES}\s){{0,2}}{_PART}){{0,5}}")
 _WORD = re.compile(r"[\w'\u2019-]+")
 _PHRASE_BORDER = re.compile(r"[^\w\s'\u2019-]+|\n")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\u2022\"“«(]\s*|-\s)$")
+# What follows a lone word at the start of a sentence when that word is a name: nothing, a sign, or a verb about it.
+_SAYS_OF_IT = (
+    "is was are were has had will would can could did does and or lives lived works worked likes loves runs owns "
+    "wants needs says said plays studies studied comes goes costs moved told bought sold called asked married sings "
+    "writes paid gave went got took made left came lost found started knows thinks teaches drives speaks weighs opens "
+    "closes é foi era está estava tem tinha vai fica mora morava vive trabalha nasceu gosta disse quer pode chega "
+    "custa joga estuda ganhou vendeu comprou mudou casou canta ligou pagou deu foram veio perdeu começou sabe acha "
+    "ensina conduz fala pesa abre fecha e ou"
+)
+_AFTER_NAME = re.compile(rf"['\u2019]s\b|\s*[,;:!?)]|\.?\s*$|\s(?:{'|'.join(_SAYS_OF_IT.split())})\b")
 # Words that begin sentences and are no names, beside the stop words.
 _OPENING_WORDS = (
     "hello hi hey dear thanks thank please yes ok okay well maybe perhaps remember tell show give write explain "
-    "translate summarise summarize list make find open close turn use set add remove delete create check does did "
-    "is are was were has have had can could should would will may might let's today tomorrow yesterday here there "
-    "it's i'm i've i'll we're you're don't what's who's where's when's how's olá oi bom boa obrigado obrigada por "
-    "favor sim não talvez lembra lembre diz diga mostra mostre dá dê escreve escreva explica explique traduz "
-    "traduza resume resuma lista faz faça encontra abre fecha usa cria apaga verifica será pode podes podem "
-    "gostaria quero preciso hoje amanhã ontem aqui ali fica está são temos tenho há every each another one two "
-    "three first second last next new old good great see run install fix read send call ask note question answer "
-    "quanto quanta cada outro outra todos todas primeiro segundo último novo nova nosso nossa meu minha"
+    "translate summarise summarize list make find open close turn use set add remove delete create check does did is "
+    "are was were has have had can could should would will may might let's today tomorrow yesterday here there it's "
+    "i'm i've i'll we're you're don't what's who's where's when's how's olá oi bom boa obrigado obrigada por favor "
+    "sim não talvez lembra lembre diz diga mostra mostre dá dê escreve escreva explica explique traduz traduza resume "
+    "resuma lista faz faça encontra abre fecha usa cria apaga verifica será pode podes podem gostaria quero preciso "
+    "hoje amanhã ontem aqui ali fica está são temos tenho há every each another one two three first second last next "
+    "new old good great see run install fix read send call ask note question answer quanto quanta cada outro outra "
+    "todos todas primeiro segundo último novo nova nosso nossa meu minha look remind copy buy bring compra leva traz "
+    "vê copia liga manda"
 )
+_ENCLITICS = ("-me", "-te", "-se", "-nos", "-lhe", "-lhes")  # "lembra-me"
 _OPENERS = frozenset(_OPENING_WORDS.split())
 _MONTH_NAMES = frozenset(MONTHS)
 
@@ -140,9 +153,10 @@ def _plain_number(text: str) -> str:
 
 
 def _read_name(match: re.Match[str], text: str) -> Entity | None:
-    """A run of capitals, without what only begins a sentence."""
+    """A run of capitals, without what only begins a sentence; a lone word there must be followed like a name."""
     words = match[0].split()
-    if _SENTENCE_START.search(text[max(0, match.start() - 3) : match.start()]):
+    opens = bool(_SENTENCE_START.search(text[max(0, match.start() - 3) : match.start()]))
+    if opens:
         while words and _is_opener(words[0]):
             words = words[1:]
         while words and not words[0][0].isupper():
@@ -152,12 +166,16 @@ def _read_name(match: re.Match[str], text: str) -> Entity | None:
     key = key_of(name)
     if len(name) < 2 or key in _MONTH_NAMES or (len(words) == 1 and _is_opener(words[0])):
         return None
+    if opens and words == match[0].split()[:1] and not _AFTER_NAME.match(text, match.start() + len(name)):
+        return None
     return _make(name, key, "name")
 
 
 def _is_opener(word: str) -> bool:
     plain = word.casefold().replace("\u2019", "'")
-    return plain in _OPENERS or any(word in STOP_WORDS for word in words_of(plain)[:1])
+    if plain in _OPENERS or plain.endswith(_ENCLITICS):
+        return True
+    return any(word in STOP_WORDS for word in words_of(plain)[:1])
 
 
 def _phrases(text: str) -> Iterator[Entity]:

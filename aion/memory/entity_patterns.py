@@ -16,8 +16,8 @@ MONTHS = {
     "setembro": 9, "outubro": 10, "novembro": 11, "dezembro": 12,
 }  # fmt: skip
 WEEKDAYS = (
-    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
-    "segunda-feira|terça-feira|quarta-feira|quinta-feira|sexta-feira|sábado|domingo"
+    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|segundas?-feiras?|terças?-feiras?|quartas?-feiras?|"
+    "quintas?-feiras?|sextas?-feiras?|sábados?|domingos?"
 )
 RELATIVE = "today|tomorrow|yesterday|tonight|hoje|amanhã|ontem"
 FILES = "py|js|ts|c|h|rs|go|java|md|txt|csv|json|toml|yaml|yml|pdf|docx|xlsx|html|sh|sql|gguf|db|log|cfg|ini|png|jpg"
@@ -55,7 +55,8 @@ CODE = re.compile(
     | \b[A-Za-z_]\w{{0,60}}\(\)
     | \b[A-Za-z0-9]{{1,40}}(?:_[A-Za-z0-9]{{1,40}}){{1,8}}\b
     | \b[a-z]{{1,30}}[0-9]{{0,5}}(?:[A-Z][a-z0-9]{{1,30}}){{1,8}}\b
-    | \b(?:[A-Z][a-z0-9]{{1,30}}){{2,8}}\b
+    | \b(?!Ma?c[A-Z])(?:[A-Z][a-z0-9]{{1,30}}){{2,8}}\b
+    | \b[A-Z]{{2,6}}[A-Z][a-z0-9]{{2,30}}(?:[A-Z][a-z0-9]{{1,30}}){{0,6}}\b
     | \b[A-Z]{{1,6}}-?\d{{2,8}}\b
     | \b[a-z]{{2,20}}(?:-[a-z]{{2,20}}){{0,4}}-\d{{1,6}}\b
     """,
