@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 
 from aion.memory.base import Hits, Vector, Window
-from aion.memory.quantise import scan
+from aion.memory.quantise import pick_best, scan
 from aion.memory.segment import Item, Segment, View
 from aion.records import Finding, Json
 from aion.store.base import Memories
@@ -201,8 +201,4 @@ def _nearest(view: View, vector: Vector, count: int, window: Window) -> list[int
     if window.until is not None:
         out |= view.rows["at"] >= window.until
     scores[out] = -np.inf
-    if count < len(scores):
-        best = np.argpartition(scores, len(scores) - count)[len(scores) - count :]
-    else:
-        best = np.arange(len(scores))
-    return [int(seqs[place]) for place in best if scores[place] > -np.inf]
+    return [int(seqs[place]) for place in pick_best(scores, count) if scores[place] > -np.inf]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aion.memory.quantise import quantise, scan
+from aion.memory.quantise import BLOCK, pick_best, quantise, scan
 
 
 def unit(random: np.random.Generator, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -44,3 +44,16 @@ def test_the_ten_nearest_are_among_forty_candidates() -> None:
     for question in unit(random, 50):
         true = set(np.argsort(-(vectors @ question))[:10].tolist())
         assert true <= set(np.argsort(-scan(question, rows, scales))[:40].tolist())
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, 10 * BLOCK, 40 * BLOCK + 7])
+@pytest.mark.parametrize("count", [0, 1, 9, 39, 1000])
+def test_the_best_are_those_that_sorting_finds(size: int, count: int) -> None:
+    random = np.random.default_rng(size)
+    for spread in (3, 10**6):  # with many that are alike, and with few
+        scores = random.integers(0, spread, size).astype(np.float64)
+        scores[random.random(size) < 0.3] = -np.inf
+        scores[-5:] = spread  # behind the last whole block, where there is one
+        places = pick_best(scores, count)
+        assert len(set(places.tolist())) == len(places) == min(count, size)
+        assert sorted(scores[places]) == sorted(scores)[size - len(places) :]
