@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 from aion.capture.words import words_of
 
-LONGEST_EDIT = 2000  # words; of longer texts every change counts
+LONGEST_FRAME = 60  # words; longer texts are not one question with another subject
 STEM = 5  # letters; enough to join "close" and "closes", "grau" and "graus"
 SMALL = """
 the an is are was were do does did what how why which who when where this that of to in on and or not with for from my
@@ -42,6 +42,8 @@ def alike(one: str, other: str) -> float:
 def swaps_subject(one: str, other: str) -> bool:
     """Whether a question is the other one with another subject: the same frame, one word exchanged for another."""
     left, right = _words(one), _words(other)
+    if max(len(left), len(right)) > LONGEST_FRAME:
+        return False
     matcher = SequenceMatcher(a=left, b=right, autojunk=False)
     swapped = [(left[a:b], right[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind == "replace"]
     same = sum(size for _, _, size in matcher.get_matching_blocks())
@@ -51,22 +53,14 @@ def swaps_subject(one: str, other: str) -> bool:
 
 
 def changes_matter(one: str, other: str) -> bool:
-    """Whether more than small words, spelling and punctuation differ between two versions of a text."""
-    left, right = _words(one), _words(other)
-    if left == right or max(len(left), len(right)) > LONGEST_EDIT:
-        return left != right
-    for kind, a, b, c, d in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
-        gone, come = left[a:b], right[c:d]
-        if kind != "equal" and not _is_detail(gone, come):
-            return True
-    return False
+    """Whether more than small words, punctuation and letters exchanged within a word differ between two texts."""
+    return _matter(one) != _matter(other)
 
 
-def _is_detail(gone: list[str], come: list[str]) -> bool:
-    """Letters exchanged within a word, or small words that deny nothing."""
-    if len(gone) == len(come) and all(sorted(old) == sorted(new) for old, new in zip(gone, come, strict=True)):
-        return not any(word.isdigit() for word in gone)
-    return all(word in _SMALL - _DENYING for word in (*gone, *come))
+def _matter(text: str) -> list[str]:
+    """The words that carry it in their order, denials among them; of a word its letters, of a number all of it."""
+    words = [word for word in _words(text) if word not in _SMALL - _DENYING]
+    return [word if word[0].isdigit() else "".join(sorted(word)) for word in words]
 
 
 def _same_words(gone: list[str], come: list[str]) -> bool:

@@ -60,6 +60,8 @@ def test_the_latest_of_each_kind_counts_and_kinds_are_averaged() -> None:
         ("The ferry leaves at 9, from the north pier!", 0.5),
         ("The ferry leaves at 9 on north pier.", 0.5),
         ("The ferry leaves at 8 from the north pier.", -0.5),
+        ("The ferry leaves not at 9 from the north pier.", -0.5),
+        ("The ferry laeves at 9 from the north pier.", 0.5),
         ("The ferry never leaves at 9 from the north pier.", -0.5),
         ("Ask at the harbour.", -0.5),
     ],
