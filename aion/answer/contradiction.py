@@ -2,7 +2,8 @@
 
 A sentence of the answer is held against a sentence of a memory only when both are about the same thing: at least ABOUT
 of the smaller one's terms, values left out, stand in the other. Then they differ when one says not, or when the answer
-gives a value of a kind that the memory gives too, and its value stands in no memory shown. It would rather miss a
+gives a value of a kind that the memory gives too, and its value stands in no memory shown. A name that begins a
+sentence is what it is about and no value; sentences with other names are about others. It would rather miss a
 contradiction than see one that is none; it understands nothing.
 """
 
@@ -21,9 +22,11 @@ Kind = Literal["number", "date", "name", "negation"]
 ABOUT = 0.75
 LEAST_SHARED = 2
 VALUES: tuple[Kind, ...] = ("number", "date", "name")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|,?\s(?=(?:but|whereas|mas|porém|enquanto)\s)", re.IGNORECASE)
 _NOT_WORDS = "not never no nobody none without cannot nao nunca jamais sem nenhum nenhuma ninguem nem"
 _NEGATIONS = frozenset(_NOT_WORDS.split())
+_BEING = frozenset(("sou", "es", "somos"))  # say nothing of what a sentence is about
+_NO_TROUBLE = re.compile(r"^(?:no problem|no worries|sem problema)\b[,.!]?\s*", re.IGNORECASE)
 _SHORT_NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
 
 
@@ -58,10 +61,11 @@ def find_contradictions(answer: str, sources: Sequence[Memory]) -> tuple[Contrad
 
 
 def _read(text: str) -> _Sentence:
+    text = _NO_TROUBLE.sub("", text)
     values = tuple(entity for entity in entities_of(text) if entity.kind in VALUES)
     inside = {term for value in values for term in terms_of(value.text)}
     denies = bool(_SHORT_NOT.search(text)) or any(word in _NEGATIONS for word in words_of(text))
-    return _Sentence(text, values, frozenset(terms_of(text)) - inside, denies)
+    return _Sentence(text, values, frozenset(terms_of(text)) - inside - _BEING, denies)
 
 
 def _differences(said: _Sentence, held: _Sentence, known: set[str]) -> Iterator[tuple[Kind, str]]:
@@ -93,14 +97,37 @@ def _other_value(kind: Kind, said: _Sentence, held: _Sentence, known: set[str]) 
 
 
 def _same_slot(mine: Entity, said: _Sentence, theirs: Entity, held: _Sentence) -> bool:
-    """A number answers to one of its unit, a name to one after the same word or alone there, a date to any."""
+    """A number answers to one of its unit, a date to any, a name to one after the same word."""
+    if not _same_subject(_names(said) - {mine.key}, _names(held) - {theirs.key}):
+        return False
     if mine.kind == "number":
         return mine.key.partition(" ")[2] == theirs.key.partition(" ")[2]
     if mine.kind == "date":
         return True
-    alone = all(sum(value.kind == "name" for value in one.values) == 1 for one in (said, held))
+    if _begins(mine, said) or _begins(theirs, held) or _other_figures(said, held):
+        return False
     before = _word_before(mine.text, said.text)
-    return alone or (before != "" and before == _word_before(theirs.text, held.text))
+    return before != "" and before == _word_before(theirs.text, held.text)
+
+
+def _names(sentence: _Sentence) -> set[str]:
+    return {value.key for value in sentence.values if value.kind == "name"}
+
+
+def _same_subject(mine: set[str], theirs: set[str]) -> bool:
+    """ "Rui was born in May" says nothing of Helen."""
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _begins(value: Entity, sentence: _Sentence) -> bool:
+    """Nothing with a meaning of its own stands before it."""
+    return not terms_of(sentence.text[: max(0, sentence.text.find(value.text))])
+
+
+def _other_figures(said: _Sentence, held: _Sentence) -> bool:
+    """Both give numbers or dates and none in common: two different things."""
+    mine, theirs = ({value.key for value in one.values if value.kind != "name"} for one in (said, held))
+    return bool(mine and theirs) and not mine & theirs
 
 
 def _word_before(value: str, text: str) -> str:
