@@ -52,7 +52,11 @@ def test_flags_travel_on_stdin(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_the_child_and_the_supervisor(tmp_path: Path, number: int) -> None:
-    run = Run("waits", tmp_path, {"ready": lambda: os.kill(os.getpid(), number)})
+    before = signal.signal(number, signal.SIG_DFL)  # a shell that runs the tests in the background ignores SIGINT
+    try:
+        run = Run("waits", tmp_path, {"ready": lambda: os.kill(os.getpid(), number)})
+    finally:
+        signal.signal(number, before)
     assert run.code == 0
     assert run.stages == ["ready", "stopping"]
 
