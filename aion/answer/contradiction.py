@@ -26,6 +26,10 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|,?\s(?=(?:but|whereas|mas|porém|enq
 _NOT_WORDS = "not never no nobody none without cannot nao nunca jamais sem nenhum nenhuma ninguem nem"
 _NEGATIONS = frozenset(_NOT_WORDS.split())
 _BEING = frozenset(("sou", "es", "somos"))  # say nothing of what a sentence is about
+_GENERAL_WORDS = (
+    "most many usually typically often average generally muitos muitas maioria geralmente normalmente media"
+)
+_GENERAL = frozenset(_GENERAL_WORDS.split())  # what holds of most says nothing of this one
 _NO_TROUBLE = re.compile(r"^(?:no problem|no worries|sem problema)\b[,.!]?\s*", re.IGNORECASE)
 _SHORT_NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
 
@@ -50,7 +54,7 @@ class _Sentence:
 def find_contradictions(answer: str, sources: Sequence[Memory]) -> tuple[Contradiction, ...]:
     """At most one for each memory and kind."""
     known = {entity.key for source in sources for entity in entities_of(source.text)}
-    said = [_read(sentence) for sentence in _SENTENCE.split(answer) if sentence.strip()]
+    said = [_read(sentence) for sentence in _SENTENCE.split(answer) if _GENERAL.isdisjoint(words_of(sentence))]
     found: dict[tuple[str, Kind], Contradiction] = {}
     for source in sources:
         for held in map(_read, filter(str.strip, _SENTENCE.split(source.text))):
