@@ -61,7 +61,7 @@ def make_experience(known: Known, settings: LearningSettings, *, now: float) -> 
     question, answer = question_of(turn), answer_of(turn)
     signals = _signals(known, question, answer, settings)
     said = known.following
-    emotion = blend(read_emotion(said.text), said.mood) if said else None
+    emotion = blend(read_emotion(said.text, answer), said.mood) if said else None
     reward = reward_of(explicit_reward(known.feedback, answer), signals, emotion, settings)
     failed = turn.outcome is Outcome.FAILED
     confidence = judged.get("calibrated")
@@ -144,6 +144,7 @@ def _signals(known: Known, question: str, answer: str, settings: LearningSetting
         idle_s=known.idle_s,
         abandoned_s=settings.abandoned_minutes * 60,
         last=known.following is None,
+        cancelled=known.turn.outcome is Outcome.CANCELLED,
     )
     return tuple(found)
 
