@@ -92,7 +92,7 @@ def client_of(server: RunningServer) -> httpx2.Client:
 
 def bring(api: httpx2.Client, base: CannedServer, number: int, item: str) -> None:
     """As a file, as a page, or pasted into a chat in which the base takes it up."""
-    if number % 5 == 4:
+    if (number + number // 50) % 5 == 4:  # each template comes by every door
         base.words = (item,)
         messages = [{"role": "user", "content": quoted(item, number)}]
         api.post("/v1/chat/completions", json={"messages": messages, "aion": {"recall": False}}).raise_for_status()
@@ -105,7 +105,7 @@ def chat(api: httpx2.Client, base: CannedServer, number: int) -> Chat:
     base.words = (ITEMS[number], " as it was told to")
     told = f"I paid {number} euros for jam at stall {number}."
     words = " ".join(re.findall(r"[^\W\d_]{4,}", ITEMS[3 * number])[:5])
-    question = f"What do the visitors of market number {3 * number} hear of {words}?"
+    question = f"Market number {3 * number} opened in 1987: what do visitors hear of {words}?"
     user = {"role": "user", "content": f"{told} {question}" if number % 2 else question}
     sent = [SYSTEM, user] if number % 3 else [user]
     seen = len(base.requests)
