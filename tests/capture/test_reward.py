@@ -43,6 +43,12 @@ def test_emotion_alone_speaks_with_its_own_weight() -> None:
     assert reward_of(None, [], Emotion(-1.0, 1.0, ()), SETTINGS).total == -0.3
 
 
+def test_a_reward_stays_within_bounds_whatever_the_weights() -> None:
+    heavy = LearningSettings(implicit_weight=1.0, emotional_weight=1.0)
+    assert reward_of(None, [sign(0.8, 0.9)], Emotion(0.9, 1.0, ()), heavy).total == 1.0
+    assert reward_of(None, [sign(-0.8, 0.9)], Emotion(-0.9, 1.0, ()), heavy).total == -1.0
+
+
 def test_what_the_person_said_overrides_every_sign_and_keeps_the_parts() -> None:
     reward = reward_of(1.0, [sign(-0.8, 0.9)], Emotion(-1.0, 1.0, ()), SETTINGS)
     assert (reward.total, reward.implicit, reward.emotional) == (1.0, -0.8, -1.0)
