@@ -6,7 +6,7 @@ It is made again whenever something new is known: the question that followed, fe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aion.answer.context import last_question, text_of
 from aion.capture.emotion import blend, read_emotion
@@ -42,6 +42,7 @@ class Following:
     similarity: float | None
     gap_s: float
     mood: float | None = None  # as the base reads it, when it is asked
+    elsewhere: str = ""  # the turn it is, when in another conversation: that may be forgotten, and its words with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,8 @@ def _signals(known: Known, question: str, answer: str, settings: LearningSetting
     found: list[Signal] = []
     if known.following is not None:
         next_one = known.following
-        found += read_following(question, answer, next_one.text, similarity=next_one.similarity, gap_s=next_one.gap_s)
+        read = read_following(question, answer, next_one.text, similarity=next_one.similarity, gap_s=next_one.gap_s)
+        found += [replace(one, evidence=next_one.elsewhere or one.evidence) for one in read]
     found += read_events(known.feedback)
     found += read_end(
         answer,

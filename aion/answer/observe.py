@@ -308,7 +308,8 @@ class Observer:
         similarity = None if vector is None or other is None else float(vector @ other)
         mood = await self._mood.read(text) if self._mood and text else None
         gap = max(0.0, following.started - turn.started)
-        return Following(text=text, similarity=similarity, gap_s=gap, mood=mood)
+        elsewhere = following.id if following.conversation != turn.conversation else ""
+        return Following(text=text, similarity=similarity, gap_s=gap, mood=mood, elsewhere=elsewhere)
 
     def _asked_again(self, turn: Turn, vector: Vector | None) -> Turn | None:
         """To ask again for an answer that was given again is to use it."""

@@ -138,6 +138,18 @@ def test_the_question_asked_again_is_answered_without_it(done: Forgotten) -> Non
         assert not any(canary in json.dumps(reply) for canary in CANARIES)
 
 
+def test_a_question_that_was_asked_again_elsewhere_leaves_no_word_there(up: RunningServer) -> None:
+    person = Person(up, up.add_key("lamplighter"))
+    lanterns = " ".join(f"lantern{number}" for number in range(60))  # so many that one word more makes no difference
+    first = person.say(f"Which of {lanterns} is lit?")["aion"]["turn_id"]
+    again = person.say(f"Which of {TOLD} {lanterns} is lit?", aion={"conversation": "again"})["aion"]["turn_id"]
+    wait_until(lambda: person.wait_for_experience(first)["signals"])
+    [signal] = person.get(f"/api/experiences/{first}")["signals"]
+    assert (signal["name"], signal["evidence"]) == ("re_ask", again)
+    person.ask("DELETE", "/api/conversations/again").raise_for_status()
+    assert TOLD not in person.ask("GET", "/api/experiences").text
+
+
 def test_only_the_answers_that_were_named_still_repeat_it(done: Forgotten) -> None:
     named = set(itertools.chain(*done.elsewhere.values()))
     lines = [line for line in done.client.get("/api/export").text.split("\n") if line]
