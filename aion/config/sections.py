@@ -1,35 +1,12 @@
-"""One typed tree of settings: defaults < DATA/aion.toml < environment (AION_...) < flags; the one reader of os.environ.
-
-Read once and passed in; unknown keys are refused. A setting's help stands beside it, and `aion config` shows each
-with its value and where that came from. It does not check that a model exists: `models.catalog` does.
-"""
+"""The groups of settings, each with its help beside it. How they are read and merged is in `aion.config`."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from aion.errors import BadConfig
-
-CONFIG_FILE = "aion.toml"
-ENV_PREFIX = "AION_"
 AUTO: Literal["auto"] = "auto"
 EMBEDDED = "embedded"
 Auto = Literal["auto"]
@@ -277,174 +254,61 @@ class LogSettings(Section):
     json_lines: bool = Field(default=False, description="One JSON object a line instead of text.")
 
 
-class Settings(BaseSettings):
-    """The whole tree."""
+class SleepSettings(Section):
+    """When AION learns, and how."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+    auto: bool = Field(default=True, description="Whether AION falls asleep by itself when idle and with a reason.")
+    idle_minutes: float = Field(10.0, ge=0, le=1440, description="Minutes without a request before it may sleep.")
+    idle_percent: float = Field(30.0, gt=0, le=100, description="CPU and GPU use below which the machine is idle.")
+    cooldown_hours: float = Field(6.0, ge=0, le=168, description="Shortest time between two nights begun by itself.")
+    check_minutes: float = Field(60.0, gt=0, le=1440, description="How often it looks for a reason to sleep.")
+    experiences: int = Field(50, ge=1, le=100_000, description="High-priority experiences that are a reason to sleep.")
+    priority: float = Field(0.5, ge=0, le=1, description="Priority from which an experience counts towards them.")
+    error_pattern: int = Field(3, ge=2, le=1000, description="Errors in one theme that are a reason to sleep.")
+    tau_fallback: float = Field(0.18, ge=0, le=1, description="Share of answers by fallback that is a reason to sleep.")
+    tau_ndcg: float = Field(0.82, ge=0, le=1, description="nDCG@10 of recall below which there is a reason to sleep.")
+    quiet_s: float = Field(30.0, ge=0, le=3600, description="Seconds without a request before paused training goes on.")
+    starved_nights: int = Field(3, ge=1, le=100, description="Interrupted nights after which a window is asked for.")
+    max_minutes: float = Field(240.0, gt=0, le=1440, description="Longest night, pauses not counted.")
+    disk_reserve_mb: int = Field(512, ge=0, le=1 << 20, description="Free disk space a night leaves, in MiB.")
 
-    data: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("aion", appauthor=False)),
-        description="Folder of everything AION keeps.",
+
+class TrainSettings(Section):
+    """How an adapter is trained."""
+
+    rank: Literal[4, 8, 16] = Field(8, description="Rank of the adapters.")
+    alpha: float = Field(16.0, gt=0, le=256, description="LoRA's alpha: the update is scaled by alpha / rank.")
+    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak learning rate.")
+    epochs: float = Field(4.0, gt=0, le=100, description="Times each example is seen.")
+    warmup: float = Field(0.05, ge=0, le=0.5, description="Share of the steps in which the learning rate rises.")
+    floor: float = Field(0.1, ge=0, le=1, description="Share of the peak learning rate it falls to.")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay of the adapters.")
+    clip: float = Field(1.0, gt=0, le=100, description="Largest norm of a step's gradient.")
+    label_smoothing: float = Field(0.0, ge=0, le=0.5, description="Share of probability given to all other tokens.")
+    length: int = Field(512, ge=64, le=32_768, description="Tokens of one packed row.")
+    tokens_per_step: int = Field(1024, ge=64, le=1 << 20, description="Tokens whose gradients make one step.")
+    micro_batch: int | Auto = Field(AUTO, description="Packed rows computed at once, 1 to 4; auto: from free memory.")
+    threads: int | Auto = Field(AUTO, description="Processor threads of training; auto: measured before it starts.")
+    device: str = Field(AUTO, description="auto, cpu, cuda, or another torch device.")
+    weights: Literal["gguf", "nf4", "bf16"] = Field(
+        "gguf", description="How the frozen base is held: the served blocks, bitsandbytes NF4 (CUDA), or bf16."
     )
-    server: ServerSettings = Field(default_factory=ServerSettings)
-    model: ModelSettings = Field(default_factory=ModelSettings)
-    embedder: EmbedderSettings = Field(default_factory=EmbedderSettings)
-    engine: EngineSettings = Field(default_factory=EngineSettings)
-    answer: AnswerSettings = Field(default_factory=AnswerSettings)
-    context: ContextSettings = Field(default_factory=ContextSettings)
-    memory: MemorySettings = Field(default_factory=MemorySettings)
-    cache: CacheSettings = Field(default_factory=CacheSettings)
-    learning: LearningSettings = Field(default_factory=LearningSettings)
-    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
-    hub: HubSettings = Field(default_factory=HubSettings)
-    log: LogSettings = Field(default_factory=LogSettings)
+    cache: Literal["auto", "always", "never"] = Field(
+        AUTO, description="Whether blocks stay dequantised to bf16 in memory; auto: when they fit."
+    )
+    checkpoint_s: float = Field(120.0, gt=0, le=3600, description="Seconds of training between two checkpoints.")
+    replay: float = Field(0.15, ge=0, le=0.9, description="Share of tokens from the theme's earlier nights.")
+    anchors: float = Field(0.1, ge=0, le=0.9, description="Share of tokens from the base's own general answers.")
+    kl: float = Field(0.1, ge=0, le=100, description="Weight of the divergence from the base on anchors.")
+    mas: float = Field(0.0, ge=0, le=1e6, description="Weight of memory-aware synapses on what earlier nights used.")
+    ewc: float = Field(0.0, ge=0, le=1e6, description="Weight of elastic weight consolidation.")
+    held_out: int = Field(2, ge=1, le=20, description="Phrasings of each lesson put aside for the examination.")
+    source_share: float = Field(0.05, gt=0, le=1, description="Largest part of the lessons that one document may give.")
+    seed: int = Field(1, ge=0, description="Seed of everything that is drawn at random.")
 
+    @field_validator("micro_batch", "threads")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes it by name
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see below
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)  # load() merges the sources itself, so that it can say where each value came from
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The settings and, for each dotted key that is not at its default, where it came from."""
-
-    settings: Settings
-    origins: Mapping[str, str]
-
-
-def load(flags: Mapping[str, Any] | None = None) -> Loaded:
-    """Merge the sources. `flags` is a dict of dotted keys; a None value means that the flag was not given."""
-    given = {key: value for key, value in (flags or {}).items() if value is not None}
-    _refuse_unknown_variables(os.environ)
-    environment = _read_environment()
-    data = Path(given.get("data") or environment.get("data") or Settings().data).expanduser().absolute()
-    layers = [
-        (str(data / CONFIG_FILE), _read_toml(data / CONFIG_FILE)),
-        ("environment", dict(_leaves(environment))),
-        ("flag", given),
-    ]
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for origin, values in layers:
-        merged.update(values)
-        origins.update(dict.fromkeys(values, origin))
-    merged["data"] = data
-    try:
-        settings = Settings.model_validate(_nest(merged))
-    except ValidationError as error:
-        raise BadConfig(_explain(error, origins)) from None
-    _refuse_unsafe(settings)
-    return Loaded(settings, origins)
-
-
-def split_environment() -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings among the variables, by dotted key, and the environment without them.
-
-    For a child process that is given its settings otherwise, so that none of its own children inherits a secret.
-    """
-    rest = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
-    return dict(_leaves(_read_environment())), rest
-
-
-def fields() -> Iterator[tuple[str, Any, str]]:
-    """Every setting as (dotted key, default, help); the source of `aion config` and docs/settings.md."""
-    for name, info in Settings.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            for leaf, leaf_info in info.annotation.model_fields.items():
-                yield f"{name}.{leaf}", leaf_info.get_default(call_default_factory=True), leaf_info.description or ""
-        else:
-            yield name, info.get_default(call_default_factory=True), info.description or ""
-
-
-def variable(key: str) -> str:
-    """The environment variable of a dotted key."""
-    return ENV_PREFIX + key.upper().replace(".", "__")
-
-
-def _read_environment() -> dict[str, Any]:
-    try:
-        return EnvSettingsSource(Settings)()
-    except SettingsError as error:
-        named = re.search(r'field "(\w+)"', str(error))
-        section = named[1] if named else ""
-        raise BadConfig(f"a variable {variable(section)}... cannot be read; a list is written as JSON") from None
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    """The file's leaves by dotted key; no file is no settings."""
-    try:
-        tree = tomllib.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"cannot read {path}: {error}; make it a readable UTF-8 file or remove it") from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"{path} is not valid TOML: {error}") from None
-    if "data" in tree:
-        raise BadConfig(f"data is set in {path}, which lies in the folder that it names; use AION_DATA or --data")
-    return dict(_leaves(tree))
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, value in values.items():
-        section, _, leaf = key.rpartition(".")
-        place = tree.setdefault(section, {}) if section else tree
-        if isinstance(place, dict):  # a section given as one value is refused by the types
-            place[leaf] = value
-    return tree
-
-
-def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    known = {variable(key) for key, _, _ in fields()}
-    for name in environ:
-        if name.startswith(ENV_PREFIX) and "__" in name and name not in known:
-            raise BadConfig(f"{name} is set but names no setting; `aion config` lists them all")
-
-
-def _refuse_unsafe(settings: Settings) -> None:
-    """Refuse a combination that would send a secret in the clear."""
-    for secret, url, key in (
-        (settings.model.api_key, settings.model.source.removeprefix("openai:"), "model.api_key"),
-        (settings.hub.token, settings.hub.endpoint, "hub.token"),
-    ):
-        if secret is not None and url.startswith("http://") and not is_loopback_url(url):
-            raise BadConfig(f"{key} would travel unencrypted to {url!r}; use https, or remove the secret")
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether an http(s) URL names this machine by number or as localhost."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
-    """One sentence a setting: key, value found, reason, where it came from."""
-    lines = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"][:2])  # deeper parts name the alternatives of a union
-        origin = next((o for k, o in origins.items() if key == k or k.startswith(key + ".")), "configuration")
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{key} is not a setting (from {origin}); `aion config` lists them all")
-            continue
-        shown = "(secret)" if key.endswith(("api_key", "token")) else repr(problem["input"])
-        lines.append(f"{key} is {shown} (from {origin}): {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(dict.fromkeys(lines))
+    def _is_positive(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 1 <= value <= 256:
+            raise ValueError("must be auto or between 1 and 256")
+        return value

@@ -1,0 +1,1 @@
+"""The mathematics of learning: pure torch, no files, no sockets, no clocks."""

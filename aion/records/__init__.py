@@ -1,0 +1,78 @@
+"""Frozen values that cross rooms. No I/O, no behaviour beyond reading themselves.
+
+A `Turn` is written once, when its answer is complete, and never changed: everything AION learns later starts here.
+Messages are kept as the plain JSON objects of the OpenAI API, because that is what people send and get.
+"""
+
+from __future__ import annotations
+
+from aion.records.experience import (
+    Calibration,
+    Cluster,
+    Entity,
+    Experience,
+    Feedback,
+    FeedbackKind,
+    Label,
+    Reward,
+    Signal,
+)
+from aion.records.learning import Candidate, Example, ExampleKind, Lesson, LessonKind, Night, NightState, Theme
+from aion.records.memory import Document, Forgotten, Memory, MemoryKind, Origin, Source, Trust
+from aion.records.turns import (
+    AdapterUse,
+    Answer,
+    AuditEntry,
+    Conversation,
+    Finding,
+    Json,
+    Key,
+    LogprobSummary,
+    Outcome,
+    Scope,
+    Turn,
+    TurnKind,
+    Usage,
+    new_id,
+)
+
+__all__ = [
+    "AdapterUse",
+    "Answer",
+    "AuditEntry",
+    "Calibration",
+    "Candidate",
+    "Cluster",
+    "Conversation",
+    "Document",
+    "Entity",
+    "Example",
+    "ExampleKind",
+    "Experience",
+    "Feedback",
+    "FeedbackKind",
+    "Finding",
+    "Forgotten",
+    "Json",
+    "Key",
+    "Label",
+    "Lesson",
+    "LessonKind",
+    "LogprobSummary",
+    "Memory",
+    "MemoryKind",
+    "Night",
+    "NightState",
+    "Origin",
+    "Outcome",
+    "Reward",
+    "Scope",
+    "Signal",
+    "Source",
+    "Theme",
+    "Trust",
+    "Turn",
+    "TurnKind",
+    "Usage",
+    "new_id",
+]
