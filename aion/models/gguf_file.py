@@ -13,7 +13,7 @@ import stat
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -59,6 +59,8 @@ _ENGINE_ARRAYS: Final = {
     "tokenizer.ggml.scores": {GGUFValueType.FLOAT32},
     _KINDS: {GGUFValueType.INT32, GGUFValueType.UINT32},
 }
+# Nor does it look at the type of this one before it reads it: another type ends its process.
+_ENGINE_SCALARS: Final = {_ALIGNMENT: GGUFValueType.UINT32, "adapter.lora.alpha": GGUFValueType.FLOAT32}
 _PER_TOKEN: Final = ("tokenizer.ggml.scores", _KINDS)
 _UNKNOWN_TOKEN, _CONTROL_TOKEN, _USER_TOKEN = 2, 3, 4
 
@@ -100,12 +102,40 @@ class GgufHeader:
         return self.architecture in EMBEDDING_ARCHITECTURES or self.pooling in (1, 2, 3)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufTensor:
+    """Where a tensor lies in its file, which was seen to reach that far."""
+
+    name: str
+    kind: GGMLQuantizationType
+    shape: tuple[int, ...]  # as the file has it: the length of a row first
+    offset: int  # of its first byte in the file
+    size: int  # bytes
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufContents:
+    """The header with the settings and the table of tensors it was made from."""
+
+    header: GgufHeader
+    values: Mapping[str, Value]  # lists are raw bytes, and lists of texts are empty but for the vocabulary
+    tensors: tuple[GgufTensor, ...]
+
+
 def read_header(path: Path) -> GgufHeader:
     """Read and check the header. Raises BadInput: not_a_gguf, corrupt_model, unsupported_gguf, pickle_not_supported."""
+    return read_contents(path).header
+
+
+def read_contents(path: Path) -> GgufContents:
+    """As `read_header`, with all settings and the place of each tensor."""
     refuse_pickle_name(path)
-    with _open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        return parse_header(file, size, path.name)
+    with open_regular(path) as file:
+        return parse_contents(file, os.fstat(file.fileno()).st_size, path.name)
 
 
 def refuse_pickle_name(path: Path) -> None:
@@ -115,14 +145,20 @@ def refuse_pickle_name(path: Path) -> None:
 
 def parse_header(file: BinaryIO, size: int, name: str) -> GgufHeader:
     """As `read_header`, on an open file of `size` bytes; `name` is for messages."""
+    return parse_contents(file, size, name).header
+
+
+def parse_contents(file: BinaryIO, size: int, name: str) -> GgufContents:
+    """As `read_contents`, on an open file of `size` bytes; `name` is for messages."""
     reader = _Reader(file, size, name)
     version = _read_preamble(reader)
-    tensors, pairs = reader.count("tensors", MAX_TENSORS, 24), reader.count("settings", MAX_PAIRS, 13)
+    count, pairs = reader.count("tensors", MAX_TENSORS, 24), reader.count("settings", MAX_PAIRS, 13)
     values = _read_pairs(reader, pairs)
-    return _Header(reader, values, _read_tensors(reader, tensors, values)).build(version)
+    tensors = _read_tensors(reader, count, values)
+    return GgufContents(header=_Header(reader, values, tensors).build(version), values=values, tensors=tensors)
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     """Open without waiting on a pipe or device that stands where a file should."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -235,9 +271,11 @@ def _read_pairs(reader: _Reader, count: int) -> dict[str, Value]:
         if not key or key in values:
             raise reader.corrupt(f"the setting {key[:80]!r} stands twice" if key else "a setting has no name")
         kind = reader.value_type()
+        if kind is not _ENGINE_SCALARS.get(key, kind):
+            raise reader.corrupt(f"{key} is of type {kind.name.lower()}")
         if kind is GGUFValueType.ARRAY:
             values[key], lengths[key] = _read_array(reader, key)
-        elif key in _ENGINE_ARRAYS or (key == _ALIGNMENT and kind is not GGUFValueType.UINT32):
+        elif key in _ENGINE_ARRAYS:
             raise reader.corrupt(f"{key} is of type {kind.name.lower()}")
         else:
             values[key] = reader.string() if kind is GGUFValueType.STRING else reader.number(kind)
@@ -262,41 +300,43 @@ def _read_array(reader: _Reader, key: str) -> tuple[Value, int]:
     return (texts if key == _TOKENS else b""), count
 
 
-def _read_tensors(reader: _Reader, count: int, values: Mapping[str, Value]) -> list[tuple[GGMLQuantizationType, int]]:
-    """Type and element count of each tensor, after checking that all lie in the file one behind the other."""
-    shapes = [_read_tensor(reader, index) for index in range(count)]
-    if len({name for name, *_ in shapes}) != count:
+def _read_tensors(reader: _Reader, count: int, values: Mapping[str, Value]) -> tuple[GgufTensor, ...]:
+    """The tensors, after checking that all lie in the file one behind the other."""
+    tensors = [_read_tensor(reader, index) for index in range(count)]
+    if len({tensor.name for tensor in tensors}) != count:
         raise reader.corrupt("two tensors have the same name")
     alignment = values.get(_ALIGNMENT, 32)
     if not isinstance(alignment, int) or not 1 <= alignment <= MAX_ALIGNMENT or alignment & (alignment - 1):
         raise reader.corrupt(f"its alignment is {str(alignment)[:40]}, not a power of two up to {MAX_ALIGNMENT}")
     start = _round_up(reader.at, alignment)
     expected = 0
-    for index, (_, kind, elements, offset) in enumerate(shapes):
-        block, block_bytes = GGML_QUANT_SIZES[kind]
-        length = elements // block * block_bytes
-        if start + offset + length > reader.size:
-            raise reader.corrupt(f"tensor {index} ends past the file ({start + offset + length} > {reader.size})")
-        if offset != expected:
-            raise reader.corrupt(f"tensor {index} begins at {offset} instead of {expected}")
-        expected = _round_up(offset + length, alignment)
-    return [(kind, elements) for _, kind, elements, _ in shapes]
+    for index, tensor in enumerate(tensors):
+        end = start + tensor.offset + tensor.size
+        if end > reader.size:
+            raise reader.corrupt(f"tensor {index} ends past the file ({end} > {reader.size})")
+        if tensor.offset != expected:
+            raise reader.corrupt(f"tensor {index} begins at {tensor.offset} instead of {expected}")
+        expected = _round_up(tensor.offset + tensor.size, alignment)
+    return tuple(replace(tensor, offset=start + tensor.offset) for tensor in tensors)
 
 
-def _read_tensor(reader: _Reader, index: int) -> tuple[str, GGMLQuantizationType, int, int]:
+def _read_tensor(reader: _Reader, index: int) -> GgufTensor:
+    """One line of the table; its offset still counts from where the tensors begin."""
     name = reader.string()
     dimensions = reader.unsigned(GGUFValueType.UINT32)
     if dimensions > MAX_DIMENSIONS:
         raise reader.corrupt(f"tensor {index} has {dimensions} dimensions, more than {MAX_DIMENSIONS}")
-    shape = [reader.unsigned() for _ in range(dimensions)]
+    shape = tuple(reader.unsigned() for _ in range(dimensions))
     number, offset = reader.unsigned(GGUFValueType.UINT32), reader.unsigned()
     try:
         kind = GGMLQuantizationType(number)
     except ValueError:
         raise reader.corrupt(f"tensor {index} has the unknown type {number}") from None
-    if 0 in shape or (shape and shape[0] % GGML_QUANT_SIZES[kind][0]):
-        raise reader.corrupt(f"tensor {index} has the impossible shape {shape} for {kind.name}")
-    return name, kind, math.prod(shape), offset
+    block, block_bytes = GGML_QUANT_SIZES[kind]
+    if 0 in shape or (shape and shape[0] % block):
+        raise reader.corrupt(f"tensor {index} has the impossible shape {list(shape)} for {kind.name}")
+    size = math.prod(shape) // block * block_bytes
+    return GgufTensor(name=name, kind=kind, shape=shape, offset=offset, size=size)
 
 
 def _round_up(value: int, alignment: int) -> int:
@@ -306,9 +346,7 @@ def _round_up(value: int, alignment: int) -> int:
 class _Header:
     """Turns checked values into a GgufHeader; a wrong type of a known setting is damage too."""
 
-    def __init__(
-        self, reader: _Reader, values: Mapping[str, Value], tensors: list[tuple[GGMLQuantizationType, int]]
-    ) -> None:
+    def __init__(self, reader: _Reader, values: Mapping[str, Value], tensors: tuple[GgufTensor, ...]) -> None:
         self.reader, self.values, self.tensors = reader, values, tensors
 
     def build(self, version: int) -> GgufHeader:
@@ -327,7 +365,7 @@ class _Header:
             pooling=self.natural(pooling) if pooling in self.values else None,
             quantisation=self.quantisation(),
             tensor_count=len(self.tensors),
-            parameters=sum(elements for _, elements in self.tensors),
+            parameters=sum(tensor.elements for tensor in self.tensors),
             file_bytes=self.reader.size,
             parts=self.natural("split.count") or 1,
             tokenizer=self.text("tokenizer.ggml.model"),
@@ -356,8 +394,8 @@ class _Header:
                 name = "unknown"
             return name.removeprefix("MOSTLY_").removeprefix("ALL_")
         elements: Counter[str] = Counter()
-        for kind, count in self.tensors:
-            elements[kind.name] += count
+        for tensor in self.tensors:
+            elements[tensor.kind.name] += tensor.elements
         return elements.most_common(1)[0][0] if elements else ""
 
     def special_tokens(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput, NotFound
-from aion.models.gguf_file import GgufHeader, parse_header, read_header
+from aion.models.gguf_file import GgufHeader, parse_header, read_contents, read_header
 from aion.models.minilm import find_package_folder
 
 WORDS = ["<unk>", "<|im_start|>", "<|im_end|>", "  ", "hello", "ol\u00e1"]
@@ -332,3 +332,18 @@ def test_reading_mutants_runs_no_code_and_opens_nothing(tmp_path: Path) -> None:
 @pytest.mark.proof
 def test_a_million_mutants_run_no_code(tmp_path: Path) -> None:
     assert_reaches_everywhere(fuzz_in_child(write_model(tmp_path / "m.gguf"), 1_000_000, seed=1), 1_000_000)
+
+
+def test_the_place_of_each_tensor_holds_its_bytes(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.gguf", alignment=64)
+    first, second = read_contents(path).tensors
+    assert (first.name, first.kind.name, first.shape, first.elements) == ("token_embd.weight", "F32", (32, 2), 64)
+    assert path.read_bytes()[second.offset : second.offset + second.size] == np.ones(7, np.float32).tobytes()
+
+
+@pytest.mark.parametrize("kind", ["uint32", "float64", "string"])
+def test_an_alpha_of_another_type_would_end_the_engine_and_is_refused(tmp_path: Path, kind: str) -> None:
+    value = "16" if kind == "string" else 16
+    path = write_model(tmp_path / "m.gguf", adapter__lora__alpha=(kind, value))
+    with pytest.raises(BadInput, match="adapter.lora.alpha is of type"):
+        read_header(path)
