@@ -79,7 +79,13 @@ class LoraFile:
                     f"{self.name!r} holds {half.name[:120]!r} as {half.kind.name}; adapters are read as {known}",
                     code="unsupported_adapter",
                 )
-        module = module_of(self.architecture, base) or base
+        module = module_of(self.architecture, base)
+        if module is None:
+            raise BadInput(
+                f"{self.name!r} changes {base[:120]!r}, which no {self.architecture} model of transformers has;"
+                " train on the usual projections",
+                code="unsupported_adapter",
+            )
         return Slot(module=module, a=a.name, b=b.name, a_shape=a.shape[::-1], b_shape=b.shape[::-1])
 
 

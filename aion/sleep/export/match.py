@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ class Slot:
     b: str
     a_shape: tuple[int, ...]  # rank, in
     b_shape: tuple[int, ...]  # out, rank
+
+    @property
+    def parameters(self) -> int:
+        return math.prod(self.a_shape) + math.prod(self.b_shape)
 
 
 def match_slots(slots: Sequence[Slot], base: ServedBase, name: str) -> Sequence[Slot]:

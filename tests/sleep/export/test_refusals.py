@@ -315,6 +315,16 @@ def test_an_adapter_that_wakes_at_tokens_is_refused(tmp_path: Path, base: Served
     assert "wakes at certain tokens" in refuse(lambda: read_gguf(tmp_path / "a.gguf", base)).message
 
 
+@pytest.mark.parametrize("tensor", ["blk.0.attn_qkv.weight", "token_embd.weight", "blk.0.\x1b[31m.weight", "x"])
+def test_a_matrix_that_peft_has_no_name_for_is_refused(tmp_path: Path, base: ServedBase, tensor: str) -> None:
+    writer = write_lora(tmp_path / "a.gguf")
+    add_pair(writer, tensor)
+    finish(writer)
+    error = refuse(lambda: read_gguf(tmp_path / "a.gguf", base))
+    assert repr(tensor) in error.message
+    assert error.message.isprintable()
+
+
 def test_a_rank_beyond_all_use_is_refused(tmp_path: Path, base: ServedBase) -> None:
     writer = write_lora(tmp_path / "a.gguf")
     add_pair(writer, rank=1025)

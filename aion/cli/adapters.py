@@ -1,0 +1,158 @@
+"""`aion adapters`: shows an adapter's files, and turns PEFT folders and GGUF LoRAs into each other.
+
+It works on files alone, with or without a running server; what is written is not served by that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gguf.constants import GGMLQuantizationType
+
+from aion.cli.client import find_server
+from aion.cli.options import AsJson, Data, read_settings, require_folder
+from aion.cli.output import note, print_json
+from aion.errors import BadInput, Conflict, NotFound
+from aion.models.catalog import LocalModel, resolve_model
+from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
+from aion.sleep.export.describe import Description, describe_adapter
+from aion.sleep.export.lora import Lora
+from aion.sleep.export.served import ServedBase, read_served
+from aion.sleep.export.shrink import shrink
+
+app = typer.Typer(name="adapters", help="Show, import and export adapters.")
+
+
+class Kind(StrEnum):
+    """How the numbers of a GGUF LoRA are stored."""
+
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+    Q8_0 = "q8_0"  # where rows are whole blocks of 32; f16 elsewhere
+
+
+Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="A GGUF LoRA, or a folder that PEFT wrote.")]
+Target = Annotated[Path, typer.Argument(metavar="TARGET", help="NAME.gguf for a GGUF LoRA, else a folder for PEFT.")]
+BaseFile = Annotated[Path | None, typer.Option("--base", help="The model's GGUF; else the one that is served.")]
+StoredAs = Annotated[Kind, typer.Option("--kind", help="How a GGUF LoRA holds its numbers.")]
+
+
+@app.command("inspect")
+def inspect(source: Source, as_json: AsJson = False) -> None:
+    """Show what an adapter's files say of themselves."""
+    found = describe_adapter(_require_source(source))
+    if as_json:
+        print_json(dataclasses.asdict(found))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in _lines(found)))
+
+
+@app.command("import")
+def take_in(
+    source: Source,
+    target: Target,
+    *,
+    base: BaseFile = None,
+    unknown: Annotated[bool, typer.Option("--base-unknown", help="Its base is not named in it, but is this.")] = False,
+    kind: StoredAs = Kind.F32,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check somebody's adapter against the model, and write it with the model's hash in it."""
+    served = _find_base(base, data)
+    lora = read_adapter(_require_source(source), served, unknown=unknown)
+    _tell(_write(lora, target, served, kind), target, as_json)
+
+
+@app.command("export")
+def export(
+    source: Source,
+    target: Target,
+    *,
+    base: BaseFile = None,
+    kind: StoredAs = Kind.F32,
+    rank: Annotated[int, typer.Option("--rank", min=0, max=1024, help="Highest rank to keep; 0: all.")] = 0,
+    error: Annotated[
+        float, typer.Option("--error", min=0, max=0.99, help="Drop ranks while a change stays within this share.")
+    ] = 0.0,
+    prune: Annotated[float, typer.Option("--prune", min=0, max=0.99, help="Share of the numbers to set to 0.")] = 0.0,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an adapter of this model for PEFT, vLLM or llama.cpp; smaller when that is asked for."""
+    served = _find_base(base, data)
+    lora = read_adapter(_require_source(source), served)
+    if rank or error or prune:
+        smaller = shrink(lora, rank=rank, error=error, share=prune)
+        note(f"the largest error of a change is {smaller.worst:.4f} of it; examine the smaller adapter before use")
+        lora = smaller.lora
+    _tell(_write(lora, target, served, kind), target, as_json)
+
+
+def _require_source(source: Path) -> Path:
+    if not source.exists():
+        raise NotFound(f"there is no {str(source)!r}; name a GGUF LoRA or a folder that PEFT wrote")
+    return source
+
+
+def _find_base(path: Path | None, data: Path | None) -> ServedBase:
+    """The model an adapter has to fit: a named file, or what is served, or else set."""
+    if path is not None:
+        with _require_source(path).open("rb") as file:
+            return read_served(path, hashlib.file_digest(file, "sha256").hexdigest())
+    settings = read_settings(data).settings
+    require_folder(settings)
+    if (server := find_server(settings.data)) is not None:
+        settings = read_settings(data, server.sources).settings
+    model = asyncio.run(resolve_model(settings))
+    if not isinstance(model, LocalModel):
+        raise BadInput(f"the model is {model.source!r}, whose file is elsewhere; name its GGUF with --base")
+    return read_served(model.path, model.sha256)
+
+
+def _write(lora: Lora, target: Path, base: ServedBase, kind: Kind) -> Lora:
+    if target.exists():
+        raise Conflict(f"{str(target)!r} exists; name another target, or remove it")
+    if target.suffix.lower() == ".gguf":
+        save_gguf(lora, target, base, GGMLQuantizationType[kind.name])
+    elif kind is not Kind.F32:
+        raise BadInput("--kind is for GGUF; a PEFT folder holds f32: name a target that ends with .gguf")
+    else:
+        save_peft(lora, target, base)
+    return lora
+
+
+def _tell(lora: Lora, target: Path, as_json: bool) -> None:
+    found = describe_adapter(target)
+    if as_json:
+        print_json({"target": str(target), **dataclasses.asdict(found)})
+        return
+    marks = lora.marks
+    print(f"{target}: {len(found.modules)} modules, rank {found.rank}, {found.size / 1024:.0f} KiB, for {marks.base}")
+    if marks.assumed:
+        note("that it is for this model is your word: its file did not say")
+
+
+def _lines(found: Description) -> list[tuple[str, object]]:
+    marks = found.marks
+    ranks = f"{found.rank}" + (f" (and {', '.join(map(str, found.other_ranks))})" if found.other_ranks else "")
+    lines: list[tuple[str, object]] = [
+        ("form", found.form),
+        ("architecture", found.architecture),
+        ("rank", ranks),
+        ("alpha", f"{found.alpha:g}"),
+        ("modules", f"{len(found.modules)} ({', '.join(sorted({one.rpartition('.')[2] for one in found.modules}))})"),
+        ("numbers", f"{found.parameters} as {', '.join(found.kinds)}, {found.size} bytes"),
+        ("base", (marks.base or "not named") + (" (by a person's word)" if marks.assumed else "")),
+        ("theme", marks.theme),
+        ("night", marks.night),
+        ("dataset", marks.dataset),
+    ]
+    return [line for line in lines if line[1]]
