@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ KIND_NUMBERS = {kind: number for number, kind in enumerate(ExampleKind)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """All sequences behind each other. Sequence i is ids[offsets[i]:offsets[i + 1]]; `labels` is 1 where it is learned."""
+    """All sequences, one behind the other: number i is ids[offsets[i]:offsets[i + 1]]; `labels` is 1 where it is learned."""
 
     ids: npt.NDArray[np.int32]
     labels: npt.NDArray[np.uint8]
@@ -51,8 +52,8 @@ def join_tokens(examples: Sequence[Example], written: Sequence[Written]) -> Toke
 
 def save_tokens(tokens: Tokens) -> bytes:
     """The bytes of the file; the same tokens give the same bytes."""
-    columns = {IDS: tokens.ids, LABELS: tokens.labels, OFFSETS: tokens.offsets}
-    return save({**columns, WEIGHTS: tokens.weights, KINDS: tokens.kinds})
+    columns: dict[str, npt.NDArray[Any]] = {IDS: tokens.ids, LABELS: tokens.labels, OFFSETS: tokens.offsets}
+    return save(columns | {WEIGHTS: tokens.weights, KINDS: tokens.kinds})
 
 
 def load_tokens(path: Path, sha256: str) -> Tokens:
