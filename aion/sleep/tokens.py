@@ -23,7 +23,7 @@ KIND_NUMBERS = {kind: number for number, kind in enumerate(ExampleKind)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """All sequences, one behind the other: number i is ids[offsets[i]:offsets[i + 1]]; `labels` is 1 where it is learned."""
+    """Sequence number i is ids[offsets[i]:offsets[i + 1]]; `labels` is 1 where it is learned."""
 
     ids: npt.NDArray[np.int32]
     labels: npt.NDArray[np.uint8]
