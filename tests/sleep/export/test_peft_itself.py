@@ -76,7 +76,7 @@ ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_pro
             "target_modules": ALL,
             "alpha_pattern": {"layers.1.self_attn.q_proj": 5, "^model.layers.0.mlp.up_proj": 7},
         },
-        {"r": 4, "target_modules": ALL, "rank_pattern": {"proj": 9, "mlp.down_proj": 3}, "use_rslora": True},
+        {"r": 4, "target_modules": ALL, "rank_pattern": {"up_proj": 9, "mlp.down_proj": 3}, "use_rslora": True},
         {"r": 4, "target_modules": ["up_proj"], "layers_to_transform": [1], "layers_pattern": "layers"},
     ],
 )
