@@ -1,0 +1,69 @@
+"""A smaller copy of an adapter: how small, how near, and as strong as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aion.errors import BadInput
+from aion.sleep.export.convert import save_gguf
+from aion.sleep.export.gguf_lora import read_gguf
+from aion.sleep.export.lora import Lora, Pair
+from aion.sleep.export.served import ServedBase
+from aion.sleep.export.shrink import shrink
+from tests.sleep.export.makers import random_lora, write_base
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> ServedBase:
+    return write_base(tmp_path)
+
+
+def change(pair: Pair) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    found: np.ndarray[tuple[int, int], np.dtype[np.float64]] = pair.scale * pair.b.astype(np.float64) @ pair.a
+    return found
+
+
+def true_errors(lora: Lora, smaller: Lora) -> dict[str, float]:
+    """Formed in full, strength included."""
+    return {
+        name: float(np.linalg.norm(change(pair) - change(smaller.pairs[name])) / np.linalg.norm(change(pair)))
+        for name, pair in lora.pairs.items()
+    }
+
+
+@pytest.mark.parametrize("how", [{"rank": 3}, {"error": 0.4}, {"rank": 6, "error": 0.2}, {"share": 0.3}])
+def test_the_error_told_is_the_one_of_what_is_added(base: ServedBase, how: dict[str, float]) -> None:
+    lora = random_lora(base, rank=8)
+    shrunk = shrink(lora, **how)  # type: ignore[arg-type]
+    assert true_errors(lora, shrunk.lora) == pytest.approx(shrunk.errors, abs=1e-5)
+    assert 0 < shrunk.worst < 1
+
+
+def test_an_error_is_kept_to_and_a_rank_is_not_passed(base: ServedBase) -> None:
+    lora = random_lora(base, rank=8)
+    within = shrink(lora, error=0.4)
+    assert within.worst <= 0.4
+    assert {pair.rank for pair in within.lora.pairs.values()} <= set(range(1, 8))
+    assert {pair.rank for pair in shrink(lora, rank=2, error=0.01).lora.pairs.values()} == {2}
+
+
+def test_a_smaller_adapter_is_served_as_strong_as_before(tmp_path: Path, base: ServedBase) -> None:
+    lora = random_lora(base, rank=8, alpha=16.0)
+    smaller = shrink(lora, error=0.4).lora
+    save_gguf(smaller, tmp_path / "a.gguf", base)
+    for name, pair in read_gguf(tmp_path / "a.gguf", base).pairs.items():
+        assert np.allclose(change(pair), change(smaller.pairs[name]), rtol=1e-5, atol=1e-6)
+
+
+def test_pruning_leaves_zeros(base: ServedBase) -> None:
+    pair = shrink(random_lora(base), share=0.25).lora.pairs["model.layers.0.mlp.up_proj"]
+    assert (int((pair.a == 0).sum()), int((pair.b == 0).sum())) == (pair.a.size // 4, pair.b.size // 4)
+
+
+@pytest.mark.parametrize("how", [{}, {"rank": -1}, {"error": 1.0}, {"share": 1.0}])
+def test_what_makes_no_sense_is_refused(base: ServedBase, how: dict[str, float]) -> None:
+    with pytest.raises(BadInput):
+        shrink(random_lora(base), **how)  # type: ignore[arg-type]
