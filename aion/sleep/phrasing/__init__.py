@@ -1,0 +1,1 @@
+"""Makes many wordings of one taught fact, mechanically, in English and Portuguese."""

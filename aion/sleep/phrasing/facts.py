@@ -1,0 +1,155 @@
+"""Reads a lesson as a fact: what is asked, what is answered, what it is about, and the sentence that says it all.
+
+A lesson is a question with its answer or a statement; this makes the missing half by patterns, and where none fits by
+a question about what it names, answered with the statement itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from aion.memory.entities import entities_of
+from aion.memory.sentences import sentences_of
+from aion.memory.statement_words import ANNOUNCEMENT, LEAD
+from aion.memory.terms import stem as stem_of
+from aion.memory.terms import words_of
+from aion.records import Lesson
+from aion.sleep.phrasing.patterns import ask_about
+from aion.sleep.phrasing.person import turn_round
+from aion.sleep.phrasing.stating import state, subject_of
+from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal, read_data, upper_first
+
+SHORT_ANSWER = 8  # words; a longer one says its subject itself
+MOST_TOPICS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One lesson, ready to be worded."""
+
+    lesson: Lesson
+    question: str
+    others: tuple[str, ...] = ()  # the same asked otherwise
+    answer: str
+    statement: str  # a whole sentence, as the assistant says it
+    stem: str = ""  # the statement up to the answer; "" when it does not end with it
+    core: str = ""  # the answer alone
+    subject: str = ""  # what it is about, as it stands inside a sentence
+    back: str = ""  # asks from the answer for the subject
+    many: bool = False  # other facts may answer the same question
+
+    @property
+    def language(self) -> str:
+        return self.lesson.language
+
+
+def read_fact(lesson: Lesson) -> Fact:
+    return _read_answered(lesson) if lesson.question and lesson.answer else _read_statement(lesson)
+
+
+def tell_apart(facts: Sequence[Fact]) -> list[Fact]:
+    """Facts whose question several share, such as "What do I like?", are asked for by what they name instead."""
+    askers: dict[str, set[str]] = {}
+    for fact in facts:
+        askers.setdefault(normal(fact.question), set()).add(normal(fact.answer))
+    return [_ask_by_topic(fact) if len(askers[normal(fact.question)]) > 1 else fact for fact in facts]
+
+
+def without_lead(sentence: str) -> str:
+    """Without "remember that" and the like: what is left begins with a capital."""
+    rest = sentence.strip()
+    while True:
+        plain = rest.lower()
+        found = ANNOUNCEMENT.match(plain) or LEAD.match(plain)
+        cut = rest[found.end() :].lstrip(" ,.;:!-\u2013\u2014") if found and found.group() else rest
+        if cut == rest or len(cut.split()) < 3:
+            return upper_first(rest)
+        rest = cut
+
+
+def topics_of(text: str) -> list[str]:
+    """What it names: names, codes and numbers first, else its phrases."""
+    found = entities_of(text)
+    named = [one.text for one in found if one.kind in {"name", "code"}]
+    phrases = [one.text for one in found if one.kind == "phrase"]
+    return list(dict.fromkeys([*named[:2], *phrases]))[:MOST_TOPICS] or [" ".join(text.split()[:4]).rstrip(EDGES)]
+
+
+def _read_statement(lesson: Lesson) -> Fact:
+    sentence = without_lead(lesson.statement)
+    first, *more = sentences_of(sentence) or [sentence]
+    said = turn_round(end_sentence(sentence), lesson.language)
+    quoted: str = read_data(f"facts_{lesson.language}")["quoted"]
+    answer = said if said is not None else quoted.format(statement=end_sentence(lesson.statement))
+    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer)
+    asked = ask_about(first, lesson.language)
+    if asked is None:
+        return _ask_by_topic(bare)
+    core = turn_round(asked.core, lesson.language) or asked.core
+    return replace(
+        bare,
+        question=asked.questions[0],
+        others=asked.questions[1:],
+        stem="" if more or said is None else _stem(answer, core),
+        core=asked.core,
+        subject=asked.subject,
+        back="" if said is None else asked.back,
+        many=asked.many,
+    )
+
+
+def _read_answered(lesson: Lesson) -> Fact:
+    """The answer stays as it was given, whole."""
+    subject = subject_of(lesson.question, lesson.language)
+    answer = lesson.answer.strip()
+    first = next(iter(sentences_of(answer)), answer)
+    if _is_short(answer, lesson.question):
+        core = answer.rstrip(EDGES)
+        stated = state(lesson.question, core, lesson.language)
+        statement = (turn_round(stated, lesson.language) or "") if stated else ""
+    else:
+        core, statement = _core_of(first, lesson.question), end_sentence(answer)
+    return Fact(
+        lesson=lesson,
+        question=lesson.question.strip(),
+        answer=answer,
+        statement=statement,
+        stem=_stem(statement, core) if len(sentences_of(statement)) == 1 else "",
+        core=core,
+        subject=subject,
+    )
+
+
+def _ask_by_topic(fact: Fact) -> Fact:
+    words = read_data(f"facts_{fact.language}")
+    topics = topics_of(fact.lesson.statement or f"{fact.lesson.question} {fact.lesson.answer}")
+    question: str = words["fallback"].format(topic=words["joiner"].join(topics))
+    return replace(fact, question=question, others=(), subject=fact.subject or lower_first(topics[0]), stem="", back="")
+
+
+def _is_short(answer: str, question: str) -> bool:
+    asked = {stem_of(word) for word in words_of(question) if not is_small(word)}
+    told = {stem_of(word) for word in words_of(answer)}
+    return len(answer.split()) <= SHORT_ANSWER and len(asked & told) * 2 < max(1, len(asked))
+
+
+def _core_of(sentence: str, question: str) -> str:
+    """What of an answer is not in its question: from the first such word to the last."""
+    asked = {stem_of(word) for word in words_of(question)}
+    pieces = sentence.strip().rstrip(EDGES).split()
+    new = [
+        place
+        for place, piece in enumerate(pieces)
+        if not is_small(piece) and not {stem_of(word) for word in words_of(piece)} <= asked
+    ]
+    return " ".join(pieces[new[0] : new[-1] + 1]).strip(EDGES) if new else ""
+
+
+def _stem(statement: str, core: str) -> str:
+    """Up to the answer; empty when the statement does not end with it, or is nothing else."""
+    body = statement.rstrip(EDGES)
+    found = re.search(rf"(?<!\w){re.escape(core)}$", body, re.IGNORECASE) if core else None
+    head = body[: found.start()].strip() if found else ""
+    return head if len(head.split()) >= 2 else ""

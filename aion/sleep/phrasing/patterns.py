@@ -1,0 +1,107 @@
+"""Turns one statement into the questions it answers, by the patterns of data/facts_en.toml and data/facts_pt.toml.
+
+A sentence that no pattern fits is left to the caller. It judges form alone: what is true, and what the words mean, it
+does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from aion.sleep.words import EDGES, lower_first, read_data, upper_first
+
+LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
+_PRONOUNS = re.compile(r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I)
+_WHOLE_ES = ("sses", "shes", "ches", "xes", "zzes", "oes")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a statement answers, and what in it the answer is."""
+
+    questions: tuple[str, ...]  # the first is the one to ask
+    subject: str  # "" when it is the person
+    core: str
+    back: str  # the question from the answer to the subject; "" when there is none
+    many: bool  # other statements may answer the same question
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    ask: tuple[str, ...]
+    back: str
+    many: bool
+
+
+def ask_about(sentence: str, language: str) -> Asked | None:
+    """None when no pattern fits."""
+    body = sentence.strip().rstrip(EDGES)
+    for pattern in _read_patterns(language):
+        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(body[:1].lower() + body[1:])
+        if found is not None and (asked := _fill(pattern, found, language)) is not None:
+            return asked
+    return None
+
+
+def plain_verb(verb: str) -> str:
+    """ "opens" is "open": the form after "does"."""
+    irregular = {"has": "have", "is": "be", "does": "do"}
+    if verb in irregular:
+        return irregular[verb]
+    if verb.endswith("ies") and len(verb) > 4:
+        return verb[:-3] + "y"
+    if verb.endswith(_WHOLE_ES):
+        return verb[:-2]
+    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
+
+
+def third_person(verb: str) -> str:
+    """ "open" is "opens": what follows one subject."""
+    if verb == "have":
+        return "has"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ies"
+    return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", verb) else "s")
+
+
+def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
+    groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
+    subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
+    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT:
+        return None
+    verb = groups.get("v", "")
+    words = {
+        "s": lower_first(subject),
+        "a": core if core[:1].isdigit() else lower_first(core),
+        "b": groups.get("b", ""),
+        "p": groups.get("p", ""),
+        "w": lower_first(groups.get("w", "")),
+        "v": plain_verb(verb) if language == "en" else verb,
+        "verb": _before(verb) if language == "pt" else verb,
+    }
+    questions = tuple(_tidy(one.format(**words)) for one in pattern.ask)
+    return Asked(questions, words["s"], core, _tidy(pattern.back.format(**words)), pattern.many)
+
+
+def _before(verb: str) -> str:
+    """ "chama-se" is "se chama": where the question puts it."""
+    main, _, pronoun = verb.partition("-")
+    return f"{pronoun} {main}" if pronoun else verb
+
+
+def _tidy(text: str) -> str:
+    return upper_first(re.sub(r"\s+([?.,])", r"\1", " ".join(text.split())))
+
+
+@cache
+def _read_patterns(language: str) -> tuple[_Pattern, ...]:
+    data = read_data(f"facts_{language}")
+    parts = {name: part if name == "name" else f"(?i:{part})" for name, part in data["parts"].items()}
+    made: list[_Pattern] = []
+    for one in data["fact"]:
+        source = re.sub(r"\{([a-z]+)\}", lambda part: parts[part[1]], one["match"])
+        made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), bool(one.get("many"))))
+    return tuple(made)
