@@ -122,7 +122,8 @@ def fastest_dequantiser(kind: BlockKind, device: str = "cpu") -> Dequantiser:
 
 def _unpack(packed_N_b: Tensor, bits: int, group: int) -> Tensor:
     """Bytes of `bits` each: of every `group` bytes the lowest bits of all, then the next. Four bytes at a time."""
-    words = packed_N_b.contiguous().view(torch.int32).view(len(packed_N_b), -1, group // 4)
+    packed = packed_N_b.clone(memory_format=torch.contiguous_format)  # `contiguous` keeps the gaps of a single block
+    words = packed.view(torch.int32).view(len(packed), -1, group // 4)
     mask = 0x01010101 * ((1 << bits) - 1)
     fields = [(words >> shift if shift else words) & mask for shift in range(0, 8, bits)]
     return torch.stack(fields, -2).flatten(1).view(torch.uint8)
