@@ -92,7 +92,7 @@ def test_pruning_drops_the_smallest_and_says_how_much_that_was() -> None:
 
 
 def test_of_equal_numbers_the_first_are_pruned() -> None:
-    assert prune(np.ones((2, 4), np.float32), 0.5).matrix.tolist() == [[0] * 4, [1] * 4]
+    assert prune(np.ones((2, 400), np.float32), 0.5).matrix.tolist() == [[0] * 400, [1] * 400]
 
 
 def test_norm_and_error_of_products_are_those_of_the_products() -> None:

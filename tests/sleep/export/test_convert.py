@@ -6,15 +6,17 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
 import pytest
 
-from aion.errors import BadInput
+from aion.errors import BadInput, Corrupt
+from aion.sleep.export import convert
 from aion.sleep.export.convert import export_gguf, read_adapter, save_gguf, save_peft
 from aion.sleep.export.families import row_order
-from aion.sleep.export.gguf_lora import read_gguf
+from aion.sleep.export.gguf_lora import read_gguf, write_gguf
 from aion.sleep.export.lora import Lora, Marks, Pair
 from aion.sleep.export.peft import read_peft
 from tests.sleep.export.makers import ARCHITECTURES, random_lora, write_base, write_folder
@@ -166,3 +168,17 @@ def test_a_number_too_large_for_f16_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="too large for F16"):
         save_gguf(lora, tmp_path / "a.gguf", base, gguf.GGMLQuantizationType.F16)
     assert not (tmp_path / "a.gguf").exists()
+
+
+def test_what_reads_back_as_something_else_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = write_base(tmp_path)
+    lora = random_lora(base)
+
+    def write_another(found: Lora, target: Path, *rest: Any) -> None:
+        pairs = dict(found.pairs)
+        name, pair = pairs.popitem()
+        write_gguf(replace(found, pairs={**pairs, name: replace(pair, b=pair.b * np.float32(1.0001))}), target, *rest)
+
+    monkeypatch.setattr(convert, "write_gguf", write_another)
+    with pytest.raises(Corrupt, match="reads back as something else"):
+        save_gguf(lora, tmp_path / "a.gguf", base)

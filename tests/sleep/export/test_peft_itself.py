@@ -77,14 +77,16 @@ ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_pro
             "alpha_pattern": {"layers.1.self_attn.q_proj": 5, "^model.layers.0.mlp.up_proj": 7},
         },
         {"r": 4, "target_modules": ALL, "rank_pattern": {"up_proj": 9, "mlp.down_proj": 3}, "use_rslora": True},
+        {"r": 4, "target_modules": ALL, "alpha_pattern": {"self_attn.q_proj": 5, "q_proj": 7, "k_proj": 3}},
         {"r": 4, "target_modules": ["up_proj"], "layers_to_transform": [1], "layers_pattern": "layers"},
     ],
 )
 def test_what_peft_saved_changes_each_matrix_as_peft_does(
     tmp_path: Path, base: ServedBase, config: dict[str, Any]
 ) -> None:
-    model = peft_model(**config)
-    model.save_pretrained(tmp_path / "in")
+    """As PEFT does once it has read them again: its files hold patterns in the order of the alphabet."""
+    peft_model(**config).save_pretrained(tmp_path / "in")
+    model = peft.PeftModel.from_pretrained(plain_model(), tmp_path / "in")
     lora = read_peft(tmp_path / "in", base)
     save_gguf(lora, tmp_path / "a.gguf", base)
     wanted = deltas_of(model)

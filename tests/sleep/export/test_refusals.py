@@ -188,6 +188,7 @@ def test_a_size_that_is_not_true_is_refused_before_anything_is_read(
     [
         (b"", "0 bytes"),
         (struct.pack("<Q", 1 << 60) + b"{}", "header asks for"),
+        (struct.pack("<Q", 3) + b"{}", "asks for 3 bytes, the file has 10"),
         (struct.pack("<Q", 2) + b"[]", "not a safetensors file"),
         (struct.pack("<Q", 2) + b"{}", "0 tensors"),
         (struct.pack("<Q", 16) + b'{"a":1,"a":NaN} ', "JSON is wrong"),
@@ -206,6 +207,27 @@ def test_a_header_that_is_none_is_refused(tmp_path: Path, content: bytes, words:
             pass
 
     assert words in refuse(read).message
+
+
+def test_bytes_that_no_tensor_owns_are_refused(base: ServedBase, folder: Path) -> None:
+    weights = folder / "adapter_model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content + bytes(4))
+    assert "its tensors end at" in refuse(lambda: read_peft(folder, base)).message
+    weights.write_bytes(content)
+
+    def leave_a_gap(header: dict[str, Any]) -> None:
+        last = max((one for one in header if one != "__metadata__"), key=lambda one: header[one]["data_offsets"])
+        header[last]["data_offsets"] = [offset + 8 for offset in header[last]["data_offsets"]]
+
+    change_header(weights, leave_a_gap, extra=bytes(8))
+    assert "begins at" in refuse(lambda: read_peft(folder, base)).message
+
+
+def test_two_spellings_of_one_module_are_refused(base: ServedBase, folder: Path) -> None:
+    other = QUERY.replace("model.model.layers", "model.model.language_model.layers")
+    add_tensor(folder / "adapter_model.safetensors", other, (4, 64))
+    assert "two tensors are lora_A" in refuse(lambda: read_peft(folder, base)).message
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -255,7 +277,7 @@ def test_a_module_that_the_base_has_not_is_refused(tmp_path: Path, base: ServedB
 
 
 @pytest.mark.parametrize("mark", ["x" * 201, "two\nlines", "\x1b[31mred"])
-def test_marks_that_aion_would_not_write_are_refused(tmp_path: Path, base: ServedBase, mark: str) -> None:
+def test_marks_that_are_no_line_of_text_write_are_refused(tmp_path: Path, base: ServedBase, mark: str) -> None:
     lora = replace(random_lora(base), marks=Marks(base=base.sha256, theme=mark))
     assert "short line" in refuse(lambda: read_peft(write_folder(lora, tmp_path / "in"), base)).message
 
@@ -305,6 +327,24 @@ def test_a_pair_with_one_half_is_refused(tmp_path: Path, base: ServedBase) -> No
     writer.add_tensor("blk.0.attn_q.weight.lora_b", np.zeros((64, 4), np.float32))
     finish(writer)
     assert "one half" in refuse(lambda: read_gguf(tmp_path / "a.gguf", base)).message
+
+
+def test_numbers_of_a_kind_that_is_not_read_are_named(tmp_path: Path, base: ServedBase) -> None:
+    writer = write_lora(tmp_path / "a.gguf")
+    kind = gguf.GGMLQuantizationType.Q4_0
+    content = gguf.quantize(np.ones((4, 64), np.float32), kind)
+    writer.add_tensor("blk.0.attn_q.weight.lora_a", content, raw_dtype=kind)
+    writer.add_tensor("blk.0.attn_q.weight.lora_b", np.zeros((64, 4), np.float32))
+    finish(writer)
+    assert "as Q4_0; adapters are read as F32, F16" in refuse(lambda: read_gguf(tmp_path / "a.gguf", base)).message
+
+
+def test_halves_of_two_ranks_are_refused(tmp_path: Path, base: ServedBase) -> None:
+    writer = write_lora(tmp_path / "a.gguf")
+    writer.add_tensor("blk.0.attn_q.weight.lora_a", np.zeros((3, 64), np.float32))
+    writer.add_tensor("blk.0.attn_q.weight.lora_b", np.zeros((64, 4), np.float32))
+    finish(writer)
+    assert "do not multiply" in refuse(lambda: read_gguf(tmp_path / "a.gguf", base)).message
 
 
 def test_an_adapter_that_wakes_at_tokens_is_refused(tmp_path: Path, base: ServedBase) -> None:

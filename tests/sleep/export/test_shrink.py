@@ -63,6 +63,16 @@ def test_pruning_leaves_zeros(base: ServedBase) -> None:
     assert (int((pair.a == 0).sum()), int((pair.b == 0).sum())) == (pair.a.size // 4, pair.b.size // 4)
 
 
+def test_a_pair_that_is_small_enough_keeps_every_bit(base: ServedBase) -> None:
+    lora = random_lora(base, rank=4, up_proj=8)
+    shrunk = shrink(lora, rank=4)
+    assert {name for name, error in shrunk.errors.items() if error > 1e-6} == {
+        f"model.layers.{layer}.mlp.up_proj" for layer in range(2)
+    }
+    down = "model.layers.0.mlp.down_proj"
+    assert np.array_equal(shrunk.lora.pairs[down].b, lora.pairs[down].b)
+
+
 @pytest.mark.parametrize("how", [{}, {"rank": -1}, {"error": 1.0}, {"share": 1.0}])
 def test_what_makes_no_sense_is_refused(base: ServedBase, how: dict[str, float]) -> None:
     with pytest.raises(BadInput):
