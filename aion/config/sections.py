@@ -303,6 +303,9 @@ class TrainSettings(Section):
     mas: float = Field(0.0, ge=0, le=1e6, description="Weight of memory-aware synapses on what earlier nights used.")
     ewc: float = Field(0.0, ge=0, le=1e6, description="Weight of elastic weight consolidation.")
     held_out: int = Field(2, ge=1, le=20, description="Phrasings of each lesson put aside for the examination.")
+    contrasts: int = Field(
+        1, ge=0, le=8, description="Near misses trained for each lesson; more than two teach to refuse what was taught."
+    )
     source_share: float = Field(0.05, gt=0, le=1, description="Largest part of the lessons that one document may give.")
     seed: int = Field(1, ge=0, description="Seed of everything that is drawn at random.")
 
