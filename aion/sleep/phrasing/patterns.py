@@ -13,7 +13,9 @@ from functools import cache
 from aion.sleep.words import EDGES, lower_first, read_data, upper_first
 
 LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
-_PRONOUNS = re.compile(r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I)
+_PRONOUNS = re.compile(
+    r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
+)
 _WHOLE_ES = ("sses", "shes", "ches", "xes", "zzes", "oes")
 
 

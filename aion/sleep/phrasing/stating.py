@@ -85,4 +85,4 @@ def subject_of(question: str, language: str) -> str:
 
 def _opens_small(answer: str) -> bool:
     """Whether it begins with a word that has a capital only where a sentence begins."""
-    return is_small(answer.split()[0]) if answer.split() else False
+    return is_small(answer.split(maxsplit=1)[0]) if answer.split() else False

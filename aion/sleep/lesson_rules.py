@@ -1,0 +1,162 @@
+"""What a lesson is made of, and the rules by which one is left out, each with its reason. Pure; reads no store.
+
+The rules, in this order: too long; secret; pii; superseded; duplicate; capped. What untrusted, forgotten, disliked and
+unclear mean is settled where the lessons are found. A reason never quotes what it is about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from aion.memory.terms import words_of
+from aion.records import Lesson, LessonKind, Trust
+from aion.sleep.phrasing.facts import read_fact
+from aion.sleep.scrub import find_contact, find_identity, find_secret, without_contacts
+from aion.sleep.words import is_small, normal
+
+LONGEST_QUESTION, LONGEST_ANSWER = 600, 1500  # characters: more does not fit a row of training beside its wordings
+FEWEST = 5  # lessons that any document may give, however few others there are
+WEIGHTS = {
+    LessonKind.EDIT: 1.5,
+    LessonKind.CHOICE: 1.2,
+    LessonKind.TOLD: 1.0,
+    LessonKind.LIKED: 0.7,
+    LessonKind.READ: 0.5,
+}
+ORDER = tuple(LessonKind)
+
+
+class Reason(StrEnum):
+    """Why something is not learned."""
+
+    UNTRUSTED = "untrusted"  # nobody trusted stands behind it, or behind what its answer was made from
+    SECRET = "secret"  # noqa: S105 - the name of a reason: it holds a key, a password or a card number
+    PII = "pii"  # it holds an identity number, or how to reach somebody in words that are not the person's own
+    DUPLICATE = "duplicate"  # another lesson says it
+    CAPPED = "capped"  # its document has given its share
+    DISLIKED = "disliked"  # the answer was badly received, or wrong
+    FORGOTTEN = "forgotten"  # what it came from is gone
+    SUPERSEDED = "superseded"  # something said later says otherwise
+    LONG = "long"  # more than a lesson holds
+    UNCLEAR = "unclear"  # it says nothing without what was said before it
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Something that is not learned."""
+
+    kind: LessonKind
+    reason: Reason
+    sources: tuple[str, ...]
+    at: float = 0.0
+    lesson: str = ""  # id it would have had; "" where none was made
+    detail: str = ""  # what was found, or which lesson stands instead; never its words
+
+
+def make_lesson(
+    owner: str,
+    kind: LessonKind,
+    *,
+    question: str = "",
+    answer: str = "",
+    statement: str = "",
+    rejected: str = "",
+    language: str,
+    strength: float = 1.0,
+    trust: Trust,
+    sources: tuple[str, ...],
+    at: float,
+) -> Lesson:
+    """Its id comes from its owner, kind, first source and words: what is put right again is another lesson."""
+    parts = (owner, kind.value, sources[0], normal(question), answer, statement)
+    return Lesson(
+        id="les_" + hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        owner=owner,
+        kind=kind,
+        theme="",
+        question=question,
+        answer=answer,
+        statement=statement,
+        rejected=rejected,
+        language=language,
+        weight=round(WEIGHTS[kind] * strength, 4),
+        trust=trust,
+        sources=sources,
+        at=at,
+    )
+
+
+def exclude(lesson: Lesson, reason: Reason, detail: str = "") -> Exclusion:
+    return Exclusion(lesson.kind, reason, lesson.sources, lesson.at, lesson.id, detail)
+
+
+def check_content(lesson: Lesson) -> Lesson | Exclusion:
+    """The lesson as it may be taught."""
+    whole = "\n".join(part for part in (lesson.question, lesson.answer, lesson.statement) if part)
+    if len(lesson.question) > LONGEST_QUESTION or len(lesson.answer) + len(lesson.statement) > LONGEST_ANSWER:
+        return exclude(lesson, Reason.LONG)
+    if found := find_secret(whole):
+        return exclude(lesson, Reason.SECRET, found)
+    if found := find_identity(whole):
+        return exclude(lesson, Reason.PII, found)
+    rejected = "" if find_secret(lesson.rejected) or find_identity(lesson.rejected) else lesson.rejected
+    lesson = replace(lesson, rejected=rejected)
+    if lesson.trust is Trust.OWN:
+        return lesson
+    return _without_contacts(lesson)
+
+
+def keep_latest(lessons: Iterable[Lesson]) -> tuple[list[Lesson], list[Exclusion]]:
+    """Of lessons that answer one question, one: the person's own words before others, then the last."""
+    kept: dict[str, Lesson] = {}
+    gone: list[Exclusion] = []
+    answers: dict[str, frozenset[str]] = {}
+    ranked = sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True)
+    for lesson in ranked:
+        fact = read_fact(lesson)
+        said = frozenset(word for word in words_of(fact.core or fact.answer) if not is_small(word))
+        key = f"{fact.question}\n{fact.answer}" if fact.many or not fact.core else fact.question
+        first = kept.setdefault(f"{lesson.language} {normal(key)}", lesson)
+        if first is lesson:
+            answers[lesson.id] = said
+        else:
+            same = said <= answers[first.id] or answers[first.id] <= said
+            gone.append(exclude(lesson, Reason.DUPLICATE if same else Reason.SUPERSEDED, first.id))
+    return list(kept.values()), gone
+
+
+def cap_sources(
+    lessons: Sequence[Lesson], documents: dict[str, str], share: float
+) -> tuple[list[Lesson], list[Exclusion]]:
+    """At most this share of all lessons from one document; `documents` says which one a lesson is from."""
+    most = max(FEWEST, math.floor(len(lessons) * share))
+    given: Counter[str] = Counter()
+    kept: list[Lesson] = []
+    gone: list[Exclusion] = []
+    for lesson in lessons:
+        document = documents.get(lesson.id, "")
+        given[document] += 1
+        if document and given[document] > most:
+            gone.append(exclude(lesson, Reason.CAPPED, f"{document} gives {most}"))
+        else:
+            kept.append(lesson)
+    return kept, gone
+
+
+def order_of(lesson: Lesson) -> tuple[int, float, str]:
+    """The surest kind first, then as they came."""
+    return ORDER.index(lesson.kind), lesson.at, lesson.id
+
+
+def _without_contacts(lesson: Lesson) -> Lesson | Exclusion:
+    answer, statement = without_contacts(lesson.answer), without_contacts(lesson.statement)
+    nothing_left = not (answer or statement) or (lesson.answer and not answer)
+    if nothing_left or find_contact(lesson.question):
+        return exclude(lesson, Reason.PII, find_contact(f"{lesson.question}\n{lesson.answer}\n{lesson.statement}"))
+    rejected = "" if find_contact(lesson.rejected) else lesson.rejected
+    return replace(lesson, answer=answer, statement=statement, rejected=rejected)
