@@ -20,14 +20,19 @@ from aion.errors import BadInput
 from aion.nets.blocks import FLOATS, BlockKind, check_blocks, dequantise
 
 SCRATCH: Final = 1 << 22  # weights of one layer that are dense at one time: 8 MB in bfloat16
+BFLOAT16_CPUS: Final = (
+    "amx_bf16",
+    "avx512_bf16",
+    "bf16",
+)  # torch's names for instructions that multiply it; Arm's last
 
 
 def product_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """What products are computed in for inputs of `dtype`: that, unless it is bfloat16 and this CPU has none."""
     if dtype != torch.bfloat16 or device.type != "cpu":
         return dtype
-    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - torch has no public question for it
-    return dtype if able else torch.float32
+    found = torch.cpu.get_capabilities()
+    return dtype if any(found.get(name) for name in BFLOAT16_CPUS) else torch.float32
 
 
 class LazyWeight(Tensor):

@@ -67,11 +67,17 @@ def test_in_bfloat16_it_is_the_dense_layer_with_rounded_weights(kind: BlockKind)
 
 
 def test_where_there_is_no_bfloat16_it_computes_exactly_and_rounds_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frozen, "product_dtype", lambda dtype, device: torch.float32)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_bf16": False})
     layer, x, grad = make_layer(), torch.randn(7, 256).bfloat16(), torch.randn(7, 48).bfloat16()
     out, back = gradient(layer, x, grad)
     assert torch.equal(out, functional.linear(x.float(), dense_weight(layer)).bfloat16())
     assert torch.equal(back, (grad.float() @ dense_weight(layer)).bfloat16())
+
+
+def test_bfloat16_is_used_where_the_cpu_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert frozen.product_dtype(torch.bfloat16, torch.device("cpu")) == torch.bfloat16
+    assert frozen.product_dtype(torch.float32, torch.device("cpu")) == torch.float32
 
 
 def test_a_large_layer_is_done_by_slices_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
