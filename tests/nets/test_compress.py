@@ -92,7 +92,10 @@ def test_pruning_drops_the_smallest_and_says_how_much_that_was() -> None:
 
 
 def test_of_equal_numbers_the_first_are_pruned() -> None:
-    assert prune(np.ones((2, 400), np.float32), 0.5).matrix.tolist() == [[0] * 400, [1] * 400]
+    matrix = np.tile(np.array([2, -1, 1, -2], np.float32), 500).reshape(2, 1000)
+    pruned = prune(matrix, 0.25).matrix
+    assert pruned[0].tolist() == [2, 0, 0, -2] * 250
+    assert np.array_equal(pruned[1], matrix[1])
 
 
 def test_norm_and_error_of_products_are_those_of_the_products() -> None:

@@ -282,6 +282,12 @@ def test_marks_that_are_no_line_of_text_write_are_refused(tmp_path: Path, base: 
     assert "short line" in refuse(lambda: read_peft(write_folder(lora, tmp_path / "in"), base)).message
 
 
+@pytest.mark.parametrize("marks", [Marks(base="abc"), Marks(base="A" * 64), Marks(dataset="d" * 63)])
+def test_a_mark_that_is_no_sum_is_refused(tmp_path: Path, base: ServedBase, marks: Marks) -> None:
+    folder = write_folder(replace(random_lora(base), marks=marks), tmp_path / "in")
+    assert "no SHA-256" in refuse(lambda: read_peft(folder, base)).message
+
+
 def write_lora(
     path: Path, *, kind: str = "adapter", adapter: str = "lora", architecture: str = "llama"
 ) -> gguf.GGUFWriter:
