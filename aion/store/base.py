@@ -1,9 +1,10 @@
 """What a store promises; SQLite implements it embedded, Postgres at scale, both held to tests/contracts/test_store.py.
 
 Writes return a future that resolves only once the rows are durable (they survive a power cut). What happened is
-appended and never changed: turns, feedback, calibrations, audit; a key may be revoked. Memories, experiences, clusters
-and documents are today's state and are replaced whole. Forgetting removes rows, whatever they are. Reads see every
-resolved write. A row is visible to its owner alone; `owner=None` reads everyone's and is for administrators.
+appended and never changed: turns, feedback, calibrations, nights, candidates, audit; a key may be revoked. Memories,
+experiences, clusters, themes and documents are today's state and are replaced whole. Forgetting removes rows, whatever
+they are; of candidates it removes none, and names them. Reads see every resolved write. A row is visible to its owner
+alone; `owner=None` reads everyone's and is for administrators.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal, Protocol
 from aion.records import (
     AuditEntry,
     Calibration,
+    Candidate,
     Cluster,
     Conversation,
     Document,
@@ -25,8 +27,11 @@ from aion.records import (
     Json,
     Key,
     Label,
+    Lesson,
     Memory,
     MemoryKind,
+    Night,
+    Theme,
     Turn,
 )
 
@@ -41,6 +46,9 @@ class Store(Protocol):
 
     @property
     def experience(self) -> Experiences: ...
+
+    @property
+    def nights(self) -> Nights: ...
 
     def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
         """Remove its turns with their messages, feedback and experiences, and every memory that came from it alone.
@@ -255,4 +263,74 @@ class Experiences(Protocol):
 
     def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
         """Where since <= at < until, oldest first."""
+        ...
+
+
+class Nights(Protocol):
+    """Themes, what belongs to them, nights, and the candidates they made with the ledger of what each learned from."""
+
+    def put_theme(self, theme: Theme) -> Future[None]:
+        """Insert, or replace the one of the same id and owner. An id that belongs to another owner: Conflict."""
+        ...
+
+    def theme(self, theme_id: str, *, owner: str | None) -> Theme | None: ...
+
+    def themes(self, *, owner: str | None, merged: bool = False) -> list[Theme]:
+        """By id, with their number of lessons; those merged into another only when asked for."""
+        ...
+
+    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
+        """Move the lessons of one theme to another; it stays, pointing there. Resolves to the one that took them."""
+        ...
+
+    def place_lessons(self, lessons: Sequence[Lesson], *, at: float, moved: bool = False) -> Future[int]:
+        """Put each lesson where its `theme` says; one that has a place keeps it unless a person `moved` it.
+
+        Resolves to how many got a place. NotFound when a theme is not there, or has been merged; Conflict when a
+        lesson is somebody else's.
+        """
+        ...
+
+    def placed(self, *, owner: str) -> dict[str, str]:
+        """Lesson id to theme id."""
+        ...
+
+    def append_night(self, night: Night) -> Future[None]:
+        """A new state. Conflict when the night is another owner's."""
+        ...
+
+    def night(self, night_id: str, *, owner: str | None) -> Night | None:
+        """Its newest state."""
+        ...
+
+    def night_states(self, night_id: str, *, owner: str | None) -> list[Night]:
+        """All of its states, the oldest first."""
+        ...
+
+    def nights(self, *, owner: str | None, limit: int = 100) -> list[Night]:
+        """The newest state of each, the one that began last first."""
+        ...
+
+    def add_candidate(self, candidate: Candidate) -> Future[Candidate]:
+        """The candidate and what it learned from, in one transaction; resolves to it.
+
+        Sent again it changes nothing. Conflict when the same id came with something else, or when another candidate
+        of the same night has learned one of its lessons.
+        """
+        ...
+
+    def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None: ...
+
+    def candidates(
+        self, *, owner: str | None, theme: str | None = None, night: str | None = None, limit: int = 100
+    ) -> list[Candidate]:
+        """The newest first."""
+        ...
+
+    def learned(self, *, owner: str) -> set[str]:
+        """Ids of the lessons that any candidate has learned."""
+        ...
+
+    def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
+        """Ids of the candidates that learned from any of these turns, feedback, memories or documents."""
         ...

@@ -15,6 +15,7 @@ import apsw
 from aion.records import Forgotten, Memory, Source
 from aion.store import experience_rows, memory_rows, rows, statements
 from aion.store.database import fetch
+from aion.store.nights import drop_lessons, find_learners
 from aion.store.rows import Row
 from aion.store.words import add_words, drop_words
 
@@ -39,12 +40,14 @@ def forget_conversation(connection: apsw.Connection, conversation: str, owner: s
     judged = [id_ for turn in ids for (id_,) in fetch(connection, "SELECT id FROM feedback WHERE turn = ?", (turn,))]
     _drop_turns(connection, turns, owner)
     forgotten = _drop_sources(connection, owner, refs={*ids, *judged}, gone=ids, conversation=conversation)
-    return dataclasses.replace(forgotten, turns=tuple(ids), feedback=len(judged))
+    forgotten = dataclasses.replace(forgotten, turns=tuple(ids), feedback=len(judged))
+    return _name_learners(connection, forgotten, [*ids, *judged], owner)
 
 
 def forget_document(connection: apsw.Connection, document: str, owner: str) -> Forgotten:
     connection.execute("DELETE FROM documents WHERE id = ? AND owner = ?", (document, owner))
-    return _drop_sources(connection, owner, refs={document}, document=document)
+    forgotten = _drop_sources(connection, owner, refs={document}, document=document)
+    return _name_learners(connection, forgotten, [document], owner)
 
 
 def forget_memories(connection: apsw.Connection, ids: Sequence[str], owner: str) -> Forgotten:
@@ -52,7 +55,7 @@ def forget_memories(connection: apsw.Connection, ids: Sequence[str], owner: str)
     for memory in removed:
         drop_memory(connection, memory.seq)
     bump_version(connection, owner, len(removed))
-    return _forgotten(connection, owner, removed)
+    return _name_learners(connection, _forgotten(connection, owner, removed), [], owner)
 
 
 def insert_memory(
@@ -208,6 +211,14 @@ def _forgotten(
         seqs=tuple(memory.seq for memory in (*removed, *reworded)),
         answers=tuple(sorted(answers)),
     )
+
+
+def _name_learners(connection: apsw.Connection, forgotten: Forgotten, refs: Sequence[str], owner: str) -> Forgotten:
+    """Add the adapters that learned from any of it, and drop the lessons: their rows stay, as a record of what was."""
+    sources = [ref for ref in (*refs, *forgotten.memories) if ref]
+    adapters = find_learners(connection, sources, owner)
+    drop_lessons(connection, sources, owner)
+    return dataclasses.replace(forgotten, adapters=tuple(adapters))
 
 
 def _load(connection: apsw.Connection, column: str, value: object, owner: str) -> list[Memory]:

@@ -243,4 +243,67 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
     ),
+    Migration(
+        6,
+        "nights",
+        (
+            """CREATE TABLE themes (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX themes_by_owner ON themes (owner, id)",
+            # Where a lesson belongs. A night places it once; a person may move it, and `moved` says so.
+            """CREATE TABLE lessons (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                theme TEXT NOT NULL REFERENCES themes (id),
+                moved INTEGER NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX lessons_by_theme ON lessons (owner, theme, id)",
+            """CREATE TABLE lesson_sources (
+                lesson TEXT NOT NULL REFERENCES lessons (id),
+                ref TEXT NOT NULL,
+                PRIMARY KEY (lesson, ref)
+            )""",
+            "CREATE INDEX lesson_sources_by_ref ON lesson_sources (ref, lesson)",
+            """CREATE TABLE nights (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL,
+                owner TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX nights_by_id ON nights (id, seq)",
+            "CREATE INDEX nights_by_owner ON nights (owner, id, seq)",
+            """CREATE TABLE candidates (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                theme TEXT NOT NULL REFERENCES themes (id),
+                night TEXT NOT NULL,
+                created DOUBLE PRECISION NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX candidates_by_owner ON candidates (owner, created, id)",
+            "CREATE INDEX candidates_by_night ON candidates (night, id)",
+            # The ledger: within one night no two candidates learn the same lesson.
+            """CREATE TABLE candidate_lessons (
+                night TEXT NOT NULL,
+                lesson TEXT NOT NULL,
+                candidate TEXT NOT NULL REFERENCES candidates (id),
+                PRIMARY KEY (night, lesson)
+            )""",
+            "CREATE INDEX candidate_lessons_by_candidate ON candidate_lessons (candidate, lesson)",
+            """CREATE TABLE candidate_sources (
+                candidate TEXT NOT NULL REFERENCES candidates (id),
+                ref TEXT NOT NULL,
+                PRIMARY KEY (candidate, ref)
+            )""",
+            "CREATE INDEX candidate_sources_by_ref ON candidate_sources (ref, candidate)",
+        ),
+    ),
 )

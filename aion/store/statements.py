@@ -131,3 +131,36 @@ PUT_SAMPLE = (
     "ON CONFLICT (at) DO UPDATE SET body = excluded.body, digest = excluded.digest"
 )
 SELECT_SAMPLES = "SELECT at, body, digest FROM samples WHERE at >= ? AND at < ? ORDER BY at LIMIT ?"
+
+PUT_THEME = (
+    "INSERT INTO themes (id, owner, body, digest) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+    "SET body = excluded.body, digest = excluded.digest WHERE themes.owner = excluded.owner RETURNING 1"
+)
+SELECT_THEMES = "SELECT id, owner, body, digest FROM themes"
+
+PUT_LESSON = (
+    "INSERT INTO lessons (id, owner, theme, moved, at, digest) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+    "SET theme = excluded.theme, moved = excluded.moved, at = excluded.at, digest = excluded.digest"
+)
+SELECT_LESSONS = "SELECT id, owner, theme, moved, at, digest FROM lessons"
+INSERT_LESSON_SOURCE = "INSERT INTO lesson_sources (lesson, ref) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+INSERT_NIGHT = "INSERT INTO nights (id, owner, body, digest) VALUES (?, ?, ?, ?)"
+SELECT_NIGHTS = "SELECT seq, id, owner, body, digest FROM nights"
+SELECT_NEWEST_NIGHTS = f"{SELECT_NIGHTS} WHERE seq IN (SELECT MAX(seq) FROM nights GROUP BY id)"  # noqa: S608  # constants
+
+SELECT_CANDIDATES = "SELECT id, owner, theme, night, created, body, digest FROM candidates"
+INSERT_CANDIDATE = (
+    "INSERT INTO candidates (id, owner, theme, night, created, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_LEARNED = (
+    "INSERT INTO candidate_lessons (night, lesson, candidate) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+)
+INSERT_LEARNED_FROM = "INSERT INTO candidate_sources (candidate, ref) VALUES (?, ?)"
+SELECT_LEARNED = (
+    "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate WHERE owner = ?"
+)
+SELECT_LEARNED_FROM = (
+    "SELECT DISTINCT candidate FROM candidate_sources JOIN candidates ON candidates.id = candidate "
+    "WHERE owner = ? AND ref = ?"
+)

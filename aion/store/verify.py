@@ -14,7 +14,7 @@ import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import experience_rows, memory_rows, rows, statements, verify_words
+from aion.store import experience_rows, memory_rows, night_rows, rows, statements, verify_words
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
@@ -129,6 +129,15 @@ def _prove_vector(_connection: apsw.Connection, row: Row) -> None:
     memory_rows.decode_vector(row[0], *row[2:])
 
 
+def _prove_candidate(connection: apsw.Connection, row: Row) -> None:
+    """Its ledger holds what the candidate says it learned from, no more and no less."""
+    candidate = night_rows.decode_candidate(row)
+    lessons = fetch(connection, "SELECT night, lesson FROM candidate_lessons WHERE candidate = ?", (candidate.id,))
+    refs = {ref for (ref,) in fetch(connection, "SELECT ref FROM candidate_sources WHERE candidate = ?", (row[0],))}
+    if set(lessons) != {(candidate.night, lesson) for lesson in candidate.lessons} or refs != set(candidate.sources):
+        raise rows.damaged(f"what candidate {candidate.id} learned from")
+
+
 def _alone(check: Callable[[Row], object]) -> Prove:
     """A check that needs nothing besides the row."""
     return lambda _connection, row: check(row)
@@ -169,5 +178,9 @@ KINDS = (
     ),
     Rows("cluster", _paged(CLUSTERS, "id"), "", _alone(experience_rows.decode_cluster)),
     Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),
+    Rows("theme", _paged(statements.SELECT_THEMES, "id"), "", _alone(night_rows.decode_theme)),
+    Rows("the place of lesson", _paged(statements.SELECT_LESSONS, "id"), "", _alone(night_rows.decode_place)),
+    Rows("state of night, number", _paged(statements.SELECT_NIGHTS, "seq"), -1, _alone(night_rows.decode_night)),
+    Rows("candidate", _paged(statements.SELECT_CANDIDATES, "id"), "", _prove_candidate),
     Rows("sample", _paged(SAMPLES, "at"), float("-inf"), _alone(experience_rows.decode_sample)),
 )

@@ -26,6 +26,7 @@ from aion.records import (
 )
 from aion.store.base import Store
 from tests.store.examples import make_turn, numbers
+from tests.store.night_examples import fill_night
 
 EMBEDDER = "e" * 64
 TURNED = "f" * 64  # another embedder
@@ -149,3 +150,4 @@ def fill_experience(store: Store) -> None:
     store.experience.put_cluster(make_cluster()).result()
     store.experience.add_calibration(make_calibration()).result()
     store.experience.append_sample(1.0, {"cpu_percent": 12.5}).result()
+    fill_night(store, turn.id)

@@ -1,0 +1,80 @@
+"""Themes, places of lessons, nights and candidates to rows and back; it knows no database.
+
+As in experience_rows, what is searched by has a column, the whole record is JSON, and the digest covers both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from aion.records import Candidate, Json, Night, NightState, Theme
+from aion.store.rows import Row, check_text, damaged, digest, to_json, to_number
+
+
+def encode_theme(theme: Theme) -> Row:
+    check_text(theme.id, theme.owner, theme.merged_into)
+    return _proven(theme.id, theme.owner, to_json(asdict(theme)))
+
+
+def decode_theme(row: Row) -> Theme:
+    body: Json = _read(_checked(row, f"theme {row[0]}")[-1])
+    return Theme(**{**body, "vector": tuple(body["vector"])})
+
+
+def encode_place(lesson: str, owner: str, theme: str, *, moved: bool, at: float) -> Row:
+    """Only where a lesson belongs is kept: what it says stands in its sources."""
+    check_text(lesson, owner, theme)
+    return _proven(lesson, owner, theme, int(moved), to_number(at))
+
+
+def decode_place(row: Row) -> tuple[str, str]:
+    """The lesson and its theme."""
+    lesson, _owner, theme, _moved, _at = _checked(row, f"the place of lesson {row[0]}")
+    return lesson, theme
+
+
+def encode_night(night: Night) -> Row:
+    check_text(night.id, night.owner, night.theme, *night.candidates)
+    return _proven(night.id, night.owner, to_json(asdict(night)))
+
+
+def decode_night(row: Row) -> Night:
+    """Of (seq, id, owner, body, digest)."""
+    body: Json = _read(_checked(row[1:], f"a state of night {row[1]}")[-1])
+    made = {"state": NightState(body["state"]), "candidates": tuple(body["candidates"])}
+    return Night(**{**body, **made})
+
+
+def encode_candidate(candidate: Candidate) -> Row:
+    check_text(candidate.id, candidate.owner, candidate.theme, candidate.night, *candidate.lessons, *candidate.sources)
+    body = to_json(asdict(candidate))
+    created = to_number(candidate.created)
+    return _proven(candidate.id, candidate.owner, candidate.theme, candidate.night, created, body)
+
+
+def decode_candidate(row: Row) -> Candidate:
+    body: Json = _read(_checked(row, f"candidate {row[0]}")[-1])
+    return Candidate(**{**body, "lessons": tuple(body["lessons"]), "sources": tuple(body["sources"])})
+
+
+def _proven(*values: object) -> Row:
+    return (*values, digest(values))
+
+
+def _checked(row: Row, what: str) -> Row:
+    """The row without its digest."""
+    if digest(row[:-1]) != row[-1]:
+        raise damaged(what)
+    return row[:-1]
+
+
+def _read(text: str) -> Any:
+    """orjson refuses half a surrogate pair, which a theme's name may hold."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)

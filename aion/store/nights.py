@@ -1,0 +1,220 @@
+"""Themes, nights and candidates in SQLite: `aion.store.base.Nights`. How to write and to read is given to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any
+
+import apsw
+
+from aion.errors import Conflict, NotFound
+from aion.records import Candidate, Lesson, Night, Theme
+from aion.store import night_rows, statements
+from aion.store.database import fetch, where
+from aion.store.rows import Row
+
+Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
+Reading = Callable[[], AbstractContextManager[apsw.Connection]]
+COUNTED = "SELECT theme, COUNT(*) FROM lessons GROUP BY theme"
+
+
+class SqliteNights:
+    """Implements `Nights`."""
+
+    def __init__(self, write: Write, reading: Reading) -> None:
+        self._write = write
+        self._reading = reading
+
+    def put_theme(self, theme: Theme) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            if not fetch(connection, statements.PUT_THEME, night_rows.encode_theme(theme)):
+                raise Conflict(f"theme {theme.id!r} is somebody else's; give each theme its own id")
+
+        return self._write(job)
+
+    def theme(self, theme_id: str, *, owner: str | None) -> Theme | None:
+        found = self._themes({"id = ?": theme_id, "owner = ?": owner})
+        return found[0] if found else None
+
+    def themes(self, *, owner: str | None, merged: bool = False) -> list[Theme]:
+        return [theme for theme in self._themes({"owner = ?": owner}) if merged or not theme.merged_into]
+
+    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
+        def job(connection: apsw.Connection) -> Theme:
+            if theme_id == into:
+                raise Conflict(f"theme {theme_id!r} cannot be merged into itself; name another")
+            going, target = _open_theme(connection, theme_id, owner), _open_theme(connection, into, owner)
+            gone = dataclasses.replace(going, merged_into=into, updated=at, lessons=0)
+            connection.execute(statements.PUT_THEME, night_rows.encode_theme(gone))
+            for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE theme = ?", (theme_id,)):
+                _place(connection, row[0], owner, into, moved=bool(row[3]), at=at)
+            return _counted(connection, target)
+
+        return self._write(job)
+
+    def place_lessons(self, lessons: Sequence[Lesson], *, at: float, moved: bool = False) -> Future[int]:
+        def job(connection: apsw.Connection) -> int:
+            for owner, theme in {(lesson.owner, lesson.theme) for lesson in lessons}:
+                _open_theme(connection, theme, owner)
+            return sum(_place_lesson(connection, lesson, at=at, moved=moved) for lesson in lessons)
+
+        return self._write(job)
+
+    def placed(self, *, owner: str) -> dict[str, str]:
+        with self._reading() as connection:
+            rows = fetch(connection, f"{statements.SELECT_LESSONS} WHERE owner = ? ORDER BY id", (owner,))
+        return dict(night_rows.decode_place(row) for row in rows)
+
+    def append_night(self, night: Night) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            sql = "SELECT 1 FROM nights WHERE id = ? AND owner <> ? LIMIT 1"
+            if fetch(connection, sql, (night.id, night.owner)):
+                raise Conflict(f"night {night.id!r} is somebody else's; give each night its own id")
+            connection.execute(statements.INSERT_NIGHT, night_rows.encode_night(night))
+
+        return self._write(job)
+
+    def night(self, night_id: str, *, owner: str | None) -> Night | None:
+        found = self.night_states(night_id, owner=owner)
+        return found[-1] if found else None
+
+    def night_states(self, night_id: str, *, owner: str | None) -> list[Night]:
+        clause, given = where({"id = ?": night_id, "owner = ?": owner})
+        with self._reading() as connection:
+            rows = fetch(connection, f"{statements.SELECT_NIGHTS} {clause} ORDER BY seq", given)
+        return [night_rows.decode_night(row) for row in rows]
+
+    def nights(self, *, owner: str | None, limit: int = 100) -> list[Night]:
+        clause, given = where({"owner = ?": owner}, "AND")
+        sql = f"{statements.SELECT_NEWEST_NIGHTS} {clause} ORDER BY id DESC LIMIT ?"  # ids sort by time
+        with self._reading() as connection:
+            return [night_rows.decode_night(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
+
+    def add_candidate(self, candidate: Candidate) -> Future[Candidate]:
+        def job(connection: apsw.Connection) -> Candidate:
+            row = night_rows.encode_candidate(candidate)
+            for found in fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE id = ?", (candidate.id,)):
+                if found == row:
+                    return candidate
+                raise Conflict(f"candidate {candidate.id!r} is already recorded; give each its own id")
+            if not _theme(connection, candidate.theme, candidate.owner):
+                raise NotFound(f"there is no theme {candidate.theme!r} of theirs; put it first")
+            connection.execute(statements.INSERT_CANDIDATE, row)
+            _note_lineage(connection, candidate)
+            return candidate
+
+        return self._write(job)
+
+    def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None:
+        found = self._candidates({"id = ?": candidate_id, "owner = ?": owner}, limit=1)
+        return found[0] if found else None
+
+    def candidates(
+        self, *, owner: str | None, theme: str | None = None, night: str | None = None, limit: int = 100
+    ) -> list[Candidate]:
+        return self._candidates({"owner = ?": owner, "theme = ?": theme, "night = ?": night}, limit=limit)
+
+    def learned(self, *, owner: str) -> set[str]:
+        with self._reading() as connection:
+            return {lesson for (lesson,) in fetch(connection, statements.SELECT_LEARNED, (owner,))}
+
+    def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
+        with self._reading() as connection:
+            return find_learners(connection, sources, owner)
+
+    def _themes(self, conditions: Mapping[str, Any]) -> list[Theme]:
+        clause, given = where(conditions)
+        with self._reading() as connection:
+            rows = fetch(connection, f"{statements.SELECT_THEMES} {clause} ORDER BY id", given)
+            counts: dict[str, int] = dict(fetch(connection, COUNTED))
+        themes = [night_rows.decode_theme(row) for row in rows]
+        return [dataclasses.replace(theme, lessons=counts.get(theme.id, 0)) for theme in themes]
+
+    def _candidates(self, conditions: Mapping[str, Any], *, limit: int) -> list[Candidate]:
+        clause, given = where(conditions)
+        sql = f"{statements.SELECT_CANDIDATES} {clause} ORDER BY created DESC, id DESC LIMIT ?"
+        with self._reading() as connection:
+            return [night_rows.decode_candidate(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
+
+
+def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: str) -> list[str]:
+    """Ids of the candidates that learned from any of these, sorted."""
+    refs = dict.fromkeys(sources)
+    return sorted({id_ for ref in refs for (id_,) in fetch(connection, statements.SELECT_LEARNED_FROM, (owner, ref))})
+
+
+def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str) -> None:
+    """Take away the places of lessons that have one of these sources, and the names that they gave to themes.
+
+    A theme that a person neither named nor pinned goes with its last lesson, unless a candidate was made of it.
+    """
+    of_it = "SELECT lesson FROM lesson_sources JOIN lessons ON lessons.id = lesson WHERE owner = ? AND ref = ?"
+    lessons = {id_ for ref in dict.fromkeys(sources) for (id_,) in fetch(connection, of_it, (owner, ref))}
+    themes = {row[0] for id_ in lessons for row in fetch(connection, "SELECT theme FROM lessons WHERE id = ?", (id_,))}
+    for lesson in lessons:
+        connection.execute("DELETE FROM lesson_sources WHERE lesson = ?", (lesson,))
+        connection.execute("DELETE FROM lessons WHERE id = ?", (lesson,))
+    for theme_id in themes:
+        _unname_theme(connection, theme_id, owner)
+
+
+def _unname_theme(connection: apsw.Connection, theme_id: str, owner: str) -> None:
+    """Its name and vector may come from what goes: the next night makes them anew."""
+    [theme] = _theme(connection, theme_id, owner)
+    needed = (
+        "SELECT EXISTS (SELECT 1 FROM lessons WHERE theme = ?) OR EXISTS (SELECT 1 FROM candidates WHERE theme = ?)"
+    )
+    if theme.named or theme.pinned or fetch(connection, needed, (theme_id, theme_id))[0][0]:
+        less = dataclasses.replace(theme, name=theme.name if theme.named else "", vector=())
+        connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
+    else:
+        connection.execute("DELETE FROM themes WHERE id = ?", (theme_id,))
+
+
+def _theme(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme]:
+    rows = fetch(connection, f"{statements.SELECT_THEMES} WHERE id = ? AND owner = ?", (theme_id, owner))
+    return [night_rows.decode_theme(row) for row in rows]
+
+
+def _open_theme(connection: apsw.Connection, theme_id: str, owner: str) -> Theme:
+    """The theme, if lessons may be put there."""
+    found = _theme(connection, theme_id, owner)
+    if not found:
+        raise NotFound(f"there is no theme {theme_id[:64]!r} of yours; GET /api/themes lists them")
+    if found[0].merged_into:
+        raise Conflict(f"theme {theme_id!r} was merged into {found[0].merged_into!r}; name that one")
+    return found[0]
+
+
+def _counted(connection: apsw.Connection, theme: Theme) -> Theme:
+    [(count,)] = fetch(connection, "SELECT COUNT(*) FROM lessons WHERE theme = ?", (theme.id,))
+    return dataclasses.replace(theme, lessons=count)
+
+
+def _place_lesson(connection: apsw.Connection, lesson: Lesson, *, at: float, moved: bool) -> bool:
+    """Whether it got this place now."""
+    found = fetch(connection, f"{statements.SELECT_LESSONS} WHERE id = ?", (lesson.id,))
+    if found and found[0][1] != lesson.owner:
+        raise Conflict(f"lesson {lesson.id!r} is somebody else's; a lesson's id is made from its owner")
+    if found and not moved:
+        return False
+    _place(connection, lesson.id, lesson.owner, lesson.theme, moved=moved, at=at)
+    connection.executemany(statements.INSERT_LESSON_SOURCE, [(lesson.id, ref) for ref in lesson.sources])
+    return True
+
+
+def _place(connection: apsw.Connection, lesson: str, owner: str, theme: str, *, moved: bool, at: float) -> None:
+    connection.execute(statements.PUT_LESSON, night_rows.encode_place(lesson, owner, theme, moved=moved, at=at))
+
+
+def _note_lineage(connection: apsw.Connection, candidate: Candidate) -> None:
+    for lesson in dict.fromkeys(candidate.lessons):
+        if not fetch(connection, statements.INSERT_LEARNED, (candidate.night, lesson, candidate.id)):
+            raise Conflict(
+                f"lesson {lesson!r} was learned by another candidate of night {candidate.night!r}; a night uses it once"
+            )
+    refs: list[Row] = [(candidate.id, ref) for ref in dict.fromkeys(candidate.sources)]
+    connection.executemany(statements.INSERT_LEARNED_FROM, refs)

@@ -1,0 +1,194 @@
+"""What every store promises of themes, nights and candidates, as one suite that each implementation passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import pytest
+
+from aion.errors import AionError, Conflict, NotFound
+from aion.records import NightState
+from aion.store.base import Store
+from tests.contracts.conftest import Open
+from tests.store.examples import make_turn
+from tests.store.memory_examples import make_feedback, make_source, put
+from tests.store.night_examples import make_candidate, make_lesson, make_night, make_theme
+
+
+def put_themes(store: Store, *ids: str) -> None:
+    for id_ in ids:
+        store.nights.put_theme(make_theme(id=id_)).result()
+
+
+def test_everything_of_a_night_comes_back_exactly(open_store: Open) -> None:
+    store = open_store()
+    theme, night, candidate = make_theme(name="half \ud83d"), make_night(), make_candidate()
+    store.nights.put_theme(theme).result()
+    store.nights.append_night(night).result()
+    assert store.nights.add_candidate(candidate).result() == candidate
+    store.close()
+    store = open_store()
+    assert store.nights.theme("theme_1", owner="ana") == theme
+    assert store.nights.night("night_1", owner="ana") == night
+    assert store.nights.candidate("cand_1", owner="ana") == candidate
+    assert list(store.verify()) == []
+    store.close()
+
+
+def test_what_belongs_to_somebody_is_not_shown_to_others(store: Store) -> None:
+    put_themes(store, "theme_1")
+    store.nights.append_night(make_night()).result()
+    store.nights.add_candidate(make_candidate()).result()
+    nights = store.nights
+    assert (nights.theme("theme_1", owner="eva"), nights.themes(owner="eva")) == (None, [])
+    assert (nights.night("night_1", owner="eva"), nights.nights(owner="eva")) == (None, [])
+    assert (nights.candidate("cand_1", owner="eva"), nights.candidates(owner="eva")) == (None, [])
+    assert (nights.learned(owner="eva"), nights.candidates_from(["turn_1"], owner="eva")) == (set(), [])
+    assert len(nights.themes(owner=None)) == len(nights.nights(owner=None)) == len(nights.candidates(owner=None)) == 1
+
+
+def test_an_id_of_somebody_else_is_refused(store: Store) -> None:
+    put_themes(store, "theme_1")
+    store.nights.put_theme(make_theme(id="theme_2", owner="eva")).result()
+    store.nights.append_night(make_night()).result()
+    lesson = make_lesson()
+    store.nights.place_lessons([lesson], at=1.0).result()
+    for refused in (
+        store.nights.put_theme(make_theme(owner="eva")),
+        store.nights.append_night(make_night(owner="eva")),
+        store.nights.place_lessons([dataclasses.replace(lesson, owner="eva", theme="theme_2")], at=2.0, moved=True),
+    ):
+        with pytest.raises(Conflict):
+            refused.result()
+    with pytest.raises(NotFound):
+        store.nights.place_lessons([make_lesson(theme="theme_2")], at=2.0).result()
+
+
+def test_the_newest_state_of_a_night_counts_and_the_others_stay(store: Store) -> None:
+    states = (NightState.WAITING, NightState.TRAINING, NightState.PAUSED, NightState.TRAINING, NightState.DONE)
+    said = [make_night(state=state, at=float(at)) for at, state in enumerate(states)]
+    for night in said:
+        store.nights.append_night(night).result()
+    store.nights.append_night(make_night(id="night_2")).result()
+    assert store.nights.night("night_1", owner="ana") == said[-1]
+    assert store.nights.night_states("night_1", owner="ana") == said
+    assert [(night.id, night.state) for night in store.nights.nights(owner="ana")] == [
+        ("night_2", NightState.WAITING),
+        ("night_1", NightState.DONE),
+    ]
+    assert len(store.nights.nights(owner="ana", limit=1)) == 1
+
+
+def test_a_lesson_keeps_its_theme_unless_a_person_moves_it(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    lesson = make_lesson()
+    elsewhere = dataclasses.replace(lesson, theme="theme_2")
+    assert store.nights.place_lessons([lesson, make_lesson()], at=1.0).result() == 2
+    assert store.nights.place_lessons([elsewhere], at=2.0).result() == 0
+    assert store.nights.placed(owner="ana")[lesson.id] == "theme_1"
+    assert store.nights.place_lessons([elsewhere], at=3.0, moved=True).result() == 1
+    assert store.nights.placed(owner="ana")[lesson.id] == "theme_2"
+    assert [theme.lessons for theme in store.nights.themes(owner="ana")] == [1, 1]
+
+
+def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2", "theme_3")
+    lessons = [make_lesson(), make_lesson(theme="theme_2")]
+    store.nights.place_lessons(lessons, at=1.0).result()
+    assert store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=9.0).result().lessons == 2
+    assert store.nights.placed(owner="ana") == {lesson.id: "theme_2" for lesson in lessons}
+    assert [theme.id for theme in store.nights.themes(owner="ana")] == ["theme_2", "theme_3"]
+    gone = store.nights.theme("theme_1", owner="ana")
+    assert gone is not None
+    assert (gone.merged_into, gone.lessons, gone.updated) == ("theme_2", 0, 9.0)
+    with pytest.raises(Conflict, match="theme_2"):
+        store.nights.place_lessons([make_lesson()], at=2.0).result()
+    for one, other in (("theme_1", "theme_3"), ("theme_3", "theme_1"), ("theme_3", "theme_3")):
+        with pytest.raises(Conflict):
+            store.nights.merge_theme(one, other, owner="ana", at=9.0).result()
+    with pytest.raises(NotFound):
+        store.nights.merge_theme("theme_3", "theme_2", owner="eva", at=9.0).result()
+    assert list(store.verify()) == []
+
+
+def test_a_candidate_handed_over_twice_is_there_once(store: Store) -> None:
+    put_themes(store, "theme_1")
+    candidate, told = make_candidate(), []
+    threads = [
+        threading.Thread(target=lambda: told.append(store.nights.add_candidate(candidate).result())) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [candidate] * 8
+    assert store.nights.candidates(owner=None) == [candidate]
+    with pytest.raises(Conflict):
+        store.nights.add_candidate(dataclasses.replace(candidate, size=1)).result()
+
+
+def test_a_night_uses_a_lesson_once_and_another_night_may_use_it_again(store: Store) -> None:
+    put_themes(store, "theme_1")
+    store.nights.add_candidate(make_candidate()).result()
+    second = make_candidate(id="cand_2", lessons=("lesson_3", "lesson_2"))
+    with pytest.raises(Conflict, match="lesson_2"):
+        store.nights.add_candidate(second).result()
+    assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2"}
+    store.nights.add_candidate(dataclasses.replace(second, night="night_2")).result()
+    assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2", "lesson_3"}
+    assert [one.id for one in store.nights.candidates(owner="ana", night="night_1")] == ["cand_1"]
+    assert list(store.verify()) == []
+
+
+def test_a_candidate_of_no_theme_leaves_nothing(store: Store) -> None:
+    with pytest.raises(AionError):
+        store.nights.add_candidate(make_candidate()).result()
+    assert store.nights.learned(owner="ana") == set()
+
+
+def test_forgetting_names_the_adapters_that_learned_from_it_and_keeps_their_rows(store: Store) -> None:
+    put_themes(store, "theme_1")
+    turn = make_turn()
+    store.append_turn(turn).result()
+    feedback = make_feedback(turn.id)
+    store.experience.add_feedback(feedback).result()
+    memory = put(store, sources=(make_source(ref=turn.id),))
+    made = [
+        make_candidate(id=f"cand_{n}", lessons=(f"lesson_{n}",), sources=(source,))
+        for n, source in enumerate((turn.id, feedback.id, memory.id, "turn_other"))
+    ]
+    for candidate in made:
+        store.nights.add_candidate(candidate).result()
+    forgotten = store.forget_conversation("conv_1", owner="ana").result()
+    assert forgotten.adapters == ("cand_0", "cand_1", "cand_2")
+    assert store.nights.candidates(owner="ana", night="night_1") == sorted(made, key=lambda one: one.id, reverse=True)
+    assert store.nights.candidates_from([turn.id, "turn_other"], owner="ana") == ["cand_0", "cand_3"]
+
+
+@pytest.mark.parametrize("how", ["memory", "document"])
+def test_a_forgotten_memory_or_document_names_them_too(store: Store, how: str) -> None:
+    put_themes(store, "theme_1")
+    memory = put(store, sources=(make_source(ref="doc_1", conversation=""),))
+    source = memory.id if how == "memory" else "doc_1"
+    store.nights.add_candidate(make_candidate(sources=(source,))).result()
+    if how == "memory":
+        forgotten = store.memories.remove([memory.id], owner="ana").result()
+    else:
+        forgotten = store.memories.remove_document("doc_1", owner="ana").result()
+    assert forgotten.adapters == ("cand_1",)
+
+
+def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
+    turn = make_turn()
+    store.append_turn(turn).result()
+    put_themes(store, "theme_1", "theme_2", "theme_3")
+    store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True)).result()
+    gone = [make_lesson(theme=theme, sources=(turn.id,)) for theme in ("theme_1", "theme_2", "theme_3")]
+    stays = make_lesson(theme="theme_2", sources=("turn_other",))
+    store.nights.place_lessons([*gone, stays], at=1.0).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert store.nights.placed(owner="ana") == {stays.id: "theme_2"}
+    themes = store.nights.themes(owner="ana")
+    assert [(theme.id, theme.name, theme.vector) for theme in themes] == [("theme_2", "", ()), ("theme_3", "Mine", ())]
+    assert list(store.verify()) == []
