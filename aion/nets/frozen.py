@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils._pytree import tree_map_only
 
 from aion.errors import BadInput
-from aion.nets.blocks import FLOATS, BlockKind, check_blocks, dequantise
+from aion.nets.blocks import FLOATS, LAYOUTS, BlockKind, check_blocks, dequantise
 
 SCRATCH: Final = 1 << 22  # weights of one layer that are dense at one time: 8 MB in bfloat16
 BFLOAT16_CPUS: Final = (
@@ -97,9 +97,9 @@ class FrozenLinear(nn.Linear):
     """x @ W.T + bias for a W that stays in blocks.
 
     Products are computed in the dtype of x: float32 with exact weights, bfloat16 with weights rounded to it (in float32
-    and rounded afterwards where a CPU has no bfloat16). A layer of more than SCRATCH weights is made dense some rows at
-    a time. So besides its input and its result a pass holds at most SCRATCH weights (or one row, if that is more), what
-    `dequantise` needs for itself, and one partial result: tokens x those rows forward, two of tokens x columns back.
+    and rounded afterwards where a CPU has no bfloat16). A layer of more than SCRATCH weights is made dense in slices.
+    So besides its input and its result a pass holds at most SCRATCH weights (or one row, or one column of blocks, where
+    that is more), what `dequantise` needs for itself, and one or two partial results no larger than the result.
     `dtype` is that of the shown `weight` and of the cache.
     """
 
@@ -146,39 +146,56 @@ class FrozenLinear(nn.Linear):
     def multiply(self, x: Tensor) -> Tensor:
         dtype = product_dtype(x.dtype, x.device)
         x_N_i, bias = x.reshape(-1, self.in_features).to(dtype), None if self.bias is None else self.bias.to(dtype)
-        parts = self._parts(dtype)
-        if len(parts) == 1:
-            out_N_o = functional.linear(x_N_i, self._rows(parts[0], dtype), bias).to(x.dtype)
+        if self._fits(dtype):
+            out_N_o = functional.linear(x_N_i, self._read(dtype), bias).to(x.dtype)
         else:
             out_N_o = x.new_empty(len(x_N_i), self.out_features)
-            for part in parts:
-                out_N_o[:, part] = functional.linear(
-                    x_N_i, self._rows(part, dtype), None if bias is None else bias[part]
-                )
+            for rows in self._slices():
+                due = None if bias is None else bias[rows]
+                out_N_o[:, rows] = functional.linear(x_N_i, self._read(dtype, rows), due)
         return out_N_o.view(*x.shape[:-1], self.out_features)
 
     def multiply_back(self, grad: Tensor) -> Tensor:
-        """The gradient of x. Partial products are added in float32."""
+        """The gradient of x. A layer that is too large is cut along its longer side, which is the quicker way."""
         dtype = product_dtype(grad.dtype, grad.device)
-        grad_N_o, parts = grad.reshape(-1, self.out_features).to(dtype), self._parts(dtype)
-        if len(parts) == 1:
-            total_N_i = grad_N_o @ self._rows(parts[0], dtype)
+        grad_N_o = grad.reshape(-1, self.out_features).to(dtype)
+        if self._fits(dtype):
+            back_N_i = grad_N_o @ self._read(dtype)
+        elif self.in_features > self.out_features:
+            back_N_i = self._back_by_columns(grad_N_o)
         else:
-            total_N_i = grad.new_zeros(len(grad_N_o), self.in_features, dtype=torch.float32)
-            for part in parts:
-                total_N_i += grad_N_o[:, part] @ self._rows(part, dtype)
-        return total_N_i.to(grad.dtype).view(*grad.shape[:-1], self.in_features)
+            back_N_i = self._back_by_rows(grad_N_o)
+        return back_N_i.to(grad.dtype).view(*grad.shape[:-1], self.in_features)
 
-    def _parts(self, dtype: torch.dtype) -> list[slice]:
-        """The rows to make dense at one time; all of them when they are few, or dense already."""
-        at_hand = FLOATS.get(self.kind) == dtype or (self.dense is not None and self.dense.dtype == dtype)
-        step = self.out_features if at_hand else max(1, SCRATCH // self.in_features)
+    def _back_by_columns(self, grad_N_o: Tensor) -> Tensor:
+        layout, back_N_i = LAYOUTS[self.kind], grad_N_o.new_empty(len(grad_N_o), self.in_features)
+        step = max(1, SCRATCH // self.out_features // layout.weights)
+        for begin in range(0, self.in_features // layout.weights, step):
+            part = self.blocks[:, begin * layout.bytes : (begin + step) * layout.bytes]
+            first, count = begin * layout.weights, part.shape[1] // layout.bytes * layout.weights
+            back_N_i[:, first : first + count] = grad_N_o @ dequantise(part, self.kind, count, grad_N_o.dtype)
+        return back_N_i
+
+    def _back_by_rows(self, grad_N_o: Tensor) -> Tensor:
+        """Partial products are added in float32."""
+        back_N_i = grad_N_o.new_zeros(len(grad_N_o), self.in_features, dtype=torch.float32)
+        for rows in self._slices():
+            back_N_i += grad_N_o[:, rows] @ self._read(grad_N_o.dtype, rows)
+        return back_N_i
+
+    def _slices(self) -> list[slice]:
+        step = max(1, SCRATCH // self.in_features)
         return [slice(begin, min(begin + step, self.out_features)) for begin in range(0, self.out_features, step)]
 
-    def _rows(self, part: slice, dtype: torch.dtype) -> Tensor:
+    def _fits(self, dtype: torch.dtype) -> bool:
+        """Whether all weights may be dense at once: they are few, or so already."""
+        at_hand = FLOATS.get(self.kind) == dtype or (self.dense is not None and self.dense.dtype == dtype)
+        return at_hand or self.in_features * self.out_features <= SCRATCH
+
+    def _read(self, dtype: torch.dtype, rows: slice = slice(None)) -> Tensor:
         if self.dense is not None and self.dense.dtype == dtype:
-            return self.dense
-        return dequantise(self.blocks[part], self.kind, self.in_features, dtype)
+            return self.dense[rows]
+        return dequantise(self.blocks[rows], self.kind, self.in_features, dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FrozenLinear:
         """Moves the blocks and takes on the dtype; a cache is made again, for it may have been rounded."""

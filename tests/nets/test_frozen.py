@@ -80,15 +80,18 @@ def test_bfloat16_is_used_where_the_cpu_multiplies_it(monkeypatch: pytest.Monkey
     assert frozen.product_dtype(torch.float32, torch.device("cpu")) == torch.float32
 
 
-def test_a_large_layer_is_done_by_slices_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forward each number is one sum as before; back they are added in another order, hence the tolerance."""
-    layer, x, grad = make_layer(bias=True), torch.randn(9, 256), torch.randn(9, 48)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(48, 256), (100, 512), (600, 512)], ids=str)
+def test_a_large_layer_is_done_by_slices_to_the_same_result(
+    kind: BlockKind, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each number is one sum as before, but for the back pass of a tall layer: added in another order."""
+    layer, x, grad = make_layer(kind, *shape, bias=True), torch.randn(9, shape[1]), torch.randn(9, shape[0])
     out, back = gradient(layer, x, grad)
-    monkeypatch.setattr(frozen, "SCRATCH", 7 * 256 + 5)
-    assert [len(layer._rows(part, torch.float32)) for part in layer._parts(torch.float32)] == [7] * 6 + [6]
+    monkeypatch.setattr(frozen, "SCRATCH", 37 * 256 + 5)
     sliced_out, sliced_back = gradient(layer, x, grad)
-    torch.testing.assert_close(sliced_out, out, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(sliced_back, back, rtol=1e-5, atol=1e-6)
+    assert (sliced_out - out).norm() < 1e-6 * out.norm()
+    assert (sliced_back - back).norm() < 1e-6 * back.norm()
 
 
 def test_slices_in_bfloat16_are_added_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,20 +119,24 @@ def allocations() -> Iterator[list[int]]:
     peak.append(most)
 
 
+@pytest.mark.parametrize("shape", [(2048, 1024), (1024, 2048)], ids=str)
 @pytest.mark.parametrize("kind", [BlockKind.Q4_1, BlockKind.Q4_K, BlockKind.Q6_K])
-def test_a_pass_holds_no_more_than_it_states(kind: BlockKind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """1024 x 1024 weights, of which 2**16 may be dense at once and 2**14 be worked on, at 16 bytes each at most."""
-    monkeypatch.setattr(frozen, "SCRATCH", 1 << 16)
+def test_a_pass_holds_no_more_than_it_states(
+    kind: BlockKind, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 2 ** 21 weights 2 ** 18 may be dense at once, 2 bytes each, and 2 ** 14 be worked on, 16 bytes each."""
+    monkeypatch.setattr(frozen, "SCRATCH", 1 << 18)
     monkeypatch.setitem(blocks_module._STEP, "cpu", 1 << 14)
-    layer, tokens = make_layer(kind, 1024, 1024), 8
-    x, grad = torch.randn(tokens, 1024).bfloat16(), torch.randn(tokens, 1024).bfloat16()
-    scratch, work, rounding = 2 * (1 << 16), 16 * (1 << 14), 1024
+    (rows, columns), tokens = shape, 8
+    layer = make_layer(kind, rows, columns)
+    x, grad = torch.randn(tokens, columns).bfloat16(), torch.randn(tokens, rows).bfloat16()
+    own = 2 * (1 << 18) + 16 * (1 << 14)
     with allocations() as forward:
         layer.multiply(x)
-    assert 0 < forward[0] <= scratch + work + rounding + 2 * tokens * 1024 + 4 * tokens * 64
+    assert 0 < forward[0] <= own + 2 * (2 * tokens * rows)
     with allocations() as backward:
         layer.multiply_back(grad)
-    assert 0 < backward[0] <= scratch + work + rounding + 3 * 4 * tokens * 1024
+    assert 0 < backward[0] <= own + 2 * tokens * columns + 2 * (4 * tokens * columns)
 
 
 def test_nothing_is_saved_for_the_way_back() -> None:
