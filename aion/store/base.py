@@ -327,8 +327,8 @@ class Nights(Protocol):
         """The newest first."""
         ...
 
-    def learned(self, *, owner: str) -> set[str]:
-        """Ids of the lessons that any candidate has learned."""
+    def learned(self, *, owner: str, base: str | None = None) -> set[str]:
+        """Ids of the lessons that any candidate has learned, or any on this base."""
         ...
 
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:

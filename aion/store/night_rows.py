@@ -50,10 +50,9 @@ def decode_night(row: Row) -> Night:
 
 
 def encode_candidate(candidate: Candidate) -> Row:
-    check_text(candidate.id, candidate.owner, candidate.theme, candidate.night, *candidate.lessons, *candidate.sources)
-    body = to_json(asdict(candidate))
-    created = to_number(candidate.created)
-    return _proven(candidate.id, candidate.owner, candidate.theme, candidate.night, created, body)
+    named = (candidate.id, candidate.owner, candidate.theme, candidate.night, candidate.base)
+    check_text(*named, *candidate.lessons, *candidate.sources)
+    return _proven(*named, to_number(candidate.created), to_json(asdict(candidate)))
 
 
 def decode_candidate(row: Row) -> Candidate:

@@ -117,9 +117,10 @@ class SqliteNights:
     ) -> list[Candidate]:
         return self._candidates({"owner = ?": owner, "theme = ?": theme, "night = ?": night}, limit=limit)
 
-    def learned(self, *, owner: str) -> set[str]:
+    def learned(self, *, owner: str, base: str | None = None) -> set[str]:
+        clause, given = where({"owner = ?": owner, "base = ?": base})
         with self._reading() as connection:
-            return {lesson for (lesson,) in fetch(connection, statements.SELECT_LEARNED, (owner,))}
+            return {lesson for (lesson,) in fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)}
 
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
         with self._reading() as connection:

@@ -284,6 +284,7 @@ MIGRATIONS: tuple[Migration, ...] = (
                 owner TEXT NOT NULL,
                 theme TEXT NOT NULL REFERENCES themes (id),
                 night TEXT NOT NULL,
+                base TEXT NOT NULL,
                 created DOUBLE PRECISION NOT NULL,
                 body TEXT NOT NULL,
                 digest BLOB NOT NULL

@@ -149,17 +149,15 @@ INSERT_NIGHT = "INSERT INTO nights (id, owner, body, digest) VALUES (?, ?, ?, ?)
 SELECT_NIGHTS = "SELECT seq, id, owner, body, digest FROM nights"
 SELECT_NEWEST_NIGHTS = f"{SELECT_NIGHTS} WHERE seq IN (SELECT MAX(seq) FROM nights GROUP BY id)"  # noqa: S608  # constants
 
-SELECT_CANDIDATES = "SELECT id, owner, theme, night, created, body, digest FROM candidates"
+SELECT_CANDIDATES = "SELECT id, owner, theme, night, base, created, body, digest FROM candidates"
 INSERT_CANDIDATE = (
-    "INSERT INTO candidates (id, owner, theme, night, created, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO candidates (id, owner, theme, night, base, created, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_LEARNED = (
     "INSERT INTO candidate_lessons (night, lesson, candidate) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 )
 INSERT_LEARNED_FROM = "INSERT INTO candidate_sources (candidate, ref) VALUES (?, ?)"
-SELECT_LEARNED = (
-    "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate WHERE owner = ?"
-)
+SELECT_LEARNED = "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
 SELECT_LEARNED_FROM = (
     "SELECT DISTINCT candidate FROM candidate_sources JOIN candidates ON candidates.id = candidate "
     "WHERE owner = ? AND ref = ?"

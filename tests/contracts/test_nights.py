@@ -135,7 +135,8 @@ def test_a_night_uses_a_lesson_once_and_another_night_may_use_it_again(store: St
     with pytest.raises(Conflict, match="lesson_2"):
         store.nights.add_candidate(second).result()
     assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2"}
-    store.nights.add_candidate(dataclasses.replace(second, night="night_2")).result()
+    store.nights.add_candidate(dataclasses.replace(second, night="night_2", base="f" * 64)).result()
+    assert store.nights.learned(owner="ana", base="f" * 64) == {"lesson_2", "lesson_3"}
     assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2", "lesson_3"}
     assert [one.id for one in store.nights.candidates(owner="ana", night="night_1")] == ["cand_1"]
     assert list(store.verify()) == []
