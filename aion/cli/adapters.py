@@ -1,6 +1,6 @@
-"""`aion adapters`: shows an adapter's files, and turns PEFT folders and GGUF LoRAs into each other.
+"""`aion adapters`: lists what nights made, and turns PEFT folders and GGUF LoRAs into each other.
 
-It works on files alone, with or without a running server; what is written is not served by that.
+It reads files and the data folder, with or without a running server, and writes files alone: nothing is served by that.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 from gguf.constants import GGMLQuantizationType
 
+from aion.cli.asking import whose
 from aion.cli.client import find_server
 from aion.cli.options import AsJson, Data, read_settings, require_folder
-from aion.cli.output import note, print_json
+from aion.cli.output import moment, note, print_json, print_table
+from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
 from aion.models.catalog import LocalModel, resolve_model
 from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
@@ -25,8 +27,11 @@ from aion.sleep.export.describe import Description, describe_adapter
 from aion.sleep.export.lora import Lora
 from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.export.shrink import shrink
+from aion.store.blobs import BLOBS, BlobStore
 
-app = typer.Typer(name="adapters", help="Show, import and export adapters.")
+MOST = 1000
+
+app = typer.Typer(name="adapters", help="List, show, import and export adapters.")
 
 
 class Kind(StrEnum):
@@ -39,15 +44,33 @@ class Kind(StrEnum):
 
 
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="A GGUF LoRA, or a folder that PEFT wrote.")]
+Made = Annotated[str, typer.Argument(metavar="SOURCE", help="The same, or the id of an adapter that a night made.")]
 Target = Annotated[Path, typer.Argument(metavar="TARGET", help="NAME.gguf for a GGUF LoRA, else a folder for PEFT.")]
 BaseFile = Annotated[Path | None, typer.Option("--base", help="The model's GGUF; else the one that is served.")]
 StoredAs = Annotated[Kind, typer.Option("--kind", help="How a GGUF LoRA holds its numbers.")]
 
 
+@app.command("list")
+def list_made(
+    *,
+    everyone: Annotated[bool, typer.Option("--everyone", help="Those of all people.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the adapters that nights made, the newest first."""
+    with read_store(read_settings(data).settings) as store:
+        found = store.nights.candidates(owner=whose(everyone), limit=MOST)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    rows = [[one.id, one.owner, one.theme, one.base[:12], f"{one.size >> 10}", moment(one.created)] for one in found]
+    print_table(("id", "owner", "theme", "base", "KiB", "made"), rows)
+
+
 @app.command("inspect")
-def inspect(source: Source, as_json: AsJson = False) -> None:
+def inspect(source: Made, data: Data = None, as_json: AsJson = False) -> None:
     """Show what an adapter's files say of themselves."""
-    found = describe_adapter(_require_source(source))
+    found = describe_adapter(_find_made(source, data))
     if as_json:
         print_json(dataclasses.asdict(found))
     else:
@@ -73,7 +96,7 @@ def take_in(
 
 @app.command("export")
 def export(
-    source: Source,
+    source: Made,
     target: Target,
     *,
     base: BaseFile = None,
@@ -88,7 +111,7 @@ def export(
 ) -> None:
     """Write an adapter of this model for PEFT, vLLM or llama.cpp; smaller when that is asked for."""
     served = _find_base(base, data)
-    lora = read_adapter(_require_source(source), served)
+    lora = read_adapter(_find_made(source, data), served)
     if rank or error or prune:
         smaller = shrink(lora, rank=rank, error=error, share=prune)
         note(f"the largest error of a change is {smaller.worst:.4f} of it; examine the smaller adapter before use")
@@ -100,6 +123,18 @@ def _require_source(source: Path) -> Path:
     if not source.exists():
         raise NotFound(f"there is no {str(source)!r}; name a GGUF LoRA or a folder that PEFT wrote")
     return source
+
+
+def _find_made(source: str, data: Path | None) -> Path:
+    """A path, or where the adapter of that id is kept."""
+    if Path(source).exists():
+        return Path(source)
+    settings = read_settings(data).settings
+    if settings.data.is_dir():
+        with read_store(settings) as store:
+            if (made := store.nights.candidate(source, owner=None)) is not None:
+                return BlobStore(settings.data / BLOBS).path(made.adapter)
+    raise NotFound(f"there is no {source!r}; name a GGUF LoRA, a folder that PEFT wrote, or an id of `adapters list`")
 
 
 def _find_base(path: Path | None, data: Path | None) -> ServedBase:

@@ -32,7 +32,7 @@ VERBS = {
     "memory": "List, show, edit, forget, export and import what is remembered.",
     "experiences": "Show what turns were worth.",
     "forget": "Forget a conversation for good.",
-    "adapters": "Show, import and export adapters.",
+    "adapters": "List, show, import and export adapters.",
     "telemetry": "Show how the past days went, in numbers.",
     "keys": "Add, list and revoke API keys.",
     "models": "List the models, or download one.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aion.serve.keys import CONTROL_OWNER
+from aion.sleep.export.convert import save_gguf
 from aion.sleep.export.gguf_lora import read_gguf
 from aion.sleep.export.peft import read_peft
 from aion.sleep.export.served import ServedBase
+from aion.store.sqlite import SqliteStore
 from tests.cli.conftest import Ran
 from tests.sleep.export.makers import random_lora, write_base, write_folder
+from tests.store.night_examples import make_candidate, make_theme
 
 Aion = Callable[..., Ran]
 
@@ -83,6 +88,35 @@ def test_the_served_model_is_the_base_unless_one_is_named(aion: Aion, tmp_path: 
     ran = aion("adapters", "export", str(folder), str(tmp_path / "b.gguf"))
     assert ran.code == 2
     assert "name its GGUF with --base" in ran.err
+
+
+def keep_candidate(data: Path, base: ServedBase, file: Path) -> None:
+    """A night's adapter of two people, as the server keeps it."""
+    store = SqliteStore(data)
+    adapter = store.blobs.put(file.read_bytes())
+    for owner in (CONTROL_OWNER, "bea"):
+        store.nights.put_theme(make_theme(id=f"theme_{owner}", owner=owner)).result()
+        made = make_candidate(id=f"cand_{owner}", owner=owner, theme=f"theme_{owner}", base=base.sha256)
+        store.nights.add_candidate(dataclasses.replace(made, adapter=adapter, lessons=(), sources=())).result()
+    store.close()
+
+
+def test_what_a_night_made_is_listed_shown_and_exported_by_its_id(
+    aion: Aion, tmp_path: Path, data: Path, base: ServedBase, model: str
+) -> None:
+    lora = random_lora(base)
+    save_gguf(lora, tmp_path / "a.gguf", base)
+    data.mkdir()
+    keep_candidate(data, base, tmp_path / "a.gguf")
+    mine = f"cand_{CONTROL_OWNER}"
+    assert [row["id"] for row in json.loads(aion("adapters", "list", "--json").out)] == [mine]
+    assert len(json.loads(aion("adapters", "list", "--everyone", "--json").out)) == 2
+    assert mine in aion("adapters", "list").out
+    assert "theme: theme-1" in aion("adapters", "inspect", mine).out
+    ran = aion("adapters", "export", mine, str(tmp_path / "out"), "--base", model)
+    assert ran.code == 0, ran.err
+    pair = read_peft(tmp_path / "out", base).pairs["model.layers.1.self_attn.k_proj"]
+    assert np.array_equal(pair.b, lora.pairs["model.layers.1.self_attn.k_proj"].b)
 
 
 @pytest.mark.parametrize(
