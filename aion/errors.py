@@ -19,7 +19,8 @@
         |-- Unavailable         503  a part is down or starting; says which and when to retry
         |-- StorageFailed       503  the store refuses writes after a disk error
         |-- StorageFull         507  no space left; reading still works
-        `-- Corrupt             500  stored bytes are not what was written; names the remedy
+        |-- Corrupt             500  stored bytes are not what was written; names the remedy
+        `-- Diverged            500  a training met a loss that is no number; `sequences` names what it read
 
 A message says what was asked, what was found, and what to do.
 """
@@ -182,3 +183,13 @@ class Corrupt(Failed):
     """Stored bytes are not what was written; the message names the remedy."""
 
     code = "corrupt"
+
+
+class Diverged(Failed):
+    """A training met a loss or gradient that is no number; `sequences` are numbers in the job's tokens."""
+
+    code = "training_diverged"
+
+    def __init__(self, message: str, *, sequences: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.sequences = tuple(sequences)
