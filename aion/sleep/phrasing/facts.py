@@ -22,6 +22,7 @@ from aion.sleep.phrasing.stating import state, subject_of
 from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal, read_data, upper_first
 
 SHORT_ANSWER = 8  # words; a longer one says its subject itself
+SENTENCE = 5  # words from which an answer may stand alone
 MOST_TOPICS = 3
 
 
@@ -108,7 +109,8 @@ def _read_answered(lesson: Lesson) -> Fact:
     if _is_short(answer, lesson.question):
         core = answer.rstrip(EDGES)
         stated = state(lesson.question, core, lesson.language)
-        statement = (turn_round(stated, lesson.language) or "") if stated else ""
+        said = end_sentence(answer) if len(answer.split()) >= SENTENCE else ""
+        statement = (turn_round(stated, lesson.language) if stated else None) or said
     else:
         core, statement = _core_of(first, lesson.question), end_sentence(answer)
     return Fact(
