@@ -20,7 +20,7 @@ from aion.nets import ggml
 
 # Weights worked on at once: enough to hide the cost of a call, few enough for a core's cache.
 _STEP: Final = {"cpu": 1 << 19}
-_STEP_ELSEWHERE: Final = 1 << 24
+_STEP_ELSEWHERE: Final = 1 << 22
 
 
 class BlockKind(StrEnum):
@@ -95,8 +95,8 @@ def dequantise(
 ) -> Tensor:
     """The weights, rows x columns: exact in float32, then rounded once to `dtype`. `out` is written when given.
 
-    Beside the result it needs room for at most a few numbers for each of 2**19 weights on a CPU, 2**24 elsewhere. A
-    tensor stored as `dtype` already comes back as a view of its blocks.
+    Beside the result it needs at most 16 bytes for each of 2**19 weights (8 MB) on a CPU, of 2**22 elsewhere. A tensor
+    that is stored as `dtype` already comes back as a view of its blocks.
     """
     check_blocks(blocks, kind, columns)
     if kind in FLOATS:
