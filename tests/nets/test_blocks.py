@@ -84,6 +84,22 @@ def test_without_the_engines_library_torch_does_it(monkeypatch: pytest.MonkeyPat
     assert fastest_dequantiser.__wrapped__(BlockKind.Q4_K) is TORCH[BlockKind.Q4_K]
 
 
+@pytest.mark.parametrize("kind", PACKED)
+def test_no_product_is_rounded(kind: BlockKind) -> None:
+    """Read in float64 and rounded at the end, weights are the same: joining product and sum would change no bit."""
+    blocks = draw_blocks(kind, 16, 1024, seed=9)
+    exact = TORCH[kind](blocks.view(-1, LAYOUTS[kind].bytes))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.Tensor, "float", torch.Tensor.double)
+        in_float64 = TORCH[kind](blocks.view(-1, LAYOUTS[kind].bytes))
+    assert in_float64.dtype == torch.float64
+    assert torch.equal(in_float64.float(), exact)
+
+
+def test_ggml_is_used_here() -> None:
+    assert all(fastest_dequantiser(kind) is not TORCH[kind] for kind in set(PACKED) - module.TORCH_IS_FASTER)
+
+
 def test_ggml_is_not_used_off_the_cpu() -> None:
     assert all(fastest_dequantiser(kind, "cuda") is TORCH[kind] for kind in PACKED)
 
