@@ -1,4 +1,4 @@
-"""What llama.cpp says of the next word, with and without adapters: all log-probabilities at the end of a prompt."""
+"""What llama.cpp says of the next word, with and without adapters: the log-probabilities at the end of a prompt."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter, EngineSpec
 
 LogProbs = npt.NDArray[np.float64]
+MOST = 4096  # a longer list takes seconds to be told
 PLAIN_WORD = 40  # sampled whatever the model says: a piece of a letter would be kept back, and nothing told of it
 
 
 async def ask_engine(
     model: Path, adapters: Sequence[Path], prompts: Sequence[Sequence[int]], words: int
 ) -> list[LogProbs]:
-    """For each adapter alone, and last for none: log-probabilities by prompt and word."""
+    """For each adapter alone, and last for none: log-probabilities by prompt and word, nan beyond the likeliest."""
     loaded = tuple(Adapter(name=path.stem, path=path, hash="") for path in adapters)
     process = EngineProcess(EngineSpec(model=model, context=256, slots=1, threads=1, adapters=loaded))
     await process.start(60)
@@ -36,7 +37,7 @@ async def ask_one(process: EngineProcess, prompt: Sequence[int], scales: list[fl
         {
             "prompt": list(prompt),
             "n_predict": 1,
-            "n_probs": words,
+            "n_probs": min(words, MOST),
             "temperature": 0,
             "logit_bias": [[PLAIN_WORD, 1000]],
             "cache_prompt": False,
@@ -59,5 +60,5 @@ def ask_torch(model: Any, prompts: Sequence[Sequence[int]]) -> LogProbs:
 
 
 def distance(one: LogProbs, other: LogProbs) -> float:
-    """The root of the mean square, over all prompts and words."""
-    return float(np.sqrt(np.mean((one - other) ** 2)))
+    """The root of the mean square, over all prompts and the words of which both say something."""
+    return float(np.sqrt(np.nanmean((one - other) ** 2)))
