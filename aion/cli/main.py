@@ -32,6 +32,8 @@ VERBS = {
     "memory": "List, show, edit, forget, export and import what is remembered.",
     "experiences": "Show what turns were worth.",
     "forget": "Forget a conversation for good.",
+    "themes": "List, name, pin and merge themes, and move lessons between them.",
+    "dataset": "Show what the next night would learn, and what not and why.",
     "adapters": "List, show, import and export adapters.",
     "telemetry": "Show how the past days went, in numbers.",
     "keys": "Add, list and revoke API keys.",
