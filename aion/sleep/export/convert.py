@@ -34,7 +34,7 @@ def save_gguf(lora: Lora, target: Path, base: ServedBase, kind: Kind = Kind.F32)
 
 
 def save_peft(lora: Lora, folder: Path, base: ServedBase) -> None:
-    write_peft(lora, folder)
+    write_peft(lora, folder, base)
     _require_same(lora, read_peft(folder, base), folder.name, exact=True)
 
 

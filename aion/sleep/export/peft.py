@@ -43,11 +43,11 @@ def read_peft(folder: Path, base: ServedBase) -> Lora:
     return Lora(architecture=base.architecture, pairs=pairs, marks=marks)
 
 
-def write_peft(lora: Lora, folder: Path) -> None:
+def write_peft(lora: Lora, folder: Path, base: ServedBase) -> None:
     """Two files that PEFT and vLLM load, the weights as float32; the settings come last."""
     metadata = {"format": "pt", **lora.marks.to_texts()}
     write_tensors(folder / WEIGHTS, to_peft_tensors(lora), metadata)
-    write_json(folder / CONFIG, write_config(lora))
+    write_json(folder / CONFIG, write_config(lora, base.layers))
 
 
 def to_peft_tensors(lora: Lora) -> dict[str, Array]:

@@ -78,8 +78,8 @@ def read_config(fields: Mapping[str, Any], name: str) -> LoraConfig:
     )
 
 
-def write_config(lora: Lora) -> dict[str, Any]:
-    """What PEFT, and all that read its folders, need to know of a LoRA."""
+def write_config(lora: Lora, layers: int) -> dict[str, Any]:
+    """What PEFT, and all that read its folders, need to know of a LoRA on a model of so many layers."""
     rank, alpha = lora.rank, lora.alpha
     return {
         "alpha_pattern": {name: _shorten(one.alpha) for name, one in lora.pairs.items() if one.alpha != alpha},
@@ -98,23 +98,25 @@ def write_config(lora: Lora) -> dict[str, Any]:
         "r": rank,
         "rank_pattern": {name: one.rank for name, one in lora.pairs.items() if one.rank != rank},
         "revision": None,
-        "target_modules": name_targets(lora.pairs),
+        "target_modules": name_targets(lora.pairs, layers),
         "task_type": "CAUSAL_LM",
         "use_dora": False,
         "use_rslora": False,
     }
 
 
-def name_targets(modules: Iterable[str]) -> list[str]:
-    """The last names of the modules where every layer has the same ones; otherwise the whole names."""
+def name_targets(modules: Iterable[str], layers: int) -> list[str]:
+    """The last names of the modules where every layer has the same ones; otherwise the whole names.
+
+    A short name in a layer without such a pair would make PEFT add one there and miss its numbers.
+    """
     modules = sorted(modules)
-    layers: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for module in modules:
         layer, _, part = module.rpartition(".layers.")[2].partition(".")
-        layers.setdefault(layer if part else "", set()).add(part or module)
-    inner = [parts for layer, parts in layers.items() if layer]
-    numbers = sorted(int(layer) for layer in layers if layer)
-    if numbers != list(range(len(numbers))) or any(parts != inner[0] for parts in inner):
+        if part:
+            found.setdefault(layer, set()).add(part)
+    if len(found) not in (0, layers) or any(parts != next(iter(found.values())) for parts in found.values()):
         return modules
     return sorted({module.rpartition(".")[2] for module in modules})
 

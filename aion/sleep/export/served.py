@@ -22,6 +22,7 @@ class ServedBase:
     sha256: str
     architecture: str
     shapes: Mapping[str, tuple[int, int]]  # of each matrix by its GGUF name: rows (out), columns (in)
+    layers: int
     heads: int
     kv_heads: int
 
@@ -38,6 +39,7 @@ def read_served(path: Path, sha256: str) -> ServedBase:
         sha256=sha256,
         architecture=architecture,
         shapes={one.name: (one.shape[1], one.shape[0]) for one in contents.tensors if len(one.shape) == 2},
+        layers=contents.header.block_count,
         heads=heads,
         kv_heads=_natural(contents, f"{architecture}.attention.head_count_kv", path.name) or heads,
     )

@@ -83,7 +83,7 @@ def write_folder(lora: Lora, folder: Path, *, marked: bool = True, **config: Any
     folder.mkdir(parents=True, exist_ok=True)
     marks = lora.marks.to_texts() if marked else {}
     write_tensors(folder / "adapter_model.safetensors", to_peft_tensors(lora), {"format": "pt", **marks})
-    (folder / "adapter_config.json").write_text(json.dumps(write_config(lora) | config), "utf-8")
+    (folder / "adapter_config.json").write_text(json.dumps(write_config(lora, LAYERS) | config), "utf-8")
     return folder
 
 

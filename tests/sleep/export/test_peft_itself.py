@@ -96,11 +96,12 @@ def test_what_peft_saved_changes_each_matrix_as_peft_does(
             assert np.allclose(pair.scale * pair.b @ pair.a, wanted[name], rtol=1e-5, atol=1e-7), name
 
 
-@pytest.mark.parametrize("shape", ["all", "some layers", "other ranks and strengths"])
+@pytest.mark.parametrize("shape", ["all", "the first layer", "the second layer", "other ranks"])
 def test_our_folder_is_loaded_by_peft_without_a_warning(tmp_path: Path, base: ServedBase, shape: str) -> None:
     lora = random_lora(base, rank=4, q_proj=7 if "ranks" in shape else 4)
-    if shape == "some layers":
-        lora = Lora(architecture="llama", pairs={name: pair for name, pair in lora.pairs.items() if "1.mlp" in name})
+    if "layer" in shape:
+        kept = "0.mlp" if "first" in shape else "1.mlp"
+        lora = Lora(architecture="llama", pairs={name: pair for name, pair in lora.pairs.items() if kept in name})
     save_peft(lora, tmp_path / "out", base)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -161,9 +162,10 @@ def test_our_folder_has_the_form_that_vllm_reads(tmp_path: Path, base: ServedBas
 
 def test_targets_are_short_where_every_layer_has_them_and_whole_where_not() -> None:
     both = [f"model.layers.{layer}.mlp.up_proj" for layer in range(2)]
-    assert name_targets([*both, "lm_head"]) == ["lm_head", "up_proj"]
-    assert name_targets(both[1:]) == both[1:]
-    assert name_targets([*both, "model.layers.0.mlp.down_proj"]) == sorted([*both, "model.layers.0.mlp.down_proj"])
+    assert name_targets([*both, "lm_head"], 2) == ["lm_head", "up_proj"]
+    assert name_targets(both, 3) == both
+    assert name_targets(both[1:], 2) == both[1:]
+    assert name_targets([*both, "model.layers.0.mlp.down_proj"], 2) == sorted([*both, "model.layers.0.mlp.down_proj"])
 
 
 def test_an_adapter_without_marks_says_nothing_of_its_base(tmp_path: Path, base: ServedBase) -> None:
