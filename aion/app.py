@@ -36,6 +36,7 @@ from aion.models.remote import RemoteGenerator
 from aion.records import Json, Scope
 from aion.serve.keys import CONTROL_OWNER, KeyRing
 from aion.serve.log import configure_log
+from aion.serve.night_desk import NightDesk
 from aion.serve.server import Server, open_door, url_of
 from aion.serve.system import MemoryParts, System
 from aion.serve.telemetry.machine import Machine
@@ -81,11 +82,14 @@ def run_server(settings: Settings, announce: Announce) -> int:
 
 
 async def _serve(settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce) -> int:
+    sleep = NightDesk(data.store, settings.sleep, settings.data)
     system = System(
         settings=settings,
         store=data.store,
         keys=data.keys,
-        embedding_queue=make_queue(settings),
+        embedding_queue=make_queue(settings, sleep),
+        sleep=sleep,
+        blobs=data.blobs,
         tracer=open_tracer(settings.telemetry),
     )
     server = Server(system)
@@ -109,6 +113,7 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
         models.cancel()
         await asyncio.gather(models, return_exceptions=True)
         await _stop_models(system)
+        await sleep.close()
         if failure is not None:
             raise failure
     return 0
@@ -147,7 +152,7 @@ async def _start_models(system: System, announce: Announce) -> None:
     generator = await start_generator(system.settings, progress)
     embedder = await start_embedder(system.settings, progress)
     progress("opening the memory")
-    queue = make_queue(system.settings)
+    queue = make_queue(system.settings, system.sleep)
     mood = MoodReader(generator, queue) if system.settings.learning.model_emotion else None
     memory = await asyncio.to_thread(
         build_memory, system.settings, system.store, embedder, system.embedding_queue, mood=mood
@@ -185,9 +190,10 @@ def build_memory(
     )
 
 
-def make_queue(settings: Settings) -> AdmissionQueue:
-    """One for each model: a flood of texts to embed must not keep anybody from being answered."""
-    return AdmissionQueue(settings.engine.slots, settings.engine.queue_tokens)
+def make_queue(settings: Settings, sleep: NightDesk | None = None) -> AdmissionQueue:
+    """One for each model: a flood of texts to embed must not keep anybody from being answered. Who comes wakes AION."""
+    presence = sleep.yielding if sleep is not None else None
+    return AdmissionQueue(settings.engine.slots, settings.engine.queue_tokens, presence=presence)
 
 
 async def start_generator(settings: Settings, progress: Callable[..., None]) -> Generator:

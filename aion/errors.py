@@ -12,6 +12,7 @@
     |   |-- TooLarge            413  a limit, always named
     |   |-- WrongMediaType      415  the body is not what the route reads
     |   |-- UnknownHost         421  a Host header that is not ours
+    |   |-- Unprocessable       422  a sound wish for which there is nothing to work on
     |   |-- HeadersTooLarge     431  the header block is over its limit
     |   `-- BadConfig           a setting, file or flag that cannot be honoured: refuses to start
     `-- Failed                  our fault: 5xx with an id
@@ -131,6 +132,13 @@ class UnknownHost(Refused):
 
     status = 421
     code = "unknown_host"
+
+
+class Unprocessable(Refused):
+    """A sound wish for which there is nothing to work on."""
+
+    status = 422
+    code = "nothing_to_learn"
 
 
 class HeadersTooLarge(Refused):

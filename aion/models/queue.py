@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aion.errors import Overloaded
 
@@ -31,6 +32,14 @@ class Ticket:
     waited_s: float
 
 
+class Presence(Protocol):
+    """Is told of everyone who comes, before they wait, and when they go."""
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter:
     tokens: int
@@ -40,10 +49,18 @@ class _Waiter:
 class AdmissionQueue:
     """`async with queue.admit(tokens) as ticket:` around the work."""
 
-    def __init__(self, slots: int, max_tokens: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        slots: int,
+        max_tokens: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        presence: Presence | None = None,
+    ) -> None:
         self._slots = slots
         self._max_tokens = max_tokens
         self._clock = clock
+        self._presence = presence
         self._running = 0
         self._running_tokens = 0
         self._waiters: deque[_Waiter] = deque()
@@ -76,16 +93,22 @@ class AdmissionQueue:
 
         One job larger than the whole bound may still wait, if nothing else does: it could never be done otherwise.
         """
+        if self._presence is not None:
+            self._presence.enter()
         asked = self._clock()
-        await self._enter(tokens)
-        entered = self._clock()
         try:
-            yield Ticket(tokens, entered, entered - asked)
-        except BaseException:
+            await self._enter(tokens)
+            entered = self._clock()
+            try:
+                yield Ticket(tokens, entered, entered - asked)
+            except BaseException:
+                self._leave(tokens)
+                raise
+            self._learn(tokens, self._clock() - entered)
             self._leave(tokens)
-            raise
-        self._learn(tokens, self._clock() - entered)
-        self._leave(tokens)
+        finally:
+            if self._presence is not None:
+                self._presence.leave()
 
     async def _enter(self, tokens: int) -> None:
         if not self._waiters and self._running < self._slots:

@@ -22,8 +22,10 @@ SECURITY_SCHEMES: Json = {
 }
 FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
-NAMES_IN_BODY = {"/api/feedback"}  # something that may not exist is named there
-MAY_CONFLICT = {"/api/feedback", "/api/documents/{document_id}/approve"}
+NAMES_IN_BODY = {"/api/feedback", "/api/sleep/start", "/api/themes"}  # something that may not exist is named there
+MAY_CONFLICT = {"/api/feedback", "/api/documents/{document_id}/approve", "/api/sleep/start", "/api/themes"}
+MAY_HAVE_NOTHING = {"/api/sleep/start"}
+MAY_BE_OVER = {"/api/sleep/cancel"}  # what is named by nothing, and may not be there
 EVERY_ROUTE = (400, 403, 408, 413, 421, 431, 500)
 MEANINGS = {
     400: "A value is wrong: `param` names it.",
@@ -31,15 +33,16 @@ MEANINGS = {
     403: "The key may not do this, or the page that asks is of another origin.",
     404: "It does not exist, or belongs to somebody else.",
     408: "The body did not arrive in time.",
-    409: "It was sent before with other content, or has changed since it was read.",
+    409: "It was sent before with other content, has changed since it was read, or is being done already.",
     413: "The body, or something in it, is over a limit.",
     415: "The body, or an image in it, is of a kind that is not read here.",
+    422: "There is nothing to do it with.",
     421: "The Host header does not name this server.",
     429: "Too much work is waiting.",
     431: "The headers are over their limit.",
     500: "A fault of this server; the log has it under `request_id`.",
     503: "A part is starting, stopping or down.",
-    507: "No space is left to record the answer.",
+    507: "No space is left to record it.",
 }
 ERROR_SCHEMA: Json = {
     "type": "object",
@@ -102,6 +105,10 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
         yield 401
     if "{" in rule.path or asks_model or (rule.reads_json and rule.path in NAMES_IN_BODY):
         yield 404
+    if rule.path in MAY_BE_OVER:
+        yield 404
+    if rule.path in MAY_HAVE_NOTHING:
+        yield 422
     if rule.reads_json and rule.path in MAY_CONFLICT:
         yield 409
     if rule.reads_json:

@@ -21,8 +21,10 @@ from aion.records import Json, Turn
 from aion.serve.keys import KeyRing
 from aion.serve.live import LiveReplies
 from aion.serve.metrics import Metrics
+from aion.serve.night_desk import NightDesk
 from aion.serve.telemetry.tracer import Tracer
 from aion.store.base import Store
+from aion.store.blobs import BlobStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class System:
     store: Store
     keys: KeyRing
     embedding_queue: AdmissionQueue
+    sleep: NightDesk
+    blobs: BlobStore
     live: LiveReplies = field(default_factory=LiveReplies)
     metrics: Metrics = field(default_factory=Metrics)
     answerer: Answerer | None = None

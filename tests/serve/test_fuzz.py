@@ -83,6 +83,7 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
         "memory_id": keep(server, "Rita keeps nine hives behind the old mill")["id"],
         "document_id": document["id"],
         "hash": document["hash"],
+        "theme": make_theme(server),
     }
     spare = {
         "conversation_id": chat(server, {"aion": {"conversation": "spare"}})["aion"]["conversation"],
@@ -90,6 +91,15 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
         "document_id": keep(server, "The tram is yellow.", document={"title": "The tram"})["document"]["id"],
     }
     return Target(server, session, known, spare, most_tokens)
+
+
+def make_theme(server: RunningServer) -> str:
+    """As a night would."""
+    theme = {"id": "theme_1", "name": "Mills", "vector": [1.0], "embedder": "e" * 64}
+    body = {"owner": "me", "themes": [theme], "places": []}
+    control = {"Authorization": f"Bearer {server.control_token}"}
+    httpx2.post(f"{server.url}/api/sleep/arrangement", json=body, headers=control).raise_for_status()
+    return "theme_1"
 
 
 def keep(server: RunningServer, text: str, **options: Any) -> Any:
@@ -143,6 +153,9 @@ def aim(case: Case, known: dict[str, str]) -> None:
     if isinstance(case.body, dict) and case.operation.path == "/api/feedback":
         kept = {name: value for name, value in case.body.items() if name not in ("text", "other", "event", "choice")}
         case.body = {**kept, "turn_id": known["turn_id"], "kind": "thumb", "value": "up"}
+    if isinstance(case.body, dict) and "theme" in case.body:
+        case.body = {name: value for name, value in case.body.items() if name != "merge_into"}
+        case.body["theme"] = known["theme"]
     if isinstance(case.body, dict) and case.operation.path.endswith("/approve"):
         case.body = {**case.body, "hash": known["hash"]}
 

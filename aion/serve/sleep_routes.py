@@ -1,0 +1,302 @@
+"""Sleep over HTTP: ask for a night, see how it goes, end it; themes; and what the night's own processes tell.
+
+What only those processes may send needs the token of this very server, which stands in a file of its data's owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from aion.errors import BadInput, Conflict, Forbidden, NotFound
+from aion.records import Json, Lesson, LessonKind, Night, NightState, Theme
+from aion.serve.guard import principal_of
+from aion.serve.json_body import StrictRoute
+from aion.serve.keys import CONTROL_ID, CONTROL_OWNER, Principal
+from aion.serve.night_desk import Outlook
+from aion.serve.night_take import Made, take_candidate
+from aion.serve.own import Limit, Owner, whose
+from aion.serve.system import System
+from aion.serve.yielding import NightProcess
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+Sum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Words = Annotated[str, StringConstraints(max_length=500)]
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
+Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Values of the right JSON type only, and no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NightWish(Strict):
+    """The body of POST /api/sleep/start."""
+
+    minutes: float | None = Field(
+        None, gt=0, le=1440, allow_inf_nan=False, description="Longest night; else the setting."
+    )
+    theme: Annotated[str, Field(max_length=80)] | None = Field(None, description="This theme alone.")
+    force: bool = Field(default=False, description="Without a reason, too. What is not safe stays refused.")
+
+
+class ThemeChange(Strict):
+    """The body of POST /api/themes: what a person wants of one theme."""
+
+    theme: str = Field(min_length=1, max_length=80, description="Id of the theme.")
+    name: Name | None = Field(None, description="No night renames it from then on.")
+    pinned: bool | None = None
+    merge_into: str | None = Field(
+        None, min_length=1, max_length=80, description="Id of the theme that takes its place."
+    )
+
+
+class OutlookTold(Strict):
+    """What the sleeper says about one person."""
+
+    lessons: Count = 0
+    lessons_learned: Count = 0
+    disk_needed: Count = 0
+    reason: Words = ""
+    why_not: Words = ""
+    wants_window: bool = False
+
+
+class SleeperTold(Strict):
+    """The body of POST /api/sleep/sleeper."""
+
+    owners: dict[Person, OutlookTold] = Field(max_length=10_000)
+
+
+class Doing(Strict):
+    """Where a night is."""
+
+    theme: Id | None = None
+    theme_name: Annotated[str, Field(max_length=80)] = ""
+    stage: Annotated[str, Field(max_length=32)] = ""
+    step: Count = 0
+    steps: Count = 0
+    loss: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    tokens_per_s: Amount = 0.0
+    eta_s: Amount = 0.0
+    peak_bytes: Count = 0
+
+
+class NightTold(Strict):
+    """The body of POST /api/sleep/progress."""
+
+    night: Id
+    owner: Person
+    state: Annotated[NightState, Field(strict=False)]
+    reason: Words = ""
+    theme: Id | None = None
+    minutes: Amount = 0.0
+    asked: Amount
+    pid: Annotated[int, Field(gt=1, le=1 << 22)] | None = None
+    began: Count = 0
+    may_stop: bool = False
+    doing: Doing = Doing()
+    body: dict[str, Any] = Field(default_factory=dict, max_length=100)
+    candidates: list[Id] = Field(default_factory=list, max_length=100)
+
+
+class ThemeTold(Strict):
+    """A theme as the night arranged it."""
+
+    id: Id
+    name: Annotated[str, Field(max_length=80)]
+    vector: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=8192)
+    embedder: Annotated[str, Field(max_length=64)]
+
+
+class PlaceTold(Strict):
+    """Where a lesson belongs."""
+
+    lesson: Id
+    theme: Id
+    sources: list[Id] = Field(max_length=1000)
+
+
+class Arranged(Strict):
+    """The body of POST /api/sleep/arrangement."""
+
+    owner: Person
+    themes: list[ThemeTold] = Field(max_length=100)
+    places: list[PlaceTold] = Field(max_length=10_000)
+
+
+class MadeTold(Strict):
+    """The body of POST /api/sleep/candidates."""
+
+    owner: Person
+    night: Id
+    theme: Id
+    base: Sum
+    dataset: Sum
+    lessons: list[Id] = Field(max_length=100_000)
+    sources: list[Id] = Field(max_length=100_000)
+    created: Amount
+
+
+def sleep_routes(system: System) -> APIRouter:
+    """For people: nights."""
+    router = APIRouter(route_class=StrictRoute, tags=["Sleep"])
+
+    @router.post("/api/sleep/start", summary="Ask for a night", status_code=202)
+    async def start(request: Request, body: NightWish) -> Json:
+        owner = principal_of(request).owner
+        night = await system.sleep.start(owner, minutes=body.minutes or 0.0, theme=body.theme or "", force=body.force)
+        return night_json(night)
+
+    @router.get("/api/sleep/status", summary="Whether AION sleeps, how far it is, and what it waits for")
+    async def status(request: Request) -> Json:
+        return await system.sleep.status(_own_or_all(principal_of(request)))
+
+    @router.post("/api/sleep/cancel", summary="End the night that is asked for or under way")
+    async def cancel(request: Request) -> Json:
+        return night_json(await system.sleep.cancel(principal_of(request).sees))
+
+    @router.get("/api/sleep/nights", summary="Nights, the latest first")
+    def nights(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
+        found = system.store.nights.nights(owner=whose(request, owner), limit=limit)
+        return {"data": [night_json(night) for night in found]}
+
+    return router
+
+
+def theme_routes(system: System) -> APIRouter:
+    """For people: what their adapters are about."""
+    router = APIRouter(route_class=StrictRoute, tags=["Sleep"])
+
+    @router.get("/api/themes", summary="Themes, with the number of their lessons")
+    def themes(request: Request, owner: Owner = None) -> Json:
+        return {"data": [theme_json(theme) for theme in system.store.nights.themes(owner=whose(request, owner))]}
+
+    @router.post("/api/themes", summary="Name, pin or merge a theme")
+    async def change(request: Request, body: ThemeChange) -> Json:
+        owner = principal_of(request).owner
+        found = await asyncio.to_thread(system.store.nights.theme, body.theme, owner=owner)
+        if found is None:
+            raise NotFound(f"no theme {body.theme[:64]!r} of yours; GET /api/themes lists them", param="theme")
+        if body.name is None and body.pinned is None and body.merge_into is None:
+            raise BadInput("say what to change: name, pinned or merge_into", param="name")
+        if found.merged_into:
+            raise Conflict(f"this theme was merged into {found.merged_into!r}; change that one")
+        changed = _changed(found, body)
+        if changed != found:
+            await asyncio.wrap_future(system.store.nights.put_theme(changed))
+        if body.merge_into is not None:
+            merging = system.store.nights.merge_theme(found.id, body.merge_into, owner=owner, at=time.time())
+            changed = await asyncio.wrap_future(merging)
+        return theme_json(changed)
+
+    return router
+
+
+def night_routes(system: System) -> APIRouter:
+    """For the sleeper and the night alone."""
+    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+    @router.post("/api/sleep/sleeper")
+    async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
+        _require_control(request)
+        now = time.time()
+        system.sleep.hear_sleeper({who: Outlook(**told.model_dump(), at=now) for who, told in body.owners.items()})
+        return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
+
+    @router.post("/api/sleep/progress")
+    async def hear_night(request: Request, body: NightTold) -> Json:
+        _require_control(request)
+        process = None
+        if body.pid is not None and body.state is NightState.TRAINING:
+            process = NightProcess(pid=body.pid, began=body.began, may_stop=body.may_stop)
+        ended, waits = await system.sleep.hear_night(_night(body), body.doing.model_dump(), process)
+        return {"cancel": ended, "pause": waits}
+
+    @router.post("/api/sleep/arrangement")
+    async def arrange(request: Request, body: Arranged) -> Json:
+        _require_control(request)
+        now = time.time()
+        known = {one.id: one for one in await asyncio.to_thread(system.store.nights.themes, owner=body.owner)}
+        for told in body.themes:
+            await asyncio.wrap_future(
+                system.store.nights.put_theme(_arranged(told, known.get(told.id), body.owner, now))
+            )
+        placed = system.store.nights.place_lessons([_placed(one, body.owner) for one in body.places], at=now)
+        return {"placed": await asyncio.wrap_future(placed)}
+
+    @router.post("/api/sleep/candidates")
+    async def take(request: Request, body: MadeTold) -> Json:
+        _require_control(request)
+        if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
+            raise NotFound(f"there is no night {body.night!r} of theirs")
+        made = Made(**body.model_dump())
+        candidate = await asyncio.to_thread(take_candidate, system.settings.data, system.blobs, made)
+        kept = await asyncio.wrap_future(system.store.nights.add_candidate(candidate))
+        return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
+
+    return router
+
+
+def night_json(night: Night) -> Json:
+    return dataclasses.asdict(night) | {"state": night.state.value, "candidates": list(night.candidates)}
+
+
+def theme_json(theme: Theme) -> Json:
+    """Without its vector, which says nothing to anyone."""
+    shown = dataclasses.asdict(theme)
+    del shown["vector"]
+    return shown
+
+
+def _own_or_all(who: Principal) -> str | None:
+    """The person at the machine is an administrator, and means their own night."""
+    return CONTROL_OWNER if who.key_id == CONTROL_ID else who.sees
+
+
+def _require_control(request: Request) -> None:
+    if principal_of(request).key_id != CONTROL_ID:
+        raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
+
+
+def _changed(theme: Theme, wish: ThemeChange) -> Theme:
+    name = theme.name if wish.name is None else wish.name
+    pinned = theme.pinned if wish.pinned is None else wish.pinned
+    changed = dataclasses.replace(theme, name=name, named=theme.named or wish.name is not None, pinned=pinned)
+    return theme if changed == theme else dataclasses.replace(changed, updated=time.time())
+
+
+def _night(told: NightTold) -> Night:
+    return Night(
+        id=told.night,
+        owner=told.owner,
+        state=told.state,
+        reason=told.reason,
+        asked=told.asked,
+        at=time.time(),
+        theme=told.theme or "",
+        minutes=told.minutes,
+        candidates=tuple(told.candidates),
+        body=told.body,
+    )
+
+
+def _arranged(told: ThemeTold, known: Theme | None, owner: str, now: float) -> Theme:
+    """What a person said of a theme meanwhile is not taken back."""
+    before = known or Theme(id=told.id, owner=owner, name=told.name, created=now, updated=now)
+    name = before.name if before.named else told.name
+    return dataclasses.replace(before, name=name, vector=tuple(told.vector), embedder=told.embedder, updated=now)
+
+
+def _placed(told: PlaceTold, owner: str) -> Lesson:
+    """As much of a lesson as its place needs."""
+    return Lesson(id=told.lesson, owner=owner, kind=LessonKind.TOLD, theme=told.theme, sources=tuple(told.sources))

@@ -1,0 +1,227 @@
+"""Nights and themes over HTTP: who may ask, what is refused with which code, and what a night hands over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from aion.serve.yielding import began_at
+from aion.store.blobs import BLOBS, BlobStore
+from tests.serve.people import Person, join
+from tests.serving import RunningServer, running, wait_until
+
+BASE = "b" * 64
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[RunningServer]:
+    flags = {"sleep.quiet_s": 0.2, "sleep.disk_reserve_mb": 0, "model.source": "fake:0.05"}
+    with running(tmp_path / "data", flags) as server:
+        yield server
+
+
+def tell(server: RunningServer, place: str, **body: Any) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {server.control_token}"}
+    return httpx2.post(f"{server.url}/api/sleep/{place}", json=body, headers=headers, timeout=30)
+
+
+def progress(server: RunningServer, night: Any, state: str, **more: Any) -> Any:
+    body = {"night": night["id"], "owner": night["owner"], "asked": night["asked"], "state": state, **more}
+    return tell(server, "progress", **body).raise_for_status().json()
+
+
+def arrange(server: RunningServer, owner: str, theme: str = "theme_1", **lessons: list[str]) -> None:
+    themes = [{"id": theme, "name": "Boats", "vector": [1.0, 0.0], "embedder": "e" * 64}]
+    places = [{"lesson": id_, "theme": theme, "sources": sources} for id_, sources in lessons.items()]
+    tell(server, "arrangement", owner=owner, themes=themes, places=places).raise_for_status()
+
+
+def start(person: Person, **body: Any) -> httpx2.Response:
+    return person.ask("POST", "/api/sleep/start", json=body)
+
+
+def test_a_night_is_asked_for_once_and_can_be_cancelled(up: RunningServer) -> None:
+    ana, eva = join(up, "ana"), join(up, "eva")
+    asked = start(ana, minutes=5)
+    assert asked.status_code == 202
+    assert (asked.json()["state"], asked.json()["minutes"]) == ("waiting", 5)
+    for person in (ana, eva):
+        again = start(person)
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "already_running")
+    assert eva.ask("POST", "/api/sleep/cancel").status_code == 404
+    assert ana.ask("POST", "/api/sleep/cancel").json()["state"] == "cancelled"
+    assert ana.get("/api/sleep/status")["state"] == "awake"
+    assert [night["state"] for night in ana.get("/api/sleep/nights")["data"]] == ["cancelled"]
+    assert eva.get("/api/sleep/nights")["data"] == []
+    assert start(eva).status_code == 202
+
+
+def test_who_has_nothing_to_learn_is_told_so(up: RunningServer) -> None:
+    new = Person(up, up.add_key("new"))
+    reply = start(new)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "nothing_to_learn")
+    tell(up, "sleeper", owners={"new": {"lessons": 0, "lessons_learned": 3}}).raise_for_status()
+    assert start(new).status_code == 422
+    assert start(new, force=True).status_code == 202
+
+
+def test_a_night_that_does_not_fit_the_disk_says_what_it_needs(up: RunningServer) -> None:
+    ana = join(up, "ana")
+    tell(up, "sleeper", owners={"ana": {"lessons": 3, "disk_needed": 1 << 50}}).raise_for_status()
+    reply = start(ana, force=True)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (507, "disk_full")
+    assert "1073741824 MiB" in reply.json()["error"]["message"]
+
+
+def test_status_tells_how_the_night_goes_and_is_awake_after_it(up: RunningServer) -> None:
+    ana, eva = join(up, "ana"), join(up, "eva")
+    night = start(ana).json()
+    doing = {"step": 3, "steps": 40, "loss": 1.5, "tokens_per_s": 120.0, "eta_s": 60.0, "peak_bytes": 1 << 30}
+    wait_until(lambda: progress(up, night, "training", doing=doing) == {"cancel": False, "pause": False}, timeout=30)
+    status = ana.get("/api/sleep/status")
+    assert (status["state"], status["step"], status["steps"], status["loss"]) == ("training", 3, 40, 1.5)
+    assert "step" not in eva.get("/api/sleep/status")
+    progress(up, night, "done", reason="2 adapters", candidates=["cand_1"])
+    assert ana.get("/api/sleep/status")["state"] == "awake"
+    [told] = ana.get("/api/sleep/nights")["data"]
+    assert (told["state"], told["reason"], told["candidates"]) == ("done", "2 adapters", ["cand_1"])
+
+
+def test_a_cancelled_night_is_told_to_end(up: RunningServer) -> None:
+    ana = join(up, "ana")
+    night = start(ana).json()
+    progress(up, night, "preparing")
+    ana.ask("POST", "/api/sleep/cancel").raise_for_status()
+    assert progress(up, night, "training")["cancel"]
+    assert ana.get("/api/sleep/nights")["data"][0]["state"] == "cancelled"
+
+
+def test_nobody_but_the_server_s_own_night_may_tell_these_things(up: RunningServer) -> None:
+    for place in ("sleeper", "progress", "arrangement", "candidates"):
+        reply = httpx2.post(f"{up.url}/api/sleep/{place}", json={}, headers=up.headers)
+        assert reply.status_code in (400, 403)
+    body: dict[str, Any] = {"owners": {}}
+    assert httpx2.post(f"{up.url}/api/sleep/sleeper", json=body, headers=up.headers).status_code == 403
+
+
+def test_a_request_stops_the_night_and_it_goes_on_by_itself(up: RunningServer) -> None:
+    ana = join(up, "ana")
+    night = start(ana).json()
+    with subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.01)"]) as child:
+        try:
+            progress(up, night, "training", pid=child.pid, began=began_at(child.pid), may_stop=True)
+            ana.say("Are you there?")
+            assert ana.get("/api/sleep/status")["state"] == "paused"
+            assert Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+            wait_until(lambda: ana.get("/api/sleep/status")["state"] == "training")
+        finally:
+            child.kill()
+    states = [one["interruptions"] for one in ana.get("/api/sleep/nights")["data"]]
+    assert states == [1]
+
+
+def test_themes_are_named_pinned_and_merged_by_their_owner(up: RunningServer) -> None:
+    ana, eva = join(up, "ana"), join(up, "eva")
+    arrange(up, "ana", "theme_1", lesson_1=["turn_1"], lesson_2=["turn_1"])
+    arrange(up, "ana", "theme_2", lesson_3=["turn_2"])
+    named = ana.ask("POST", "/api/themes", json={"theme": "theme_1", "name": " The fleet ", "pinned": True}).json()
+    assert (named["name"], named["named"], named["pinned"], named["lessons"]) == ("The fleet", True, True, 2)
+    arrange(up, "ana", "theme_1")
+    assert ana.get("/api/themes")["data"][0]["name"] == "The fleet", "a night renames no theme that a person named"
+    merged = ana.ask("POST", "/api/themes", json={"theme": "theme_2", "merge_into": "theme_1"}).json()
+    assert (merged["id"], merged["lessons"]) == ("theme_1", 3)
+    assert [theme["id"] for theme in ana.get("/api/themes")["data"]] == ["theme_1"]
+    refused = {
+        404: (eva, {"theme": "theme_1", "name": "Mine"}),
+        409: (ana, {"theme": "theme_2", "name": "Again"}),
+        400: (ana, {"theme": "theme_1"}),
+    }
+    for status, (who, body) in refused.items():
+        assert who.ask("POST", "/api/themes", json=body).status_code == status
+    assert eva.get("/api/themes")["data"] == []
+
+
+def make_job(up: RunningServer, night: str, theme: str = "theme_1") -> tuple[Path, dict[str, Any]]:
+    """A finished job folder, and what the night tells of it."""
+    folder = up.data / "nights" / night / theme
+    (folder / "out").mkdir(parents=True)
+    files = {
+        "adapter.gguf": b"GGUF...",
+        "adapter_model.safetensors": b"weights",
+        "adapter_config.json": b'{"r": 8}',
+        "record.json": b'{"losses": [2.0, 0.5]}',
+    }
+    for name, content in files.items():
+        (folder / "out" / name).write_bytes(content)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    (folder / "out" / "manifest.json").write_text(json.dumps(sums))
+    (folder / "examples.jsonl").write_bytes(b'{"id": "ex_1"}\n')
+    dataset = hashlib.sha256(b'{"id": "ex_1"}\n').hexdigest()
+    told = {"night": night, "theme": theme, "base": BASE, "dataset": dataset, "created": 5.0}
+    return folder, told | {"owner": "ana", "lessons": ["lesson_1"], "sources": ["turn_1"]}
+
+
+def test_a_candidate_is_handed_over_once_with_all_its_files(up: RunningServer) -> None:
+    night = start(join(up, "ana")).json()["id"]
+    arrange(up, "ana", lesson_1=["turn_1"])
+    _, told = make_job(up, night)
+    first = tell(up, "candidates", **told)
+    assert first.status_code == 200, first.text
+    assert tell(up, "candidates", **told).json() == first.json()
+    blobs = BlobStore(up.data / BLOBS)
+    assert blobs.get(first.json()["adapter"]) == b"GGUF..."
+    assert blobs.get(told["dataset"]) == b'{"id": "ex_1"}\n'
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a file that is not the one summed": lambda f: (f / "out" / "adapter.gguf").write_bytes(b"GGUF!!!"),
+    "examples of another night": lambda f: (f / "examples.jsonl").write_bytes(b"{}\n"),
+    "no manifest": lambda f: (f / "out" / "manifest.json").unlink(),
+    "a manifest that is none": lambda f: (f / "out" / "manifest.json").write_text("[]"),
+    "a sum that is a path": lambda f: (f / "out" / "manifest.json").write_text(
+        (f / "out" / "manifest.json").read_text().replace(hashlib.sha256(b"weights").hexdigest(), "../../../keys")
+    ),
+    "a link in place of a file": lambda f: (
+        (f / "out" / "record.json").unlink(),
+        (f / "out" / "record.json").symlink_to(f / "examples.jsonl"),
+    ),
+    "no folder": shutil.rmtree,
+}
+
+
+def test_a_damaged_job_is_refused_and_leaves_no_row(up: RunningServer) -> None:
+    night = start(join(up, "ana")).json()["id"]
+    arrange(up, "ana", lesson_1=["turn_1"])
+    for what, damage in DAMAGE.items():
+        folder, told = make_job(up, night)
+        damage(folder)
+        assert tell(up, "candidates", **told).status_code >= 400, what
+        shutil.rmtree(up.data / "nights")
+    _, told = make_job(up, night)
+    for name in ("night", "theme"):
+        for value in ("..", "../..", "a/b", ""):
+            assert tell(up, "candidates", **told | {name: value}).status_code == 400
+    assert tell(up, "candidates", **told | {"night": "night_0"}).status_code == 404
+    assert tell(up, "candidates", **told).status_code == 200, "and whole again it is taken"
+
+
+def test_a_night_asked_for_survives_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        night = start(join(server, "ana")).json()
+        key = server.key
+    with running(tmp_path / "data") as server:
+        server.key = key
+        headers = {"Authorization": f"Bearer {key}"}
+        found = httpx2.get(f"{server.url}/api/sleep/status", headers=headers).json()
+    assert (found["night"], found["state"]) == (night["id"], "waiting")
+    assert found["since"] <= time.time()
