@@ -1,7 +1,7 @@
 """The same comparison on the embedded base, whose 4-bit blocks llama.cpp multiplies with rounded numbers.
 
 There the two differ without any adapter, by 0.1 to 0.5 in log-probability (root mean square): llama.cpp rounds what
-goes into each 4-bit matrix to 8 bits. (With the same weights as F32 they differ by 0.002, with the adapter and without.)
+goes into each 4-bit matrix to 8 bits. (With the same weights as F32 they differ by 0.002, with an adapter or without.)
 With the adapter they may not differ by more; rows in the wrong order would.
 """
 
