@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aion.memory.terms import words_of
 from aion.records import Lesson, LessonKind, Trust
-from aion.sleep.phrasing.facts import read_fact
+from aion.sleep.phrasing.facts import Fact, read_fact
 from aion.sleep.scrub import find_contact, find_identity, find_secret, without_contacts
 from aion.sleep.words import is_small, normal
 
@@ -111,23 +111,34 @@ def check_content(lesson: Lesson) -> Lesson | Exclusion:
     return _without_contacts(lesson)
 
 
-def keep_latest(lessons: Iterable[Lesson]) -> tuple[list[Lesson], list[Exclusion]]:
-    """Of lessons that answer one question, one: the person's own words before others, then the last."""
-    kept: dict[str, Lesson] = {}
+def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion]]:
+    """Of lessons that answer one question, one: the person's own words before others, then the last.
+
+    A question that has many answers, such as "What do I like?", keeps them all, unless somebody put one answer right.
+    """
+    kept: set[str] = set()
     gone: list[Exclusion] = []
-    answers: dict[str, frozenset[str]] = {}
-    ranked = sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True)
-    for lesson in ranked:
+    asked: dict[str, list[tuple[Lesson, Fact]]] = {}
+    for lesson in sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True):
         fact = read_fact(lesson)
-        said = frozenset(word for word in words_of(fact.core or fact.answer) if not is_small(word))
-        key = f"{fact.question}\n{fact.answer}" if fact.many or not fact.core else fact.question
-        first = kept.setdefault(f"{lesson.language} {normal(key)}", lesson)
-        if first is lesson:
-            answers[lesson.id] = said
+        others = asked.setdefault(f"{lesson.language} {normal(fact.question)}", [])
+        stands = next((one for one, other in others if not (fact.is_one_of_many and other.is_one_of_many)), None)
+        twin = next((one for one, other in others if _says_the_same(fact, other)), None)
+        if twin is not None or stands is not None:
+            found = twin or stands
+            gone.append(exclude(lesson, Reason.DUPLICATE if twin else Reason.SUPERSEDED, found.id if found else ""))
         else:
-            same = said <= answers[first.id] or answers[first.id] <= said
-            gone.append(exclude(lesson, Reason.DUPLICATE if same else Reason.SUPERSEDED, first.id))
-    return list(kept.values()), gone
+            others.append((lesson, fact))
+            kept.add(lesson.id)
+    return [one for one in lessons if one.id in kept], gone
+
+
+def _says_the_same(fact: Fact, other: Fact) -> bool:
+    """One answer has all words of the other's; where the answer is not known from the rest, both are the same words."""
+    if not (fact.core and other.core):
+        return normal(fact.answer) == normal(other.answer)
+    left, right = (frozenset(w for w in words_of(one.core) if not is_small(w)) for one in (fact, other))
+    return left <= right or right <= left
 
 
 def cap_sources(
@@ -148,9 +159,9 @@ def cap_sources(
     return kept, gone
 
 
-def order_of(lesson: Lesson) -> tuple[int, float, str]:
-    """The surest kind first, then as they came."""
-    return ORDER.index(lesson.kind), lesson.at, lesson.id
+def order_of(lesson: Lesson) -> tuple[int, float]:
+    """The surest kind first, then as they came; sentences of one text stay as they stand."""
+    return ORDER.index(lesson.kind), lesson.at
 
 
 def _without_contacts(lesson: Lesson) -> Lesson | Exclusion:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aion.memory.provenance import may_train
 from aion.memory.sentences import sentences_of
@@ -24,6 +24,7 @@ from aion.sleep.lesson_rules import (
     make_lesson,
     order_of,
 )
+from aion.sleep.phrasing.facts import read_fact
 from aion.sleep.turn_lessons import read_turn_lessons
 from aion.sleep.words import language_of, normal, read_data
 from aion.store.base import Store
@@ -52,10 +53,11 @@ def collect_lessons(store: Store, owner: str, *, source_share: float) -> Lessons
     found: list[Lesson] = []
     gone: list[Exclusion] = []
     documents: dict[str, str] = {}
-    turned = list(read_turn_lessons(store, owner))
+    disliked: dict[str, str] = {}
+    turned = list(read_turn_lessons(store, owner, disliked))
     covered = {source for one in turned for source in one.sources if one.kind is LessonKind.EDIT}
     for one in (*turned, *_read_memory_lessons(store, owner, covered, documents)):
-        checked = check_content(one) if isinstance(one, Lesson) else one
+        checked = check_content(_reject(one, disliked)) if isinstance(one, Lesson) else one
         if isinstance(checked, Lesson):
             found.append(checked)
         else:
@@ -69,6 +71,15 @@ def collect_lessons(store: Store, owner: str, *, source_share: float) -> Lessons
 def find_forgotten(lessons: Lessons, learned: set[str]) -> set[str]:
     """Which of the lessons learned on earlier nights are lessons no more, whatever the reason."""
     return learned - {one.id for one in lessons.lessons}
+
+
+def _reject(lesson: Lesson, disliked: dict[str, str]) -> Lesson:
+    """With the answer that was disliked when the same was asked."""
+    if lesson.rejected or not disliked:
+        return lesson
+    fact = read_fact(lesson)
+    rejected = disliked.get(normal(fact.question), "")
+    return lesson if normal(rejected) == normal(fact.answer) else replace(lesson, rejected=rejected)
 
 
 def _read_memory_lessons(

@@ -123,21 +123,19 @@ class _Nearness:
         empty = np.zeros(size, np.float32)
         stacked: Vector = np.stack([vectors.get(one.id, empty) for one in lessons] or [empty])
         self._vectors = _without_language(stacked, [one.language for one in lessons])
-        self._terms = _shared_terms(lessons)
+        self._words, self._rarity = _shared_words(lessons)
+        self._sums = self._words @ self._rarity
 
     def matrix(self, places: Sequence[int]) -> Vector:
         return np.stack([self.row(place, places) for place in places]) if places else np.zeros((0, 0), np.float32)
 
     def row(self, place: int, others: Sequence[int]) -> Vector:
-        cosines = self._vectors[list(others)] @ self._vectors[place]
-        shared = np.asarray([self._common(place, other) for other in others], np.float32)
+        """To each of the others; of the words, the part of the poorer one's rare words that both have."""
+        picked = list(others)
+        cosines = self._vectors[picked] @ self._vectors[place]
+        common = self._words[picked] @ (self._words[place] * self._rarity)
+        shared = common / np.maximum(np.minimum(self._sums[picked], self._sums[place]), 1e-12)
         return np.asarray((1 - self._share) * cosines + self._share * shared, np.float32)
-
-    def _common(self, one: int, other: int) -> float:
-        """The part of the smaller one's rare words that both have."""
-        left, right = self._terms[one], self._terms[other]
-        smaller = min(sum(left.values()), sum(right.values()))
-        return sum(left[term] for term in left.keys() & right.keys()) / smaller if smaller else 0.0
 
 
 def _without_language(vectors: Vector, languages: Sequence[str]) -> Vector:
@@ -151,13 +149,16 @@ def _without_language(vectors: Vector, languages: Sequence[str]) -> Vector:
     return np.asarray(moved / np.maximum(lengths, 1e-12), np.float32)
 
 
-def _shared_terms(lessons: Sequence[Lesson]) -> list[dict[str, float]]:
-    """The words of each that any other has too, with how much they tell: one that all have tells little."""
+def _shared_words(lessons: Sequence[Lesson]) -> tuple[Vector, Vector]:
+    """Which lessons have which of the words that several have, and how much each tells: one that all have, little."""
     terms = [set(terms_of(_text_of(one))) for one in lessons]
     counts = Counter(term for one in terms for term in one)
-    return [
-        {term: math.log((1 + len(lessons)) / counts[term]) for term in sorted(one) if counts[term] > 1} for one in terms
-    ]
+    shared = {term: place for place, term in enumerate(sorted(term for term in counts if counts[term] > 1))}
+    words = np.zeros((len(lessons), len(shared)), np.float32)
+    for place, one in enumerate(terms):
+        words[place, [shared[term] for term in one if term in shared]] = 1.0
+    rarity = np.asarray([math.log((1 + len(lessons)) / counts[term]) for term in shared], np.float32)
+    return words, rarity
 
 
 class _Arranging:

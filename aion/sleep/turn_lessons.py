@@ -57,10 +57,15 @@ class _Judged:
     first: bool  # of its conversation
 
 
-def read_turn_lessons(store: Store, owner: str) -> Iterator[Lesson | Exclusion]:
-    """Edits, choices and liked answers of one person, in the order of their turns; what may not be learned, and why."""
+def read_turn_lessons(store: Store, owner: str, disliked: dict[str, str]) -> Iterator[Lesson | Exclusion]:
+    """Edits, choices and liked answers of one person, in the order of their turns; what may not be learned, and why.
+
+    `disliked` takes the answers that were badly received, by their question; none that an untrusted text may have made.
+    """
     for judged in _judge(store, owner):
         yield from _replaced(judged, store)
+        if judged.reason is None and _is_disliked(judged.experience):
+            disliked[normal(question_of(judged.turn))] = _answer_of(judged.turn, 0)
         found = _edited(judged, store) or _chosen(judged) or _liked(judged)
         if found is not None:
             yield found
@@ -173,7 +178,7 @@ def _liked(judged: _Judged) -> Lesson | Exclusion | None:
     if experience is None or experience.failed:
         return None
     reward, sources = experience.reward.total, (judged.turn.id,)
-    if reward <= DISLIKED or experience.label is Label.ERRONEOUS:
+    if _is_disliked(experience):
         return Exclusion(LessonKind.LIKED, Reason.DISLIKED, sources, experience.at)
     if reward <= 0 or (reward < LIKED and experience.label is not Label.RELIABLE):
         return None
@@ -182,6 +187,10 @@ def _liked(judged: _Judged) -> Lesson | Exclusion | None:
     return _answered(
         LessonKind.LIKED, judged, _answer_of(judged.turn, 0), sources, at=experience.at, strength=0.5 + reward / 2
     )
+
+
+def _is_disliked(experience: Experience | None) -> bool:
+    return experience is not None and (experience.reward.total <= DISLIKED or experience.label is Label.ERRONEOUS)
 
 
 def _answered(

@@ -105,6 +105,21 @@ async def test_an_edit_supersedes_a_statement_about_the_same_and_repeats_one_tha
     assert said(days.lessons()) == ["Rui Bastos."]
 
 
+async def test_what_has_many_answers_supersedes_nothing_until_somebody_puts_an_answer_right(days: Days) -> None:
+    await days.say("Marta repairs the motor.")
+    await days.say("Old Tomas repairs the motor.")
+    assert len(days.lessons().lessons) == 2
+    await days.edit(days.ask("Who repairs the motor?", "Nobody."), "Rui Bastos.")
+    assert said(days.lessons()) == ["Rui Bastos."]
+
+
+async def test_a_disliked_answer_is_what_the_lesson_on_that_question_must_not_say(days: Days) -> None:
+    await days.say(KEY)
+    days.ask("Who has the spare key of the boathouse?", "The police.", reward=-0.8, label=Label.ERRONEOUS)
+    [lesson] = days.lessons().lessons
+    assert (lesson.statement, lesson.rejected) == (KEY, "The police.")
+
+
 async def test_what_nobody_approved_is_not_learned(days: Days) -> None:
     await days.read(PAGE)
     await days.keeper.remember("ana", PAGE + " Really.", origin=Origin.WEB, trust=Trust.UNTRUSTED, ref="page")

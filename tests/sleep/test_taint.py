@@ -134,13 +134,13 @@ class Lives:
         self.shown[owner, conversation] = pages, fine
         self.answers[owner, mark] = pages, fine
         turn = self.days.ask(
-            f"What about question {next(self._numbers)}?",
+            f"What about drawer {pick % 3}?",
             answer,
             owner=owner,
             conversation=conversation,
             shown=(memory,) if memory else (),
-            reward=0.8 if liked else 0.0,
-            label=Label.RELIABLE if liked else Label.HESITANT,
+            reward=0.8 if liked else -0.8,
+            label=Label.RELIABLE if liked else Label.ERRONEOUS,
         )
         self.turns[owner].append((turn, answer))
 

@@ -45,6 +45,11 @@ class Fact:
     def language(self) -> str:
         return self.lesson.language
 
+    @property
+    def is_one_of_many(self) -> bool:
+        """Whether another answer to its question says nothing against it."""
+        return self.many or not self.core
+
 
 def read_fact(lesson: Lesson) -> Fact:
     return _read_answered(lesson) if lesson.question and lesson.answer else _read_statement(lesson)
@@ -126,9 +131,18 @@ def _read_answered(lesson: Lesson) -> Fact:
 
 def _ask_by_topic(fact: Fact) -> Fact:
     words = read_data(f"facts_{fact.language}")
-    topics = topics_of(fact.lesson.statement or f"{fact.lesson.question} {fact.lesson.answer}")
+    known = [topic for topic in (fact.subject, _without_small(fact.core)) if topic]
+    topics = known or topics_of(fact.lesson.statement or f"{fact.lesson.question} {fact.lesson.answer}")
     question: str = words["fallback"].format(topic=words["joiner"].join(topics))
     return replace(fact, question=question, others=(), subject=fact.subject or lower_first(topics[0]), stem="", back="")
+
+
+def _without_small(phrase: str) -> str:
+    """Without the articles and prepositions it begins with."""
+    words = phrase.split()
+    while words and is_small(words[0]):
+        words = words[1:]
+    return " ".join(words)
 
 
 def _is_short(answer: str, question: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.phrasing.facts import Fact, read_fact, tell_apart
-from aion.sleep.phrasing.together import put_together
+from aion.sleep.phrasing.together import answer_together, put_together
 from aion.sleep.phrasing.wording import STEM, Wording, reword, word
 from aion.sleep.words import normal
 
@@ -22,14 +22,16 @@ TOGETHER_WEIGHT = 0.7  # of its lessons' weight: open questions are asked more r
 
 def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int, contrasts: int) -> list[Example]:
     """The examples of `lessons`, in their order. `taught` are all of the person: no near miss is among them."""
-    facts = tell_apart([read_fact(lesson) for lesson in lessons])
+    read = [read_fact(lesson) for lesson in lessons]
+    facts = tell_apart(read)
     known = stems_of(" ".join(f"{one.question} {one.answer} {one.statement}" for one in [*taught, *lessons]))
     made: list[Example] = []
     for fact in facts:
         made += _worded(fact, held_out)
         made += _missed(fact, known, contrasts)
     made += [
-        _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT) for one in put_together(facts)
+        _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
+        for one in (*answer_together(read), *put_together(facts))
     ]
     return settle(made, {normal(fact.question): normal(fact.answer) for fact in facts})
 

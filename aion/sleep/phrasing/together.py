@@ -35,19 +35,30 @@ class Together:
 
 def put_together(facts: Sequence[Fact]) -> list[Together]:
     """Summaries of each thing, and reversals of each answer that tells what it belongs to."""
-    held = [(fact, frozenset(terms_of(_text_of(fact)))) for fact in facts]
+    index = _Index(facts)
     made: list[Together] = []
     for about, language, ways in _things(facts):
-        terms = frozenset(terms_of(about))
-        found = [fact for fact, words in held if terms <= words] if terms else []
-        if not 1 <= len(found) <= MOST_TOGETHER or not all(fact.statement for fact in found):
+        found = index.find(about)
+        answer = _join(found)
+        if not answer:
             continue
-        answer = " ".join(dict.fromkeys(fact.statement for fact in _in_order(found)))
         named_by_answer = len(found) == 1 and normal(about) in normal(found[0].core)
         kind = ExampleKind.REVERSAL if named_by_answer else ExampleKind.SUMMARY
         texts = read_data("shapes")["summary"][language][:ways]
         made += [Together(kind, text.format(about=about), answer, tuple(found)) for text in texts]
-    return made + [one for fact in facts if (one := _reverse(fact, facts)) is not None]
+    return made + [one for fact in facts if (one := _reverse(fact, index)) is not None]
+
+
+def answer_together(facts: Sequence[Fact]) -> list[Together]:
+    """Questions that several facts answer, such as "What do I like?", with all of their answers."""
+    asked: dict[str, list[Fact]] = {}
+    for fact in facts:
+        asked.setdefault(normal(fact.question), []).append(fact)
+    groups = [found for found in asked.values() if len(found) > 1 and (all(one.many for one in found))]
+    joined = [(found, _join(found)) for found in groups]
+    return [
+        Together(ExampleKind.SUMMARY, found[0].question, answer, tuple(found)) for found, answer in joined if answer
+    ]
 
 
 def identifies(core: str) -> bool:
@@ -58,13 +69,34 @@ def identifies(core: str) -> bool:
     return any(one.kind == "number" and len(re.sub(r"\D", "", one.text)) >= 3 and one.key.isdigit() for one in found)
 
 
-def _reverse(fact: Fact, facts: Sequence[Fact]) -> Together | None:
-    if not fact.back or not identifies(fact.core):
-        return None
-    core = frozenset(terms_of(fact.core))
-    if any(core <= frozenset(terms_of(_text_of(other))) for other in facts if other is not fact):
+class _Index:
+    """Which facts hold which words."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._facts = facts
+        self._places: dict[str, set[int]] = {}
+        for place, fact in enumerate(facts):
+            for term in terms_of(f"{fact.lesson.question} {fact.statement or fact.answer}"):
+                self._places.setdefault(term, set()).add(place)
+
+    def find(self, about: str) -> list[Fact]:
+        """Those that hold all words of it."""
+        terms = terms_of(about)
+        places = set.intersection(*(self._places.get(term, set()) for term in terms)) if terms else set()
+        return [self._facts[place] for place in sorted(places)]
+
+
+def _reverse(fact: Fact, index: _Index) -> Together | None:
+    if not fact.back or not identifies(fact.core) or index.find(fact.core) != [fact]:
         return None
     return Together(ExampleKind.REVERSAL, fact.back, fact.statement, (fact,))
+
+
+def _join(facts: Sequence[Fact]) -> str:
+    """All they say, as it was told; empty when that is too much, or one of them says nothing by itself."""
+    if not 1 <= len(facts) <= MOST_TOGETHER or not all(fact.statement for fact in facts):
+        return ""
+    return " ".join(dict.fromkeys(fact.statement for fact in _in_order(facts)))
 
 
 def _things(facts: Iterable[Fact]) -> list[tuple[str, str, int]]:
@@ -88,10 +120,6 @@ def _named_by(fact: Fact) -> Iterable[tuple[str, int]]:
     for one in entities_of(f"{fact.statement or fact.answer}"):
         if one.kind == "name" and not any(is_small(word) for word in one.text.split()[:1]):
             yield upper_first(one.text), 1
-
-
-def _text_of(fact: Fact) -> str:
-    return f"{fact.lesson.question} {fact.statement or fact.answer}"
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:
