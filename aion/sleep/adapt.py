@@ -5,6 +5,7 @@ PEFT makes and switches the adapters; the product of each is ours, in one operat
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -61,10 +62,12 @@ def add_adapters(model: PreTrainedModel, recipe: Recipe) -> PeftModel:
     config._register_custom_module({FrozenLinear: FusedLora})  # noqa: SLF001 - PEFT's way to bring a layer
     AttentionInterface.register(NAME, attend_packed)
     model.set_attn_implementation(NAME)
-    adapted = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that will go
+        adapted = get_peft_model(model, config)
     adapted.train(recipe.recompute)  # dropout is none; transformers recomputes only what is in training
     if recipe.recompute:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     return cast(PeftModel, adapted)
 
 

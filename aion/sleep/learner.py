@@ -230,7 +230,8 @@ class Learner:
     def _require_finite(self, number: int, members: Sequence[int], packed: Packed, loss: Loss) -> None:
         if math.isfinite(loss.total.item()):
             return
-        bad = packed.segments_T[packed.rows[~loss.nll_N.isfinite()]].unique().tolist()
+        weighted_N = loss.nll_N * packed.weights_T[packed.rows]
+        bad = packed.segments_T[packed.rows[~weighted_N.isfinite()]].unique().tolist()
         self._refuse(number, [members[place] for place in bad] or members, "loss")
 
     def _refuse(self, number: int, sequences: Sequence[int], what: str) -> NoReturn:
