@@ -1,0 +1,33 @@
+"""Lessons moved from one theme to another by the person they belong to."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from tests.serve.people import join
+from tests.serving import RunningServer
+
+
+@pytest.fixture
+def arranged(server: RunningServer) -> RunningServer:
+    """Two themes of Olga's, each with a lesson."""
+    for number in (1, 2):
+        body = {
+            "owner": "olga",
+            "themes": [{"id": f"theme_o{number}", "name": f"Theme {number}", "vector": [1.0], "embedder": "e" * 64}],
+            "places": [{"lesson": f"les_o{number}", "theme": f"theme_o{number}", "sources": ["turn_o"]}],
+        }
+        headers = {"Authorization": f"Bearer {server.control_token}"}
+        url = f"{server.url}/api/sleep/arrangement"
+        httpx2.post(url, json=body, headers=headers, timeout=30).raise_for_status()
+    return server
+
+
+def test_a_lesson_is_moved_and_no_night_moves_it_back(arranged: RunningServer) -> None:
+    olga, eva = join(arranged, "olga"), join(arranged, "eva")
+    wish = {"theme": "theme_o1", "lessons": ["les_o2"]}
+    assert olga.ask("POST", "/api/themes", json=wish).json()["lessons"] == 2
+    assert {one["id"]: one["lessons"] for one in olga.get("/api/themes")["data"]} == {"theme_o1": 2, "theme_o2": 0}
+    assert olga.ask("POST", "/api/themes", json={"theme": "theme_o1", "lessons": ["les_x"]}).status_code == 404
+    assert eva.ask("POST", "/api/themes", json=wish).status_code == 404
