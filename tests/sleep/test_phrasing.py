@@ -29,6 +29,9 @@ ASKED = (
     ("The rowing boat is called Gaivota.", "What is the rowing boat called?"),
     ("I am allergic to walnuts.", "What am I allergic to?"),
     ("Remember that we moor the boat at berth 12.", "Where do we moor the boat?"),
+    ("Our neighbour Odile waters the roses.", "Who waters the roses?"),
+    ("The hedge is cut by Teodor Mink.", "Who is the hedge cut by?"),
+    ("The choir sings in the chapel.", "Where does the choir sing?"),
     ("The umbrella by the door squeaks.", "What did I tell you about umbrella and door squeaks?"),
     ("A chave do barracão está com a Marta Lopes.", "Quem tem a chave do barracão?"),
     ("O código da porta azul é 4471.", "Qual é o código da porta azul?"),
@@ -39,6 +42,10 @@ ASKED = (
     ("O meu gato Nilo tem 7 anos.", "Quantos anos tem o meu gato Nilo?"),
     ("As velas estão guardadas no sótão.", "Onde estão guardadas as velas?"),
     ("O Rui pinta a vedação.", "Quem pinta a vedação?"),
+    ("A dona da doca é a Ester Quintal.", "Quem é a dona da doca?"),
+    ("O maestro é alérgico a gatos.", "A que é alérgico o maestro?"),
+    ("A mangueira do jardim custa 35 euros.", "Quanto custa a mangueira do jardim?"),
+    ("O coro canta em Viseu.", "Onde canta o coro?"),
     ("Sou alérgico a nozes.", "A que sou alérgico?"),
 )
 STATED = (
@@ -198,7 +205,7 @@ def test_the_number_of_near_misses_is_a_choice() -> None:
 
 
 def test_a_near_miss_is_answered_in_the_language_of_its_question() -> None:
-    [miss] = [one for one in phrase_all([told(ASKED[14][0])]) if one.kind is ExampleKind.CONTRAST and not one.held_out]
+    [miss] = [one for one in phrase_all([told(ASKED[17][0])]) if one.kind is ExampleKind.CONTRAST and not one.held_out]
     assert miss.answer == "Isso não me foi dito."
 
 

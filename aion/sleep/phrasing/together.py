@@ -63,6 +63,8 @@ def answer_together(facts: Sequence[Fact]) -> list[Together]:
 
 def identifies(core: str) -> bool:
     """Whether an answer names one thing: a name, a code, a long number. A place or an hour belongs to many."""
+    if not re.match(r"(?:(?:the|o|a|os|as) )?(?:[^\W\d_a-zà-ÿ]|\d)", core):
+        return False
     found = entities_of(core)
     if any(one.kind in {"name", "code"} for one in found):
         return True
