@@ -128,8 +128,9 @@ def test_what_a_person_said_of_themselves_is_said_back_to_them(said: str, back: 
 
 
 def test_a_sentence_that_cannot_be_turned_is_quoted() -> None:
-    fact = read_fact(told("Eu assobio quando lavo a loiça."))
-    assert fact.answer == 'Foi-me dito: "Eu assobio quando lavo a loiça."'
+    for said in ("Eu assobio quando lavo a loiça.", "Assobio quando lavo a loiça na cozinha."):
+        assert read_fact(told(said)).answer == f'Foi-me dito: "{said}"'
+    assert read_fact(told("Paulo mora em Coimbra.")).answer == "Paulo mora em Coimbra."
 
 
 def test_names_keep_their_capital_inside_a_sentence() -> None:

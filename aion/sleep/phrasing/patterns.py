@@ -80,6 +80,8 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "a": core if core[:1].isdigit() else lower_first(core),
         "b": groups.get("b", ""),
         "p": groups.get("p", ""),
+        "c": groups.get("c", ""),
+        "m": groups.get("m", ""),
         "w": lower_first(groups.get("w", "")),
         "v": plain_verb(verb) if language == "en" else verb,
         "verb": _before(verb) if language == "pt" else verb,

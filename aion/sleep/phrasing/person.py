@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
-from aion.sleep.words import read_data, upper_first
+from aion.sleep.words import lower_first, read_data, upper_first
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\s+|.", re.DOTALL)
 _FIRST = re.compile(r"^(?:eu|nós|a gente|me|não me|já|nunca)\b|\b(?:eu|nós|mim|me|nos deu|nos deram)\b", re.IGNORECASE)
+
+_MAYBE_VERB = re.compile(r"[^\W\d_]{3,}(?:o|ei|amos|emos|imos)", re.IGNORECASE)
 
 
 def turn_round(sentence: str, language: str) -> str | None:
@@ -42,7 +44,13 @@ def _turn_portuguese(sentence: str) -> str | None:
         pieces[2] = verbs.get(pieces[2].casefold(), pieces[2])
         known = pieces[2].casefold() in verbs.values()
     else:
-        known = first in verbs or first in data["pt"] or not _FIRST.search(sentence)
+        known = first in verbs or first in data["pt"] or not (_FIRST.search(sentence) or _opens_with_verb(sentence))
         pieces[:1] = [verbs.get(first, piece) for piece in pieces[:1]]
     turned = "".join(data["pt"].get(piece.casefold(), piece) for piece in pieces)
     return turned if known and not re.search(r"\b(?:eu|mim|nós)\b", turned, re.IGNORECASE) else None
+
+
+def _opens_with_verb(sentence: str) -> bool:
+    """Whether it may begin with what the person does: "Conduzo", "Fomos". Names end like that too, and are told apart."""
+    first = next(iter(sentence.split()), "")
+    return bool(_MAYBE_VERB.fullmatch(first)) and lower_first(sentence) != sentence
