@@ -51,6 +51,6 @@ def _turn_portuguese(sentence: str) -> str | None:
 
 
 def _opens_with_verb(sentence: str) -> bool:
-    """Whether it may begin with what the person does: "Conduzo", "Fomos". Names end like that too, and are told apart."""
+    """Whether it may begin with what the person does: "Conduzo", "Fomos". Names can end like that, too."""
     first = next(iter(sentence.split()), "")
     return bool(_MAYBE_VERB.fullmatch(first)) and lower_first(sentence) != sentence
