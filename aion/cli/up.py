@@ -1,4 +1,4 @@
-"""`aion up`: checks what can be checked at once, then supervises the server until it is told to stop.
+"""`aion up`: checks what can be checked at once, then supervises the server, and the sleeper beside it.
 
 It does not load a model or open the store: the server does.
 """
@@ -13,11 +13,13 @@ import typer
 
 from aion import config
 from aion.cli.client import find_server
+from aion.cli.companion import Companion
 from aion.cli.options import Data, read_settings
 from aion.cli.ports import require_port
 from aion.cli.progress import StartProgress
 from aion.cli.supervisor import Supervisor
 from aion.errors import Conflict
+from aion.records import Json
 
 SERVER = (sys.executable, "-m", "aion.cli.server_process")
 
@@ -50,9 +52,17 @@ def up(
         **{key: value for key, value in flags.items() if value is not None},
         "data": str(settings.data),
     }
+    sleeper = Companion(given, environ=environ)
+
+    def show(event: Json) -> None:
+        if event.get("stage") == "ready":
+            sleeper.begin()
+        progress.show(event)
+
     try:
-        code = Supervisor(SERVER, given, progress.show, environ=environ).run()
+        code = Supervisor(SERVER, given, show, environ=environ).run()
     finally:
+        sleeper.close()
         progress.close()
     raise typer.Exit(code)
 

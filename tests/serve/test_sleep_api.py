@@ -183,6 +183,11 @@ def test_a_candidate_is_handed_over_once_with_all_its_files(up: RunningServer) -
     assert blobs.get(told["dataset"]) == b'{"id": "ex_1"}\n'
 
 
+def link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parents[1] / "examples.jsonl")
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "a file that is not the one summed": lambda f: (f / "out" / "adapter.gguf").write_bytes(b"GGUF!!!"),
     "examples of another night": lambda f: (f / "examples.jsonl").write_bytes(b"{}\n"),
@@ -191,10 +196,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "a sum that is a path": lambda f: (f / "out" / "manifest.json").write_text(
         (f / "out" / "manifest.json").read_text().replace(hashlib.sha256(b"weights").hexdigest(), "../../../keys")
     ),
-    "a link in place of a file": lambda f: (
-        (f / "out" / "record.json").unlink(),
-        (f / "out" / "record.json").symlink_to(f / "examples.jsonl"),
-    ),
+    "a link in place of a file": lambda f: link(f / "out" / "record.json"),
     "no folder": shutil.rmtree,
 }
 

@@ -1,0 +1,284 @@
+"""The sleeper: a light process beside the server that decides when a night begins, begins it, and looks after it.
+
+    python -m aion.sleep.sleeper        flags on stdin, which then stays open as a life line, as the server's do
+
+It reads rows and never writes them; what is to be kept, it asks the server for. A night is a child of its own at the
+lowest priority. It ends when the server or the data folder goes away, when it is cancelled, and when the sleeper ends;
+what was interrupted is begun again, and goes on from where it was. Three deaths at the same place end it for good.
+It loads no torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from aion.config import Settings, load
+from aion.errors import AionError, BadConfig
+from aion.models.catalog import LocalModel, resolve_model
+from aion.records import Json, Night, NightState, new_id
+from aion.sleep.bandit import Bandit, Outcome
+from aion.sleep.door import Door, find_door
+from aion.sleep.journal import Journal
+from aion.sleep.outlook import OVER, Base, collect_facts, count_starved
+from aion.sleep.when import Decision, Facts, decide
+from aion.store.base import Store
+from aion.store.database import DATABASE
+from aion.store.sqlite import SqliteStore
+
+NIGHT = (sys.executable, "-m", "aion.night")
+NIGHTS = "nights"
+AT_THE_MACHINE = "me"  # whom the command line speaks for
+POLL_S = 0.5
+HEARTBEAT_S = 5.0
+STRIKES = 3
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Child:
+    """A night's process."""
+
+    night: Night
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Also when it is stopped. Its engine ends with its life line."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+
+@dataclass(slots=True)
+class Sleeper:
+    """One for each data folder. `step` is called again and again and never waits for long."""
+
+    settings: Settings
+    flags: Json
+    argv: Sequence[str] = NIGHT
+    child: Child | None = None
+    outlooks: dict[str, Json] = field(default_factory=dict)
+    postponed: dict[str, float] = field(default_factory=dict)  # owner -> since when
+    checked: float = -1e9
+    told: float = -1e9
+    idle_s: float = 0.0
+    base: Base | None = None
+
+    def step(self) -> bool:
+        """Look once at everything; False when there is no data folder any more."""
+        if not (self.settings.data / DATABASE).exists():
+            self.close()
+            return False
+        door = find_door(self.settings.data)
+        if door is None:
+            self.close()
+            return True
+        try:
+            with self._store() as store:
+                self._attend(door, store)
+        except AionError as error:
+            log.warning("sleeper.waits", code=error.code, reason=error.message)
+        return True
+
+    def close(self) -> None:
+        """Whatever it was doing, it goes on from there once it is begun again."""
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
+
+    def _attend(self, door: Door, store: Store) -> None:
+        nights = store.nights.nights(owner=None, limit=50)
+        night = next((one for one in nights if one.state not in OVER), None)
+        self._watch(night)
+        now = time.monotonic()
+        if now - self.told >= HEARTBEAT_S:
+            self._check_disk_of(nights)
+            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks})["idle_s"])
+            self.told = now
+        if self.child is not None:
+            return
+        if night is not None:
+            self._take_up(door, store, night)
+        elif now - self.checked >= self.settings.sleep.check_minutes * 60 or not self.outlooks:
+            self.checked = now
+            self._look_for_reasons(door, store)
+
+    def _watch(self, night: Night | None) -> None:
+        """Whether the child is still wanted, and still there."""
+        if self.child is None:
+            return
+        if night is None or night.id != self.child.night.id:
+            self.close()  # cancelled, or over
+        elif (code := self.child.process.poll()) is not None:
+            log.warning("sleeper.night_ended", code=code, night=night.id)
+            self.close()
+
+    def _take_up(self, door: Door, store: Store, night: Night) -> None:
+        """Begin the night that somebody asked for, or go on with one that was interrupted."""
+        if night.state is NightState.WAITING:
+            base = self._find_base()
+            facts = collect_facts(store, self.settings, night.owner, base, idle_s=self.idle_s, asked=night)
+            decision = decide(facts, self.settings.sleep)
+            self._note(night.owner, facts, decision, store)
+            if not decision.sleep:
+                self.told = min(self.told, time.monotonic() - HEARTBEAT_S + 1)
+                return
+        self._begin(door, night)
+
+    def _begin(self, door: Door, night: Night) -> None:
+        journal = Journal(self.settings.data / NIGHTS)
+        strikes = journal.count_attempt(night.id, self._mark(journal, night))
+        if strikes > STRIKES:
+            self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
+            return
+        child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
+        if child.stdin is not None:
+            with suppress(OSError):  # it died already: the next look will see that
+                child.stdin.write(json.dumps({"flags": self.flags, "night": night.id}).encode() + b"\n")
+                child.stdin.flush()
+        self.child = Child(night, child)
+
+    def _mark(self, journal: Journal, night: Night) -> str:
+        """How far it is: steps that were finished, and checkpoints."""
+        folder = self.settings.data / NIGHTS / night.id
+        checkpoints = sorted(path.name for path in folder.glob("*/checkpoints/*"))
+        return json.dumps([journal.finished(night.id), checkpoints])
+
+    def _look_for_reasons(self, door: Door, store: Store) -> None:
+        base = self._find_base()
+        keys = store.keys()
+        owners = {key.owner for key in keys} | set(store.memories.owners()) | {AT_THE_MACHINE}
+        for owner in sorted(owners):
+            facts = collect_facts(store, self.settings, owner, base, idle_s=self.idle_s)
+            decision = decide(facts, self.settings.sleep)
+            if decision.sleep:
+                decision = self._ask_bandit(store, owner, facts, decision)
+            self._note(owner, facts, decision, store)
+            if decision.sleep:
+                self._start(door, owner, facts, decision)
+                return
+
+    def _ask_bandit(self, store: Store, owner: str, facts: Facts, decision: Decision) -> Decision:
+        now = time.time()
+        since = self.postponed.setdefault(owner, now)
+        bandit = Bandit(read_outcomes(store.nights.nights(owner=None, limit=1000)))
+        hour = datetime.datetime.now().astimezone().hour
+        advice = bandit.advise(decision.why, facts.lessons, hour, postponed_s=now - since)
+        if advice.now:
+            del self.postponed[owner]
+            return replace(decision, reason=f"{decision.reason}; {advice.words}")
+        return replace(decision, sleep=False, why_not=advice.words)
+
+    def _start(self, door: Door, owner: str, facts: Facts, decision: Decision) -> None:
+        """The row first: from then on the night is begun again until it is over."""
+        now = time.time()
+        context = {"why": decision.why.value, "backlog": facts.lessons, "hour": time.localtime(now).tm_hour}
+        night = new_id("night")
+        body = {"night": night, "owner": owner, "state": "waiting", "reason": decision.reason, "asked": now}
+        door.tell("progress", body | {"body": context})
+
+    def _note(self, owner: str, facts: Facts, decision: Decision, store: Store) -> None:
+        starved = count_starved(store.nights.nights(owner=owner, limit=20))
+        self.outlooks[owner] = {
+            "lessons": facts.lessons,
+            "lessons_learned": facts.lessons_learned,
+            "disk_needed": facts.disk_needed,
+            "reason": decision.reason,
+            "why_not": decision.why_not,
+            "wants_window": starved >= self.settings.sleep.starved_nights,
+        }
+
+    def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
+        body = {"night": night.id, "owner": night.owner, "state": "failed", "reason": reason, "asked": night.asked}
+        door.tell("progress", body)
+
+    def _check_disk_of(self, nights: Sequence[Night]) -> None:
+        """Remove the folders of nights that are over, but not of one that is not known."""
+        for night in nights:
+            folder = self.settings.data / NIGHTS / night.id
+            if night.state in OVER and folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _find_base(self) -> Base:
+        if self.base is None:
+            found = asyncio.run(resolve_model(self.settings))
+            if not isinstance(found, LocalModel):
+                raise BadConfig("the model is on another server, where no adapter can be trained; serve a GGUF here")
+            self.base = Base(found.sha256, found.path.stat().st_size)
+        return self.base
+
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        store = SqliteStore(self.settings.data, read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def read_outcomes(nights: Sequence[Night]) -> list[Outcome]:
+    """Of the nights whose examination has said what they were worth, the oldest first."""
+    found: list[Outcome] = []
+    for night in reversed(nights):
+        body = night.body
+        if night.state is NightState.DONE and {"why", "backlog", "hour", "minutes", "gain"} <= body.keys():
+            found.append(
+                Outcome(
+                    why=str(body["why"]),
+                    backlog=int(body["backlog"]),
+                    hour=int(body["hour"]),
+                    minutes=float(body["minutes"]),
+                    gain=float(body["gain"]),
+                )
+            )
+    return found
+
+
+def main() -> int:
+    life_line = os.dup(0)
+    line = bytearray()
+    while (byte := os.read(life_line, 1)) not in (b"", b"\n"):
+        line += byte
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    flags = dict(json.loads(line)["flags"])
+    ending = threading.Event()
+    threading.Thread(target=_await_end, args=(life_line, ending), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    return look_after(Sleeper(load(flags).settings, flags), ending)
+
+
+def look_after(sleeper: Sleeper, ending: threading.Event) -> int:
+    """Until it is told to end, or there is no data any more."""
+    try:
+        while not ending.is_set() and sleeper.step():
+            ending.wait(POLL_S)
+    finally:
+        sleeper.close()
+    return 0
+
+
+def _await_end(life_line: int, ending: threading.Event) -> None:
+    while os.read(life_line, 4096):
+        pass
+    ending.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

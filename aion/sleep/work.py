@@ -1,0 +1,243 @@
+"""The work of a night, step by step: lessons into themes, a theme into a job folder, the folder into an adapter.
+
+Every step writes into DATA/nights/<night>/<theme>/ or asks the server to keep something, and may be done again. Rows
+are read from a store that is closed again before training. It decides nothing about when or for how long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import psutil
+
+from aion.config import AUTO, Settings, TrainSettings
+from aion.errors import BadInput
+from aion.memory.base import Vector
+from aion.memory.embedding import EmbeddingDesk
+from aion.models.base import Embedder
+from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
+from aion.models.durable import write_json
+from aion.models.fake import FakeEmbedder
+from aion.models.llama.embedder import LlamaEmbedder
+from aion.models.queue import AdmissionQueue
+from aion.records import Candidate, ExampleKind, Json, Lesson, Night
+from aion.sleep.base import EXAMPLES, OUT, TOKENS, Progress, Recipe, TrainJob
+from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
+from aion.sleep.door import Door
+from aion.sleep.export.convert import export_gguf
+from aion.sleep.export.lora import Marks
+from aion.sleep.export.served import read_served
+from aion.sleep.jobs import read_job, seal_folder, sum_file, write_job
+from aion.sleep.lessons import collect_lessons
+from aion.sleep.phrasing.make import prompt_of
+from aion.sleep.scribe import Scribe
+from aion.sleep.themes import Arrangement, arrange, balance
+from aion.sleep.tokens import join_tokens, save_tokens
+from aion.store.files import make_folder, sync_file, sync_folder
+from aion.store.sqlite import SqliteStore
+
+NIGHTS, ADAPTER, PARENT = "nights", "adapter.gguf", "parent"
+ANCHOR_TOKENS = 96  # of a base's own answer to a general question
+TOLD_AT_ONCE = 2000
+BF16_OF_FILE = 4  # times a 4-bit file that its weights take in bf16, about
+FAKE = "fake"
+TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
+
+
+class NightWork:
+    """Implements the `Steps` of aion.night."""
+
+    def __init__(self, settings: Settings, door: Door) -> None:
+        self._settings = settings
+        self._door = door
+        self._model: LocalModel | None = None
+
+    def arrange(self, night: Night) -> Json:
+        with self._store() as store:
+            lessons = collect_lessons(store, night.owner, source_share=self._settings.train.source_share)
+            themes = store.nights.themes(owner=night.owner, merged=True)
+            placed = store.nights.placed(owner=night.owner)
+            learned = self._learned(store, night)
+        vectors, embedder = asyncio.run(self._embed(lessons.lessons))
+        made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=night.asked)
+        self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys())
+        waiting = Counter(theme for lesson, theme in made.placed.items() if lesson not in learned)
+        wanted = [one for one in made.themes if waiting[one.id] and night.theme in ("", one.id)]
+        ordered = sorted(wanted, key=lambda one: (-waiting[one.id], one.id))
+        return {"themes": [{"id": one.id, "name": one.name} for one in ordered]}
+
+    def prepare(self, night: Night, theme: str) -> Json:
+        with self._store() as store:
+            lessons = collect_lessons(store, night.owner, source_share=self._settings.train.source_share)
+            placed, learned = store.nights.placed(owner=night.owner), self._learned(store, night)
+            before = store.nights.candidates(owner=night.owner, theme=theme, limit=10)
+        mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
+        vectors, _ = asyncio.run(self._embed(mine))
+        dataset = build_dataset(
+            lessons,
+            theme=theme,
+            placed=placed,
+            learned=learned,
+            balance=balance(mine, vectors) if mine else {},
+            settings=self._settings.train,
+        )
+        if not dataset.fresh or not dataset.trained:
+            return {"fresh": 0}
+        return self._write_job(night, theme, dataset, before)
+
+    def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
+        from aion.sleep.train import train  # noqa: PLC0415 - torch, which the steps before do without
+
+        trained = train(self._folder(night, theme), tell=tell, pause=pause)
+        return {"steps": trained.steps, "loss": trained.losses[-1] if trained.losses else 0.0}
+
+    def export(self, night: Night, theme: str) -> Json:
+        folder = self._folder(night, theme)
+        job = read_job(folder)
+        marks = Marks(base=job.base_hash, theme=theme, night=night.id, dataset=job.dataset)
+        export_gguf(folder / OUT, read_served(job.base, job.base_hash), folder / OUT / ADAPTER, marks)
+        sync_file(folder / OUT / ADAPTER)
+        sums = seal_folder(folder / OUT)
+        return {"adapter": sums[ADAPTER]}
+
+    def tidy(self, night: Night) -> None:
+        shutil.rmtree(self._settings.data / NIGHTS / night.id, ignore_errors=True)
+
+    def _write_job(self, night: Night, theme: str, dataset: Dataset, before: Sequence[Candidate]) -> Json:
+        folder = make_folder(self._folder(night, theme))
+        model = self._base()
+        dataset, tokens = asyncio.run(self._write_tokens(dataset))
+        named = write_examples(folder / EXAMPLES, dataset.examples)
+        (folder / TOKENS).write_bytes(tokens)
+        sync_file(folder / TOKENS)
+        sync_folder(folder)
+        job = TrainJob(
+            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{night.id}/{theme}")),
+            night=night.id,
+            theme=theme,
+            base=model.path,
+            base_hash=model.sha256,
+            recipe=make_recipe(self._settings.train, model.path.stat().st_size),
+            dataset=named,
+            tokens=sum_file(folder / TOKENS),
+            parent=self._bring_parent(folder, model, before),
+            checkpoint_s=self._settings.train.checkpoint_s,
+        )
+        write_job(folder, job)
+        taught = sorted({lesson for one in dataset.examples for lesson in one.lessons})
+        return {
+            "fresh": len(dataset.fresh),
+            "lessons": taught,
+            "sources": list(dataset.sources),
+            "dataset": named,
+            "base": model.sha256,
+        }
+
+    async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
+        settings = self._settings
+        context = min(self._base().header.context_length or 4096, settings.train.length + TEMPLATE_ROOM)
+        async with Scribe(self._base(), instruction=settings.model.instruction, context=context) as scribe:
+            answers: dict[str, str] = {}
+            for one in dataset.examples:
+                if one.kind is ExampleKind.ANCHOR:
+                    answers[prompt_of(one)] = await scribe.say(one.messages, max_tokens=ANCHOR_TOKENS)
+            filled = fill_anchors(dataset, answers)
+            trained = filled.trained
+            return filled, save_tokens(join_tokens(trained, await scribe.write(trained)))
+
+    def _bring_parent(self, folder: Path, model: LocalModel, before: Sequence[Candidate]) -> Path | None:
+        """The theme's latest adapter of this base and rank, as PEFT files that training goes on from."""
+        rank = self._settings.train.rank
+        fits = [one for one in before if one.base == model.sha256 and one.config.get("r") == rank]
+        if not fits:
+            return None
+        parent = make_folder(folder / PARENT)
+        with self._store() as store:
+            (parent / "adapter_model.safetensors").write_bytes(store.blobs.get(fits[0].peft))
+        write_json(parent / "adapter_config.json", fits[0].config)
+        return parent
+
+    def _tell_arrangement(
+        self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]
+    ) -> None:
+        """Only what is new of the places: what has one keeps it anyway."""
+        themes = [
+            {"id": one.id, "name": one.name, "vector": list(one.vector), "embedder": one.embedder}
+            for one in made.themes
+            if not one.merged_into
+        ]
+        places = [
+            {"lesson": one.id, "theme": made.placed[one.id], "sources": list(one.sources)}
+            for one in lessons
+            if one.id in made.placed and one.id not in known
+        ]
+        for start in range(0, max(1, len(places)), TOLD_AT_ONCE):
+            part = places[start : start + TOLD_AT_ONCE]
+            self._door.tell("arrangement", {"owner": owner, "themes": [] if start else themes, "places": part})
+
+    async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
+        """A unit vector for each lesson, by an embedder of the night's own; and the embedder's hash."""
+        desk = EmbeddingDesk(AdmissionQueue(1, 1 << 30))
+        async with _embedder(self._settings) as embedder:
+            desk.use(embedder)
+            vectors = await desk.embed([text_of(one) for one in lessons])
+        return {one.id: vector for one, vector in zip(lessons, vectors, strict=True)}, embedder.card.hash
+
+    def _learned(self, store: SqliteStore, night: Night) -> set[str]:
+        """A forced night learns everything anew."""
+        return set() if night.forced else store.nights.learned(owner=night.owner, base=self._base().sha256)
+
+    def _base(self) -> LocalModel:
+        if self._model is None:
+            found = asyncio.run(resolve_model(self._settings))
+            if not isinstance(found, LocalModel):
+                raise BadInput("the model is on another server, where no adapter can be trained; serve a GGUF here")
+            self._model = found
+        return self._model
+
+    def _folder(self, night: Night, theme: str) -> Path:
+        return self._settings.data / NIGHTS / night.id / theme
+
+    @contextmanager
+    def _store(self) -> Iterator[SqliteStore]:
+        store = SqliteStore(self._settings.data, read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@asynccontextmanager
+async def _embedder(settings: Settings) -> AsyncIterator[Embedder]:
+    if settings.embedder.source.partition(":")[0] == FAKE:
+        yield FakeEmbedder(name=settings.embedder.name)
+        return
+    embedder = LlamaEmbedder(await resolve_embedder(settings), settings)
+    await embedder.start()
+    try:
+        yield embedder
+    finally:
+        await embedder.close()
+
+
+def text_of(lesson: Lesson) -> str:
+    """What a lesson is about, in its own words."""
+    return " ".join(part for part in (lesson.question, lesson.answer, lesson.statement) if part) or lesson.id
+
+
+def make_recipe(settings: TrainSettings, base_bytes: int) -> Recipe:
+    """0 is what the trainer measures by itself. What is cached stays so for the whole job, whatever memory does."""
+    names = set(Recipe.__dataclass_fields__)
+    told = {name: value for name, value in settings.model_dump().items() if name in names}
+    told |= {name: 0 if told[name] == AUTO else told[name] for name in ("micro_batch", "threads")}
+    fits = psutil.virtual_memory().available // 2 > base_bytes * BF16_OF_FILE
+    told["cache"] = fits if settings.cache == AUTO else settings.cache == "always"
+    told["device"] = "cpu" if settings.device == AUTO else settings.device
+    return Recipe(**told)

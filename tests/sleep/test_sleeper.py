@@ -1,0 +1,223 @@
+"""The sleeper with a real server, and nights whose training is a stub: begun, killed, begun again, never done twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aion.cli.companion import Companion
+from aion.config import load
+from aion.sleep.sleeper import Sleeper
+from aion.store.sqlite import SqliteStore
+from tests.serve.people import Person
+from tests.serving import RunningServer, running, wait_until
+from tests.sleep.stub_night import THEMES, lessons
+
+STUB = (sys.executable, "-m", "tests.sleep.stub_night")
+QUICK = {"sleep.quiet_s": 0.2, "sleep.disk_reserve_mb": 0, "model.source": "embedded"}
+
+
+@contextmanager
+def sleeping(server: RunningServer, **changes: Any) -> Iterator[Sleeper]:
+    flags = {"data": str(server.data), **QUICK, **changes}
+    sleeper = Sleeper(load(flags).settings, flags, argv=STUB)
+    try:
+        yield sleeper
+    finally:
+        sleeper.close()
+
+
+@pytest.fixture
+def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
+    monkeypatch.setenv("STUB_STEPS", "3")
+    with running(tmp_path / "data", {"sleep.quiet_s": 0.2, "sleep.disk_reserve_mb": 0}) as server:
+        yield server
+
+
+def teach(server: RunningServer) -> Person:
+    """Somebody with something to learn, who asked for a night."""
+    me = Person(server, server.control_token)
+    me.remember("The name of my boat is Gaivota and it lies in Sines.")
+    return me
+
+
+def ask_night(me: Person, **body: Any) -> Any:
+    return me.ask("POST", "/api/sleep/start", json=body).raise_for_status().json()
+
+
+def drive(sleeper: Sleeper, until: Any, timeout: float = 30) -> None:
+    deadline = time.monotonic() + timeout
+    while not until():
+        assert time.monotonic() < deadline, "waited in vain"
+        assert sleeper.step()
+        time.sleep(0.02)
+
+
+def is_over(me: Person) -> bool:
+    return bool(me.get("/api/sleep/status")["state"] == "awake")
+
+
+def check_once(server: RunningServer, nights: int = 1) -> None:
+    """P6: every lesson of every night is in exactly one candidate of it."""
+    store = SqliteStore(server.data, read_only=True)
+    used = Counter((one.night, lesson) for one in store.nights.candidates(owner="me") for lesson in one.lessons)
+    assert set(used.values()) <= {1}
+    assert len(used) == nights * sum(len(lessons(theme)) for theme in THEMES)
+    assert list(store.verify()) == []
+    store.close()
+
+
+def test_a_night_that_was_asked_for_is_begun_and_leaves_its_candidates(up: RunningServer) -> None:
+    me = teach(up)
+    night = ask_night(me)
+    with sleeping(up) as sleeper:
+        drive(sleeper, lambda: is_over(me))
+        sleeper.told = -1e9
+        drive(sleeper, lambda: not (up.data / "nights" / night["id"]).exists())
+    [told] = me.get("/api/sleep/nights")["data"]
+    assert (told["state"], len(told["candidates"]), told["reason"]) == ("done", 2, "2 adapters")
+    check_once(up)
+    assert Counter((up.data / "steps.log").read_text().split("\n"))["train theme_1"] == 1
+
+
+def test_a_night_killed_at_random_goes_on_and_nothing_is_doubled(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.1")
+    monkeypatch.setenv("STUB_STEPS", "8")
+    me, draw, kills = teach(up), random.Random(20_261_121), 0
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        deadline = time.monotonic() + 60
+        while not is_over(me) and time.monotonic() < deadline:
+            sleeper.step()
+            if sleeper.child is not None and kills < 6:
+                time.sleep(draw.uniform(0.5, 1.2))
+                os.kill(sleeper.child.process.pid, signal.SIGKILL)
+                sleeper.child.process.wait()
+                kills += 1
+            time.sleep(0.02)
+    assert kills >= 2
+    assert me.get("/api/sleep/nights")["data"][0]["state"] == "done"
+    check_once(up)
+
+
+def test_a_night_that_dies_at_the_same_place_is_given_up(up: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUB_DIES", "export theme_1")
+    me = teach(up)
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        drive(sleeper, lambda: is_over(me))
+    [night] = me.get("/api/sleep/nights")["data"]
+    assert (night["state"], "3 times at the same place" in night["reason"]) == ("failed", True)
+
+
+def test_a_cancelled_night_loses_its_process_even_when_it_is_stopped(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.2")
+    monkeypatch.setenv("STUB_STEPS", "1000")
+    me = teach(up)
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        drive(sleeper, lambda: me.get("/api/sleep/status")["state"] == "training")
+        assert sleeper.child is not None
+        child = sleeper.child.process
+        os.kill(child.pid, signal.SIGSTOP)
+        me.ask("POST", "/api/sleep/cancel").raise_for_status()
+        drive(sleeper, lambda: sleeper.child is None)
+    assert child.returncode == -signal.SIGKILL
+    assert me.get("/api/sleep/nights")["data"][0]["state"] == "cancelled"
+
+
+def test_a_night_ends_with_its_server_and_goes_on_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.1")
+    monkeypatch.setenv("STUB_STEPS", "20")
+    flags = {"sleep.disk_reserve_mb": 0, "sleep.quiet_s": 0.2}
+    with running(tmp_path / "data", flags) as server, sleeping(server) as sleeper:
+        me = teach(server)
+        ask_night(me)
+        drive(sleeper, lambda: me.get("/api/sleep/status").get("step", 0) >= 2)
+        assert sleeper.child is not None
+        child = sleeper.child.process
+        os.kill(child.pid, signal.SIGSTOP)
+        server.stop(signal.SIGKILL)
+        wait_until(lambda: sleeper.step() and sleeper.child is None)
+        assert child.returncode == -signal.SIGKILL
+        before = len(list(tmp_path.glob("data/nights/*/theme_1/checkpoints/*")))
+        with running(tmp_path / "data", flags) as again:
+            me = Person(again, again.control_token)
+            drive(sleeper, lambda: is_over(me))
+            check_once(again)
+        assert before >= 2
+
+
+def test_training_is_interrupted_by_a_request_and_counts_it(up: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.1")
+    monkeypatch.setenv("STUB_STEPS", "10")
+    me = teach(up)
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        drive(sleeper, lambda: me.get("/api/sleep/status")["state"] == "training")
+        me.say("Are you there?")
+        assert me.get("/api/sleep/status")["state"] == "paused"
+        drive(sleeper, lambda: is_over(me))
+    [night] = me.get("/api/sleep/nights")["data"]
+    assert (night["state"], night["interruptions"]) == ("done", 1)
+
+
+def test_the_sleeper_ends_with_whoever_started_it(up: RunningServer, tmp_path: Path) -> None:
+    companion = Companion({"data": str(up.data), **QUICK})
+    companion.begin()
+    wait_until(lambda: Person(up, up.control_token).get("/api/sleep/status")["sleeper"], timeout=30)
+    assert companion._child is not None
+    companion.close()
+    assert companion._child.returncode == 0
+
+
+def test_the_sleeper_loads_no_torch() -> None:
+    code = "import sys, aion.sleep.sleeper, aion.night; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_a_data_folder_it_ends(tmp_path: Path) -> None:
+    flags = {"data": str(tmp_path / "gone"), **QUICK}
+    assert not Sleeper(load(flags).settings, flags, argv=STUB).step()
+
+
+@pytest.mark.proof
+def test_a_thousand_kills(up: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P5 and P6, long: nights killed at random moments, each lesson in exactly one candidate of each night."""
+    monkeypatch.setenv("STUB_STEP_S", "0.02")
+    me, draw, kills, nights = teach(up), random.Random(7), 0, 0
+    with sleeping(up) as sleeper:
+        while kills < 1000:
+            ask_night(me, force=True)
+            nights += 1
+            while not is_over(me):
+                sleeper.step()
+                if sleeper.child is not None and draw.random() < 0.5:
+                    time.sleep(draw.uniform(0.2, 1.0))
+                    sleeper.child.kill()
+                    kills += 1
+                time.sleep(0.02)
+    states = Counter(one["state"] for one in httpx2_nights(me))
+    print(f"\n{kills} kills in {nights} nights: {dict(states)}")
+    assert set(states) <= {"done", "failed"}
+
+
+def httpx2_nights(me: Person) -> list[Any]:
+    return list(me.get("/api/sleep/nights?limit=1000")["data"])
