@@ -23,6 +23,7 @@ from aion.errors import AionError, Conflict, NotFound, StorageFull, Unprocessabl
 from aion.records import Json, Night, NightState, new_id
 from aion.serve.yielding import NightProcess, Yielding
 from aion.store.base import Store
+from aion.store.changes import changed_since
 
 OVER = frozenset({NightState.DONE, NightState.CANCELLED, NightState.FAILED})
 AT_WORK = frozenset({NightState.PREPARING, NightState.TRAINING, NightState.EXPORTING})
@@ -41,7 +42,8 @@ class Outlook:
     reason: str = ""  # there is to sleep
     why_not: str = ""  # it waits
     wants_window: bool = False  # nights were interrupted too often
-    at: float = 0.0
+    at: float = 0.0  # when it looked
+    version: int = 0  # of the person's memories then
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class NightDesk:
             if found is None or found.merged_into:
                 raise NotFound(f"no theme {theme[:64]!r} of yours; GET /api/themes lists them", param="theme")
         outlook = self._outlooks.get(owner)
-        if outlook is None:
+        if outlook is None or changed_since(self._store, owner, outlook.at, outlook.version):
             nothing = not self._store.turns(owner=owner, limit=1) and not self._store.memories.count(owner=owner)
         else:
             nothing = not outlook.lessons and not (force and outlook.lessons_learned)

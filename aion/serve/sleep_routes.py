@@ -72,6 +72,8 @@ class OutlookTold(Strict):
     reason: Words = ""
     why_not: Words = ""
     wants_window: bool = False
+    at: Amount = 0.0
+    version: Count = 0
 
 
 class SleeperTold(Strict):
@@ -214,8 +216,7 @@ def night_routes(system: System) -> APIRouter:
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
         _require_control(request)
-        now = time.time()
-        system.sleep.hear_sleeper({who: Outlook(**told.model_dump(), at=now) for who, told in body.owners.items()})
+        system.sleep.hear_sleeper({who: Outlook(**told.model_dump()) for who, told in body.owners.items()})
         return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
 
     @router.post("/api/sleep/progress")

@@ -37,6 +37,7 @@ def collect_facts(
     store: Store, settings: Settings, owner: str, base: Base, *, idle_s: float, asked: Night | None = None
 ) -> Facts:
     """Everything a decision needs. `asked` is a night that waits because somebody asked for it."""
+    at, version = time.time(), store.memories.version(owner=owner)
     nights = store.nights.nights(owner=owner)
     ended = max((night.at for night in nights if night.state is NightState.DONE), default=None)
     lessons = {one.id for one in collect_lessons(store, owner, source_share=settings.train.source_share).lessons}
@@ -50,7 +51,7 @@ def collect_facts(
         cpu_percent=cpu,
         gpu_percent=gpu,
         on_battery=is_on_battery(),
-        since_night_s=None if ended is None else time.time() - ended,
+        since_night_s=None if ended is None else at - ended,
         disk_free=shutil.disk_usage(settings.data).free,
         disk_needed=disk_needed(base),
         lessons=len(lessons - learned),
@@ -61,6 +62,8 @@ def collect_facts(
         new_base=not learned and bool(store.nights.learned(owner=owner)),
         asked=asked is not None,
         forced=asked is not None and asked.forced,
+        at=at,
+        version=version,
     )
 
 

@@ -36,6 +36,7 @@ from aion.sleep.journal import Journal
 from aion.sleep.outlook import OVER, Base, collect_facts, count_starved
 from aion.sleep.when import Decision, Facts, decide
 from aion.store.base import Store
+from aion.store.changes import changed_since
 from aion.store.database import DATABASE
 from aion.store.sqlite import SqliteStore
 
@@ -44,6 +45,7 @@ NIGHTS = "nights"
 AT_THE_MACHINE = "me"  # whom the command line speaks for
 POLL_S = 0.5
 HEARTBEAT_S = 5.0
+REFRESH_S = 20.0
 STRIKES = 3
 log = structlog.get_logger()
 
@@ -109,6 +111,7 @@ class Sleeper:
         now = time.monotonic()
         if now - self.told >= HEARTBEAT_S:
             self._check_disk_of(nights)
+            self._refresh(store)
             self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks})["idle_s"])
             self.told = now
         if self.child is not None:
@@ -136,6 +139,9 @@ class Sleeper:
             facts = collect_facts(store, self.settings, night.owner, base, idle_s=self.idle_s, asked=night)
             decision = decide(facts, self.settings.sleep)
             self._note(night.owner, facts, decision, store)
+            if not facts.lessons and not (facts.forced and facts.lessons_learned):
+                self._tell_failed(door, night, decision.why_not)
+                return
             if not decision.sleep:
                 self.told = min(self.told, time.monotonic() - HEARTBEAT_S + 1)
                 return
@@ -174,6 +180,14 @@ class Sleeper:
                 self._start(door, owner, facts, decision)
                 return
 
+    def _refresh(self, store: Store) -> None:
+        """What there is to learn, of those who said or changed something since it was counted."""
+        base = self._find_base()
+        for owner, told in list(self.outlooks.items()):
+            if time.time() - told["at"] > REFRESH_S and changed_since(store, owner, told["at"], told["version"]):
+                facts = collect_facts(store, self.settings, owner, base, idle_s=self.idle_s)
+                self._note(owner, facts, decide(facts, self.settings.sleep), store)
+
     def _ask_bandit(self, store: Store, owner: str, facts: Facts, decision: Decision) -> Decision:
         now = time.time()
         since = self.postponed.setdefault(owner, now)
@@ -201,6 +215,8 @@ class Sleeper:
             "disk_needed": facts.disk_needed,
             "reason": decision.reason,
             "why_not": decision.why_not,
+            "at": facts.at,
+            "version": facts.version,
             "wants_window": starved >= self.settings.sleep.starved_nights,
         }
 

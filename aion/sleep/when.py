@@ -49,6 +49,8 @@ class Facts:
     new_base: bool = False
     asked: bool = False
     forced: bool = False
+    at: float = 0.0  # when they were collected
+    version: int = 0  # of the person's memories then
 
 
 @dataclass(frozen=True, slots=True)

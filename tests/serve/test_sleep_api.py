@@ -70,9 +70,18 @@ def test_who_has_nothing_to_learn_is_told_so(up: RunningServer) -> None:
     new = Person(up, up.add_key("new"))
     reply = start(new)
     assert (reply.status_code, reply.json()["error"]["code"]) == (422, "nothing_to_learn")
-    tell(up, "sleeper", owners={"new": {"lessons": 0, "lessons_learned": 3}}).raise_for_status()
+    looked = {"lessons": 0, "lessons_learned": 3, "at": time.time()}
+    tell(up, "sleeper", owners={"new": looked}).raise_for_status()
     assert start(new).status_code == 422
     assert start(new, force=True).status_code == 202
+
+
+def test_what_the_sleeper_has_not_seen_yet_may_be_something_to_learn(up: RunningServer) -> None:
+    new = Person(up, up.add_key("new"))
+    tell(up, "sleeper", owners={"new": {"lessons": 0, "at": time.time()}}).raise_for_status()
+    assert start(new).status_code == 422
+    new.remember("My boat is called Gaivota.")
+    assert start(new).status_code == 202
 
 
 def test_a_night_that_does_not_fit_the_disk_says_what_it_needs(up: RunningServer) -> None:
