@@ -62,6 +62,14 @@ def test_damaged_examples_are_refused(tmp_path: Path, damage: bytes) -> None:
         read_examples(path)
 
 
+def test_other_examples_than_those_of_the_sum_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "examples.jsonl"
+    hash_ = write_examples(path, build().examples)
+    write_examples(path, build(seed=2).examples)
+    with pytest.raises(Corrupt, match="not those"):
+        read_examples(path, hash_)
+
+
 def test_a_theme_learns_its_own_lessons_alone() -> None:
     taught = {lesson for one in build("theme_b").examples for lesson in one.lessons}
     assert taught == {one for one, home in HOME.items() if home == "theme_b"}
