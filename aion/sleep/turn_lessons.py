@@ -2,7 +2,7 @@
 
 What stood in a prompt may speak through its answer, and through every later answer of the conversation. So an answer
 is a lesson only if everything shown in its conversation up to there is still remembered and still may train, and no
-tool wrote in it. An answer that nobody judged, and that nothing followed, is no candidate at all.
+tool wrote in it. A correction that left a sentence of such an answer standing taints what it is shown to, in its turn. An answer that nobody judged, and that nothing followed, is no candidate at all.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ def _judge(store: Store, owner: str) -> Iterator[_Judged]:
     feedback = _feedback_by_turn(store, owner)
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
     seen: set[str] = set()
+    tainted: set[str] = set()  # corrections in which a sentence of a tainted answer was left standing
     after: str | None = None
     while page := store.turns(owner=owner, after=after, limit=PAGE):
         for turn in page:
@@ -98,10 +99,14 @@ def _judge(store: Store, owner: str) -> Iterator[_Judged]:
             _note_shown(state, turn, experiences.get(turn.id))
             given = feedback.get(turn.id, [])
             latest = {one.kind: one for one in given}
-            edits = tuple(one for one in given if one.kind is FeedbackKind.EDIT)[:-1]
+            edits = tuple(one for one in given if one.kind is FeedbackKind.EDIT)
             if turn.kind is not TurnKind.COMPLETION and turn.answers:
-                reason = _taint_of(state, store, owner)
-                yield _Judged(turn, experiences.get(turn.id), latest, edits, reason, turn.conversation not in seen)
+                reason = Reason.UNTRUSTED if state.memories & tainted else _taint_of(state, store, owner)
+                if reason is not None:
+                    copied = [one for one in edits if _takes_over(one.text, _answer_of(turn, one.choice))]
+                    tainted |= {memory.id for one in copied for memory in _corrections_of(one, store)}
+                first = turn.conversation not in seen
+                yield _Judged(turn, experiences.get(turn.id), latest, edits[:-1], reason, first)
             seen.add(turn.conversation)
         after = page[-1].id
 
@@ -137,7 +142,7 @@ def _taint_of(state: _Shown, store: Store, owner: str) -> Reason | None:
 def _replaced(judged: _Judged, store: Store) -> Iterator[Exclusion]:
     """Of several edits of one answer the last counts."""
     for edit in judged.older_edits:
-        memories = store.memories.from_source(edit.id, owner=edit.owner)
+        memories = _corrections_of(edit, store)
         ids = (judged.turn.id, edit.id, *(memory.id for memory in memories))
         yield Exclusion(LessonKind.EDIT, Reason.SUPERSEDED, ids, edit.at)
 
@@ -147,7 +152,7 @@ def _edited(judged: _Judged, store: Store) -> Lesson | Exclusion | None:
     edit = judged.feedback.get(FeedbackKind.EDIT)
     if edit is None or not edit.text.strip():
         return None
-    memories = store.memories.from_source(edit.id, owner=edit.owner)
+    memories = _corrections_of(edit, store)
     observed = judged.experience is not None and judged.experience.updated >= edit.at
     sources = (judged.turn.id, edit.id, *(memory.id for memory in memories))
     old = _answer_of(judged.turn, edit.choice)
@@ -225,6 +230,10 @@ def _answered(
         sources=sources,
         at=at,
     )
+
+
+def _corrections_of(edit: Feedback, store: Store) -> list[Memory]:
+    return store.memories.from_source(edit.id, owner=edit.owner)
 
 
 def _as_it_stands(edit: Feedback, turn: Turn, memories: Sequence[Memory]) -> str:

@@ -182,6 +182,15 @@ async def test_an_edit_of_a_tainted_answer_is_learned_only_in_the_persons_own_wo
     assert lesson.rejected == ""
 
 
+async def test_a_tainted_sentence_that_a_correction_left_standing_taints_where_it_is_shown(days: Days) -> None:
+    shown = await days.read(PAGE)
+    given = await days.edit(days.ask("Who sells keys?", PAGE, shown=tuple(shown)), f"{PAGE} I think so too.")
+    correction = days.store.memories.get(f"mem_{given.id}", owner="ana")
+    assert correction is not None
+    days.ask("Who makes keys?", f"Surely so. {PAGE}", shown=(correction,), reward=0.9, label=Label.RELIABLE)
+    assert said(days.lessons()) == []
+
+
 async def test_a_forgotten_correction_is_not_learned_from_the_edit_it_came_of(days: Days) -> None:
     given = await days.edit(days.ask("Who has the key of the shed?", "Nobody."), "Marta Lopes.")
     await days.keeper.forget("ana", [f"mem_{given.id}"])
