@@ -2,7 +2,8 @@
 
 What stood in a prompt may speak through its answer, and through every later answer of the conversation. So an answer
 is a lesson only if everything shown in its conversation up to there is still remembered and still may train, and no
-tool wrote in it. A correction that left a sentence of such an answer standing taints what it is shown to, in its turn. An answer that nobody judged, and that nothing followed, is no candidate at all.
+tool wrote in it. A correction that left a sentence of such an answer standing taints what it is shown to, in its turn.
+An answer that nobody judged, and that nothing followed, is no candidate at all.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from aion.store.base import Store
 
 PAGE = 500
 LIKED, DISLIKED = 0.3, -0.3  # rewards from which an answer counts as well or badly received
-COPIED = 5  # words of a sentence from which it is recognised as taken over from another text
+COPIED = 3  # words of a sentence from which it is recognised as taken over from another text
+STANDS_ALONE = 5  # words of an answer that may be learned without its question
 _ROLES = frozenset(("system", "developer", "user", "assistant"))
 
 
@@ -214,7 +216,7 @@ def _answered(
     if not question or not answer.strip():
         return Exclusion(kind, Reason.UNCLEAR, sources, at)
     hangs = not judged.first and re.search(read_data(f"facts_{language}")["follow_up"], question, re.IGNORECASE)
-    if hangs and not (kind is LessonKind.EDIT and len(answer.split()) >= COPIED):
+    if hangs and not (kind is LessonKind.EDIT and len(answer.split()) >= STANDS_ALONE):
         return Exclusion(kind, Reason.UNCLEAR, sources, at)
     own = kind is LessonKind.EDIT
     return make_lesson(
