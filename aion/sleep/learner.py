@@ -78,6 +78,19 @@ def choose_lessons(tokens: Tokens, recipe: Recipe) -> Lessons:
     return Lessons(pieces, frozenset(np.flatnonzero(tokens.kinds == anchor).tolist()) & pieces.keys(), refused)
 
 
+def plan_lessons(lessons: Lessons, recipe: Recipe) -> tuple[tuple[Row, ...], ...]:
+    """The rows of each step of the whole training."""
+    numbers = list(lessons.pieces)
+    planned = plan_steps(
+        [len(lessons.pieces[number]) for number in numbers],
+        length=recipe.length,
+        tokens_per_step=recipe.tokens_per_step,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+    )
+    return tuple(tuple(tuple(numbers[one] for one in row) for row in step) for step in planned)
+
+
 class Learner:
     """Adapters on a base, learning from packed rows."""
 
@@ -90,18 +103,7 @@ class Learner:
         inner = model.get_base_model()
         self.head = cast(Head, inner.lm_head)
         self.form = LossForm(recipe.label_smoothing, float(getattr(inner.config, "final_logit_softcapping", 0) or 0))
-        self.steps = self._plan()
-
-    def _plan(self) -> tuple[tuple[Row, ...], ...]:
-        numbers = list(self.lessons.pieces)
-        planned = plan_steps(
-            [len(self.lessons.pieces[number]) for number in numbers],
-            length=self.recipe.length,
-            tokens_per_step=self.recipe.tokens_per_step,
-            epochs=self.recipe.epochs,
-            seed=self.recipe.seed,
-        )
-        return tuple(tuple(tuple(numbers[one] for one in row) for row in step) for step in planned)
+        self.steps = plan_lessons(lessons, recipe)
 
     def step(self, number: int) -> Stepped:
         """Raises Diverged, before the weights are touched, when a loss or gradient is no number."""
