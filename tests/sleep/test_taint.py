@@ -169,6 +169,7 @@ class Lives:
 
     async def forget_conversation(self, owner: str, conversation: str) -> None:
         await self.keeper.forget_conversation(owner, conversation)
+        self.shown.pop((owner, conversation), None)  # what is said there next is said to an empty page
 
     async def carry(self, owner: str, other: str) -> None:
         """What somebody else exported is a stranger's claim, approved or not."""
