@@ -47,6 +47,7 @@ POLL_S = 0.5
 HEARTBEAT_S = 5.0
 REFRESH_S = 20.0
 STRIKES = 3
+NEVER = -1e9
 log = structlog.get_logger()
 
 
@@ -77,8 +78,10 @@ class Sleeper:
     child: Child | None = None
     outlooks: dict[str, Json] = field(default_factory=dict)
     postponed: dict[str, float] = field(default_factory=dict)  # owner -> since when
-    checked: float = -1e9
-    told: float = -1e9
+    checked: float = NEVER
+    told: float = NEVER
+    weighed: float = NEVER  # when a night that waits was last looked at
+    weighing: str = ""
     idle_s: float = 0.0
     base: Base | None = None
 
@@ -135,6 +138,9 @@ class Sleeper:
     def _take_up(self, door: Door, store: Store, night: Night) -> None:
         """Begin the night that somebody asked for, or go on with one that was interrupted."""
         if night.state is NightState.WAITING:
+            if time.monotonic() - self.weighed < HEARTBEAT_S and self.weighing == night.id:
+                return
+            self.weighed, self.weighing = time.monotonic(), night.id
             base = self._find_base()
             facts = collect_facts(store, self.settings, night.owner, base, idle_s=self.idle_s, asked=night)
             decision = decide(facts, self.settings.sleep)
@@ -143,7 +149,6 @@ class Sleeper:
                 self._tell_failed(door, night, decision.why_not)
                 return
             if not decision.sleep:
-                self.told = min(self.told, time.monotonic() - HEARTBEAT_S + 1)
                 return
         self._begin(door, night)
 
@@ -219,6 +224,7 @@ class Sleeper:
             "version": facts.version,
             "wants_window": starved >= self.settings.sleep.starved_nights,
         }
+        self.told = NEVER  # the next look tells it
 
     def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
         body = {"night": night.id, "owner": night.owner, "state": "failed", "reason": reason, "asked": night.asked}

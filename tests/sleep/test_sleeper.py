@@ -179,6 +179,24 @@ def test_training_is_interrupted_by_a_request_and_counts_it(up: RunningServer, m
     assert (night["state"], night["interruptions"]) == ("done", 1)
 
 
+def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> None:
+    me = teach(up)
+    eager = {"sleep.idle_minutes": 0, "sleep.experiences": 1, "sleep.priority": 0, "sleep.idle_percent": 100}
+    with sleeping(up, **eager) as sleeper:
+        sleeper.step()
+        assert me.get("/api/sleep/status")["state"] == "awake", "there is no experience yet"
+        me.wait_for_experience(me.say("The harbour of Sines is deep.")["aion"]["turn_id"])
+        sleeper.checked = -1e9  # an hour later
+        drive(sleeper, (up.data / "steps.log").exists)
+        drive(sleeper, lambda: is_over(me))
+        sleeper.checked = -1e9
+        sleeper.step()
+        sleeper.step()
+        assert "cooldown" in me.get("/api/sleep/status")["why_not"]
+    [night] = me.get("/api/sleep/nights")["data"]
+    assert (night["state"], len(night["candidates"])) == ("done", 2)
+
+
 def test_the_sleeper_ends_with_whoever_started_it(up: RunningServer, tmp_path: Path) -> None:
     companion = Companion({"data": str(up.data), **QUICK})
     companion.begin()

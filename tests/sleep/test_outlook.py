@@ -1,0 +1,91 @@
+"""What speaks for a night is counted from real rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aion.config import Settings, load
+from aion.records import Label, Night, NightState
+from aion.sleep.outlook import Base, collect_facts, count_starved, disk_needed, read_load
+from aion.sleep.sleeper import read_outcomes
+from aion.store.sqlite import SqliteStore
+from tests.store.examples import make_turn
+from tests.store.memory_examples import make_experience
+from tests.store.night_examples import make_candidate, make_night, make_theme
+
+BASE = Base("b" * 64, 100 << 20)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load({"data": str(tmp_path)}).settings
+
+
+def live(store: SqliteStore, count: int, **changes: object) -> None:
+    for _ in range(count):
+        turn = make_turn()
+        store.append_turn(turn).result()
+        store.experience.put_experience(make_experience(turn.id, **changes)).result()
+
+
+def test_experiences_errors_and_recall_are_counted_since_the_last_night(store: SqliteStore, settings: Settings) -> None:
+    live(store, 2, at=50.0, priority=0.9, label=Label.ERRONEOUS, theme="cluster_1")
+    store.nights.append_night(make_night(state=NightState.DONE, at=100.0)).result()
+    live(store, 3, at=150.0, priority=0.5, label=Label.ERRONEOUS, theme="cluster_1", ndcg=0.5)
+    live(store, 1, at=160.0, priority=0.9, label=Label.ERRONEOUS, theme="cluster_2", ndcg=1.0)
+    live(store, 8, at=170.0, priority=0.4, label=Label.RELIABLE, ndcg=1.0)
+    facts = collect_facts(store, settings, "ana", BASE, idle_s=5.0)
+    assert (facts.experiences, facts.errors) == (4, 3)
+    assert facts.ndcg == pytest.approx((3 * 0.5 + 9 * 1.0) / 12)
+    assert facts.since_night_s == pytest.approx(facts.at - 100.0)
+    assert (facts.idle_s, facts.asked, facts.disk_needed) == (5.0, False, disk_needed(BASE))
+    assert collect_facts(store, settings, "eva", BASE, idle_s=0.0).experiences == 0
+
+
+def test_recall_is_judged_on_ten_answers_or_not_at_all(store: SqliteStore, settings: Settings) -> None:
+    live(store, 9, ndcg=0.1)
+    assert collect_facts(store, settings, "ana", BASE, idle_s=0.0).ndcg is None
+
+
+def test_a_base_is_new_when_adapters_are_there_and_none_is_for_it(store: SqliteStore, settings: Settings) -> None:
+    assert not collect_facts(store, settings, "ana", BASE, idle_s=0.0).new_base
+    store.nights.put_theme(make_theme()).result()
+    store.nights.add_candidate(make_candidate(base=BASE.sha256)).result()
+    assert not collect_facts(store, settings, "ana", BASE, idle_s=0.0).new_base
+    assert collect_facts(store, settings, "ana", Base("c" * 64, 1), idle_s=0.0).new_base
+
+
+def test_load_is_the_mean_of_the_last_samples(store: SqliteStore) -> None:
+    assert read_load(store) == (None, None)
+    for ago, percent in ((400.0, 99.0), (100.0, 10.0), (40.0, 30.0)):
+        store.experience.append_sample(time.time() - ago, {"cpu_percent": percent}).result()
+    assert read_load(store) == (20.0, None)
+
+
+def test_nights_that_were_interrupted_and_brought_nothing_are_counted_from_the_latest() -> None:
+    hungry = make_night(state=NightState.FAILED, interruptions=3)
+    fed = make_night(state=NightState.DONE, interruptions=9, candidates=("cand_1",))
+    going = make_night(state=NightState.TRAINING, interruptions=1)
+    quiet = make_night(state=NightState.CANCELLED)
+    lists: tuple[list[Night], ...] = ([going, hungry, hungry], [hungry, fed, hungry], [quiet, hungry], [])
+    assert [count_starved(nights) for nights in lists] == [2, 1, 0, 0]
+
+
+def test_the_bandit_learns_from_nights_that_were_examined() -> None:
+    body = {"why": "errors", "backlog": 60, "hour": 3, "minutes": 20.0, "gain": 4.0}
+    examined = make_night(state=NightState.DONE, body=body)
+    others = [make_night(state=NightState.DONE), dataclasses.replace(examined, state=NightState.FAILED)]
+    [found] = read_outcomes([examined, *others])
+    assert (found.why, found.hour, found.value) == ("errors", 3, 0.2)
