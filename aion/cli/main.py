@@ -34,6 +34,7 @@ VERBS = {
     "forget": "Forget a conversation for good.",
     "themes": "List, name, pin and merge themes, and move lessons between them.",
     "dataset": "Show what the next night would learn, and what not and why.",
+    "plan": "Say what learning would take on this machine: memory and time.",
     "sleep": "Let AION learn from what happened, and see how it goes.",
     "adapters": "List, show, import and export adapters.",
     "telemetry": "Show how the past days went, in numbers.",

@@ -15,9 +15,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import psutil
-
-from aion.config import AUTO, Settings, TrainSettings
+from aion.config import Settings
 from aion.errors import BadInput
 from aion.memory.base import Vector
 from aion.memory.embedding import EmbeddingDesk
@@ -28,7 +26,7 @@ from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import Candidate, ExampleKind, Json, Lesson, Night
-from aion.sleep.base import EXAMPLES, OUT, TOKENS, Progress, Recipe, TrainJob
+from aion.sleep.base import EXAMPLES, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.door import Door
 from aion.sleep.export.convert import export_gguf
@@ -37,6 +35,7 @@ from aion.sleep.export.served import read_served
 from aion.sleep.jobs import read_job, seal_folder, sum_file, write_job
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.phrasing.make import prompt_of
+from aion.sleep.recipe import make_recipe
 from aion.sleep.scribe import Scribe
 from aion.sleep.themes import Arrangement, arrange, balance
 from aion.sleep.tokens import join_tokens, save_tokens
@@ -46,7 +45,6 @@ from aion.store.sqlite import SqliteStore
 NIGHTS, ADAPTER, PARENT = "nights", "adapter.gguf", "parent"
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
-BF16_OF_FILE = 4  # times a 4-bit file that its weights take in bf16, about
 FAKE = "fake"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
 
@@ -230,14 +228,3 @@ async def _embedder(settings: Settings) -> AsyncIterator[Embedder]:
 def text_of(lesson: Lesson) -> str:
     """What a lesson is about, in its own words."""
     return " ".join(part for part in (lesson.question, lesson.answer, lesson.statement) if part) or lesson.id
-
-
-def make_recipe(settings: TrainSettings, base_bytes: int) -> Recipe:
-    """0 is what the trainer measures by itself. What is cached stays so for the whole job, whatever memory does."""
-    names = set(Recipe.__dataclass_fields__)
-    told = {name: value for name, value in settings.model_dump().items() if name in names}
-    told |= {name: 0 if told[name] == AUTO else told[name] for name in ("micro_batch", "threads")}
-    fits = psutil.virtual_memory().available // 2 > base_bytes * BF16_OF_FILE
-    told["cache"] = fits if settings.cache == AUTO else settings.cache == "always"
-    told["device"] = "cpu" if settings.device == AUTO else settings.device
-    return Recipe(**told)
