@@ -1,9 +1,9 @@
 """How well the signs of how an answer was received are read: precision and recall of each, on labelled turns.
 
 The turns in data/signals.jsonl were written and labelled by hand for this project, in batches. The test part is the
-last batch: it was written when the rules stood, and no rule was changed after it was read. Only its figures say what to
-expect. The batches before it had their turn as test parts, were then seen, and became the tune part that rules were
-written by. `similar` is the cosine of the two questions, by the embedder that AION ships. One hand wrote turns and
+last two batches: they were written when the rules stood, the last by a hand that had not read the rules. Only its
+figures say what to expect. The batches before had their turn as test parts, were then seen, and became the tune part
+that rules were written by. `similar` is the cosine of the two questions, by the embedder that AION ships. One hand wrote turns and
 rules, and many turns were made to be hard: unmarked irony, complaints without a word of blame.
 
 Labels: a turn is `correction` when the person says what is right or that a fact is wrong, `complaint` when they say
