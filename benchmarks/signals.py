@@ -3,8 +3,8 @@
 The turns in data/signals.jsonl were written and labelled by hand for this project, in batches. The test part is the
 last two batches: they were written when the rules stood, the last by a hand that had not read the rules. Only its
 figures say what to expect. The batches before had their turn as test parts, were then seen, and became the tune part
-that rules were written by. `similar` is the cosine of the two questions, by the embedder that AION ships. One hand wrote turns and
-rules, and many turns were made to be hard: unmarked irony, complaints without a word of blame.
+that rules were written by. `similar` is the cosine of the two questions, by the embedder that AION ships. Many turns
+were made to be hard: unmarked irony, complaints without a word of blame.
 
 Labels: a turn is `correction` when the person says what is right or that a fact is wrong, `complaint` when they say
 that the answer is bad or not what they asked for, both when both; emotion is `negative` when words of the person judge
