@@ -3,7 +3,8 @@
 name            value  weight  read from
 re_ask           -0.6    0.8   nearly the same question once more: the answer did not do
 rephrase         -0.4    0.6   the same matter in other words, soon after
-correction       -0.8    0.9   the person says what is right, or that this is wrong
+correction       -0.8    0.9   the person says what is right, or that this is wrong; -0.4 and 0.5 when only the shape
+                               of the sentence says so and nothing backs it
 thanks            0.7    0.8   thanks, unless they are for nothing or a complaint follows
 complaint        -0.7    0.8   the person says that the answer is bad or does not help
 continued         0.2    0.4   a new request that builds on the answer
