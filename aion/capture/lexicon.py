@@ -74,6 +74,8 @@ class Lexicon:
     facts: re.Pattern[str]  # how a question begins that has one right answer
     polar: re.Pattern[str]  # how one begins that yes or no answers
     tasks: re.Pattern[str]  # how one begins that wants a text, a plan or advice
+    making: re.Pattern[str]  # how one begins that wants something made
+    flat: re.Pattern[str]  # how a statement begins about what was made
     wondering: re.Pattern[str]  # how a question begins that is no doubt
     inferring: re.Pattern[str]  # the answer is reckoned with, and so believed
     agreeing: re.Pattern[str]  # the answer is taken as it is

@@ -34,6 +34,11 @@ def asks_work(question: str) -> bool:
     return any(one.tasks.search(_last(question)) for one in _lexicons())
 
 
+def asks_making(question: str) -> bool:
+    """A text, a translation or code is wanted: what is then said of it flatly is what it lacks."""
+    return any(one.making.search(_last(question)) for one in _lexicons())
+
+
 def is_polar(question: str) -> bool:
     """One that yes or no answers."""
     return any(one.polar.search(_last(question)) for one in _lexicons())

@@ -6,7 +6,8 @@ rephrase         -0.4    0.6   the same matter in other words, soon after
 correction       -0.8    0.9   the person says what is right, or that this is wrong; -0.4 and 0.5 when only the shape
                                of the sentence says so and nothing backs it
 thanks            0.7    0.8   thanks, unless they are for nothing or a complaint follows
-complaint        -0.7    0.8   the person says that the answer is bad or does not help
+complaint        -0.7    0.8   the person says that the answer is bad or does not help; -0.4 and 0.5 when they only say
+                               flatly how the thing is that they had asked for
 continued         0.2    0.4   a new request that builds on the answer
 copied            0.6    0.7   the answer was copied (event)
 regenerated      -0.5    0.7   another answer was asked for (event)
@@ -35,8 +36,9 @@ from enum import StrEnum
 from aion.capture.correcting import Correction, gives_cue, read_correction, tells_right
 from aion.capture.emotion import Emotion, Kind, emotion_of
 from aion.capture.following import Next, next_of
+from aion.capture.lexicon import Lexicon
 from aion.capture.likeness import alike, stems_of, swaps_subject
-from aion.capture.replacing import asks_work
+from aion.capture.replacing import asks_making, asks_work
 from aion.capture.words import own_words, plain, sentences_of, words_of
 from aion.records import Feedback, FeedbackKind, Signal
 
@@ -68,7 +70,7 @@ SIGNS: dict[str, tuple[float, float]] = {
     "abandoned": (-0.3, 0.3),
 }
 
-LONE_CORRECTION = (-0.4, 0.5)  # value and weight; alone it leaves the reward above what makes an answer erroneous
+WEAK = (-0.4, 0.5)  # value and weight; alone it leaves the reward above what makes an answer erroneous
 
 SAME_COSINE = 0.9
 NEAR_COSINE = {"en": 0.57, "pt": 0.64}
@@ -81,6 +83,7 @@ SAME_MATTER = 0.6  # share of the words that carry it, when the cosine says the 
 REPHRASE_WITHIN_S = 600.0
 CUT_WORDS = 12  # on its last line; fewer may be a whole answer
 BRIEF_WORDS = 4
+FAULT_WORDS = 14
 REQUEST_WORDS = 8  # of a request that, after thanks, goes on even if nothing else shows it
 SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
 
@@ -125,13 +128,13 @@ def is_cut_short(answer: str) -> bool:
 
 
 def _read_signals(said: Next, following: str) -> list[Signal]:
-    """A correction with nothing to back it is a small sign: it may be about something else."""
+    """A correction or complaint with nothing to back it is a small sign: it may be about something else."""
     correction = read_correction(said)
+    weak = {"correction"} if correction is Correction.LONE else set()
+    weak |= set() if said.judged else {"complaint"}
     found = [_signal(name, following) for name in _read_names(said, correction)]
-    if correction is not Correction.LONE:
-        return found
-    value, weight = LONE_CORRECTION
-    return [replace(one, value=value, weight=weight) if one.name == "correction" else one for one in found]
+    value, weight = WEAK
+    return [replace(one, value=value, weight=weight) if one.name in weak else one for one in found]
 
 
 def _read_names(said: Next, correction: Correction) -> list[str]:
@@ -155,10 +158,22 @@ def _read_words(said: Next, again: str, emotion: Emotion | None, *, corrected: b
         corrects = corrects or (Kind.WRONG in kinds and not again)
         if Kind.WRONG in kinds and asks_work(said.question) and not tells_right(said):
             blames, corrects = not again, False
+    blames = blames or (not corrects and not said.judged and _finds_fault(said))
     if again and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.IRONY}:
         blames = False
     thanks = content and _thanks(said)
     return [name for name, found in (("correction", corrects), ("complaint", blames), ("thanks", thanks)) if found]
+
+
+def _finds_fault(said: Next) -> bool:
+    """Says flatly, of what was made as asked, how it is: "it starts with pear". Who is content says so."""
+    if said.replies or said.asks or said.gap_s > REPHRASE_WITHIN_S or not asks_making(said.question):
+        return False
+    words = set(words_of(said.raw))
+    if words & (said.lexicon.self_words | said.lexicon.others) or _continues(said):
+        return False
+    sentences = sentences_of(said.said)
+    return len(sentences) == 1 and len(words) <= FAULT_WORDS and bool(said.lexicon.flat.search(sentences[0]))
 
 
 def _thanks(said: Next) -> bool:
@@ -233,7 +248,15 @@ def _continues(said: Next) -> bool:
     """Begins or is put like a request that goes on; "\u00e9" is no "e"."""
     if swaps_subject(said.question, said.raw) or said.raw.lstrip().casefold().startswith("\u00e9 "):
         return False
-    return any(said.lexicon.continuing.search(one) for one in sentences_of(said.said)[:1])
+    first = sentences_of(said.said)[:1]
+    return any(said.lexicon.continuing.search(one) or _ends_asking(said.lexicon, one) for one in first)
+
+
+def _ends_asking(lexicon: Lexicon, sentence: str) -> bool:
+    """ "The frame is steel, put that in."."""
+    start, _, end = sentence.rpartition(", ")
+    brief = 1 < len(end.split()) <= BRIEF_WORDS and not end.endswith("?")
+    return bool(start) and brief and bool(lexicon.continuing.search(end)) and bool(lexicon.references.search(end))
 
 
 def _refers(said: Next) -> bool:

@@ -71,6 +71,7 @@ def test_the_kinds_of_value_are_told_apart() -> None:
     english = read_lexicon("en")
     found = values_of("On Friday Ada Fenn bought eight eggs for 2.50.", english)
     assert found == {"number": {"8", "2.50"}, "day": {"friday"}, "name": {"ada", "fenn"}}
+    assert values_of("Act IV lasts an hour.", english)["number"] == {"IV", "1"}
     assert not replaces("Who came?", "Ada Fenn came.", "eight eggs", english)
 
 

@@ -69,6 +69,35 @@ def test_a_reply_to_a_question_of_the_answer_is_no_correction() -> None:
     assert names("No, the short one.", answer="Do you want the long version?") == set()
 
 
+def read_making(following: str, gap_s: float = 20.0) -> list[tuple[str, float]]:
+    asked = ("Draft a note to Mr Pell.", "Dear Mr Pell, the lift stands still...", following)
+    return [(one.name, one.value) for one in read_following(*asked, similarity=0.2, gap_s=gap_s)]
+
+
+def test_what_is_said_flatly_of_what_was_made_is_a_small_complaint() -> None:
+    assert read_making("The note runs to two pages.") == [("complaint", -0.4)]
+    assert read_making("This note is useless.") == [("complaint", -0.7)]
+
+
+@pytest.mark.parametrize(
+    "following",
+    ["This is for my aunt.", "The lift is out, put that in.", "It runs now, thanks.", "It will be printed."],
+)
+def test_whom_it_is_for_and_what_is_to_be_added_is_no_complaint(following: str) -> None:
+    assert "complaint" not in dict(read_making(following))
+    assert "complaint" not in dict(read_making("The note runs to two pages.", gap_s=700))
+
+
+def test_wrong_said_of_a_work_without_what_is_right_is_a_complaint() -> None:
+    assert dict(read_making("Wrong Mr Pell.")).keys() == {"complaint"}
+    assert names("Wrong.") == {"correction"}
+
+
+def test_a_question_of_a_few_words_leans_on_the_answer() -> None:
+    assert names("Would Perth do?") == {"continued"}
+    assert names("Would Perth do?", gap_s=3600) == set()
+
+
 def test_the_same_matter_in_other_words_counts_only_soon_after() -> None:
     following = "Which city governs Australia as a capital?"
     assert names(following, similarity=0.85) == {"rephrase"}
@@ -111,7 +140,7 @@ def test_the_labelled_turns_are_many_and_of_every_sort(turns: tuple[Labelled, ..
     assert sum(turn.irony for turn in turns) >= 30
     assert sum(turn.negation for turn in turns) >= 40
     assert sum(not turn.labels for turn in turns) >= 60
-    assert Counter(turn.split for turn in turns) == {"tune": 855, "test": 477}
+    assert Counter(turn.split for turn in turns) == {"tune": 875, "test": 477}
 
 
 @pytest.mark.parametrize(
