@@ -127,7 +127,7 @@ def read_judgements(text: str, answer: str = "") -> tuple[Judgement, ...]:
     marks = [mark for lexicon in lexicons_for(own) if (mark := _find_irony(own, found.values(), lexicon))]
     if not marks and any(one.value > 0 for one in found.values()) and _mocks(own, answer):
         marks = ["echo"]
-    if not found and not aside and _echoes_nothing(own, answer):
+    if not found and _echoes_nothing(own, answer):
         return (Judgement(Kind.IRONY, "echo", IRONIC),)
     return _turn(found.values(), marks[0]) if marks else tuple(found.values())
 
