@@ -241,7 +241,10 @@ class LearningSettings(Section):
         description="Whether the base is asked how a person sounds, too; the embedded one is not able to.",
     )
     calibration_samples: int = Field(
-        30, ge=10, le=100_000, description="Judged answers needed before confidence is calibrated."
+        30,
+        ge=10,
+        le=100_000,
+        description="Judged answers needed before confidence is calibrated, among them at least 5 good and 5 bad.",
     )
     resamples: int = Field(
         0, ge=0, le=8, description="Extra answers drawn to see whether the model agrees with itself."
