@@ -255,8 +255,9 @@ class LearningSettings(Section):
 
 
 class TelemetrySettings(Section):
-    """Numbers for other programs."""
+    """Numbers of the machine, and for other programs."""
 
+    keep_days: int = Field(90, ge=1, le=36_500, description="Days for which what the machine was doing is kept.")
     otlp_endpoint: str = Field(
         "",
         pattern=r"^(https?://.+)?$",

@@ -256,3 +256,7 @@ class Experiences(Protocol):
     def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
         """Where since <= at < until, oldest first."""
         ...
+
+    def drop_samples(self, *, until: float) -> Future[int]:
+        """Remove those where at < until; resolves to how many there were."""
+        ...

@@ -137,6 +137,13 @@ class SqliteExperiences:
             found = fetch(connection, statements.SELECT_SAMPLES, (since, until, max(limit, 0)))
             return [experience_rows.decode_sample(row) for row in found]
 
+    def drop_samples(self, *, until: float) -> Future[int]:
+        def job(connection: apsw.Connection) -> int:
+            connection.execute(statements.DROP_SAMPLES, (until,))
+            return connection.changes()
+
+        return self._write(job)
+
     def _select(self, conditions: Mapping[str, Any], tail: str, *given: object) -> list[Experience]:
         clause, values = where(conditions)
         with self._reading() as connection:

@@ -131,3 +131,4 @@ PUT_SAMPLE = (
     "ON CONFLICT (at) DO UPDATE SET body = excluded.body, digest = excluded.digest"
 )
 SELECT_SAMPLES = "SELECT at, body, digest FROM samples WHERE at >= ? AND at < ? ORDER BY at LIMIT ?"
+DROP_SAMPLES = "DELETE FROM samples WHERE at < ?"

@@ -233,3 +233,11 @@ def test_samples_come_back_oldest_first_from_their_window(store: Store) -> None:
     assert samples(since=0.0, until=9.0) == [(at, {"cpu_percent": at * 10}) for at in (1.0, 2.0, 3.0)]
     assert samples(since=1.0, until=3.0, limit=1) == [(1.0, {"cpu_percent": 10.0})]
     assert samples(since=3.5, until=9.0) == []
+
+
+def test_samples_from_before_a_moment_are_dropped(store: Store) -> None:
+    for at in (1.0, 2.0, 3.0):
+        store.experience.append_sample(at, {"cpu_percent": at}).result()
+    assert store.experience.drop_samples(until=2.0).result() == 1
+    assert [at for at, _ in store.experience.samples(since=0.0, until=9.0)] == [2.0, 3.0]
+    assert store.experience.drop_samples(until=2.0).result() == 0
