@@ -174,7 +174,9 @@ class Memories(Protocol):
 
     def owners(self) -> list[str]: ...
 
-    def count(self, *, owner: str | None) -> int: ...
+    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
+        """How many there are; with `embedder`, how many of them have its vector."""
+        ...
 
     def version(self, *, owner: str) -> int:
         """A number that grows with every change to the owner's memories, removals too."""
