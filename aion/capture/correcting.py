@@ -41,8 +41,8 @@ class Correction(StrEnum):
 
 
 def read_correction(said: Next) -> Correction:
-    """An answer that was a question gets a reply, never a correction."""
-    if said.replies:
+    """An answer that was a question gets a reply, never a correction; a long message brings matter of its own."""
+    if said.replies or not said.short:
         return Correction.NONE
     sentences = sentences_of(own_words(said.raw))
     if states_other(said, sentences):

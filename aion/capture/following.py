@@ -10,6 +10,8 @@ from aion.capture.language import lexicons_for
 from aion.capture.lexicon import Lexicon
 from aion.capture.words import READ, own_words, plain, sentences_of
 
+SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
@@ -24,6 +26,10 @@ class Next:
     judged: tuple[Judgement, ...]
     similarity: float
     gap_s: float
+
+    @property
+    def short(self) -> bool:
+        return len(self.said.split()) <= SHORT
 
     @property
     def asks(self) -> bool:

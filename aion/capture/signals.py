@@ -85,7 +85,6 @@ CUT_WORDS = 12  # on its last line; fewer may be a whole answer
 BRIEF_WORDS = 4
 FAULT_WORDS = 14
 REQUEST_WORDS = 8  # of a request that, after thanks, goes on even if nothing else shows it
-SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
 
 
 def read_following(
@@ -141,7 +140,7 @@ def _read_names(said: Next, correction: Correction) -> list[str]:
     bad = emotion_of(said.judged, said.raw)
     again = _read_again(said, correction)
     spoken = []
-    if len(said.said.split()) <= SHORT and not said.lexicon.work.search(said.said):
+    if said.short and not said.lexicon.work.search(said.said):
         spoken = _read_words(said, again, bad, corrected=correction is not Correction.NONE)
     if again:
         return [again, *(name for name in spoken if name != "correction")]
@@ -213,7 +212,7 @@ def _asks_same(said: Next, bare: str) -> bool:
 
 def _goes_on(said: Next, spoken: Sequence[str]) -> bool:
     """A request that leans on the answer; what only judges the answer asks for nothing new."""
-    if "complaint" in spoken or said.replies or len(said.said.split()) > SHORT:
+    if "complaint" in spoken or said.replies or not said.short:
         return False
     if "correction" in spoken and len(sentences_of(said.raw)) == 1:
         return False

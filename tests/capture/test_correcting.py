@@ -60,6 +60,12 @@ def test_a_value_without_a_cue_counts_only_at_once() -> None:
     assert read(*asked, gap_s=601) == set()
 
 
+def test_a_long_message_is_matter_of_its_own() -> None:
+    asked = ("When did the mill close?", "It closed in 1931.")
+    assert read(*asked, "It is 1934. " * 13) == {Correction.BACKED}
+    assert read(*asked, "It is 1934. " * 14) == set()
+
+
 def test_a_cue_about_nothing_that_was_said_stands_alone() -> None:
     question, answer = "Who painted the altar?", "Ruben Vask painted it."
     assert read(question, answer, "Actually, the weather turned.") == {Correction.LONE}
