@@ -201,15 +201,16 @@ class Experiences(Protocol):
     def add_feedback(self, feedback: Feedback) -> Future[Feedback]:
         """Append; resolves to it, or to the one recorded before under the same owner and key.
 
-        The same key with another turn, kind or content is refused with Conflict; a turn that is not the owner's with
-        NotFound.
+        A vote (thumb, score) takes the place of the owner's current one of its kind on the same answer, which it names
+        as `supersedes`: both are kept, and only the later is read from then on, except by its key. The same
+        key with another turn, kind or content is refused with Conflict; a turn that is not the owner's with NotFound.
         """
         ...
 
     def feedback(
         self, *, owner: str | None, turn: str | None = None, after: str | None = None, limit: int = 1000
     ) -> list[Feedback]:
-        """Oldest first, by id."""
+        """Oldest first, by id; of votes the current ones."""
         ...
 
     def put_experience(self, experience: Experience) -> Future[None]:

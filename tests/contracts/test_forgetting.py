@@ -35,8 +35,8 @@ def shown(*memories: str) -> dict[str, Any]:
 
 def test_a_forgotten_conversation_is_gone_with_all_that_hangs_on_it(store: Store) -> None:
     turn, other = append(store, steps=shown("mem_9")), append(store, conversation="conv_2")
-    feedback = make_feedback(turn.id)
-    store.experience.add_feedback(feedback).result()
+    for value in (1.0, -1.0):  # one vote, given twice
+        store.experience.add_feedback(make_feedback(turn.id, value=value)).result()
     store.experience.put_experience(make_experience(turn.id)).result()
     memory = put(store, sources=(make_source(ref=turn.id),))
     forgotten = store.forget_conversation("conv_1", owner="ana").result()
