@@ -48,7 +48,8 @@ class Store(Protocol):
         A memory that has other sources stays, without the sources here; if none of those has the memory's own words,
         it becomes a new version in the words of the best of them, to be embedded again. One transaction; what was
         removed is overwritten in the file, and gone from its log when the future resolves, or as soon as a long read,
-        such as a backup, lets go of the log. Of an unknown name: an empty Forgotten.
+        such as a backup, lets go of the log. `answers` are turns elsewhere that had been shown what went, or were sent
+        an answer of it as something said before. Of an unknown name: an empty Forgotten.
         """
         ...
 

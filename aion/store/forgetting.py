@@ -15,6 +15,7 @@ import apsw
 from aion.records import Forgotten, Memory, Source
 from aion.store import experience_rows, memory_rows, rows, statements
 from aion.store.database import fetch
+from aion.store.repeated import answers_of, find_repeating
 from aion.store.rows import Row
 from aion.store.words import add_words, drop_words
 
@@ -39,9 +40,13 @@ def forget_conversation(connection: apsw.Connection, conversation: str, owner: s
     ids = [turn for turn, _ in turns]
     given = f"SELECT id, {statements.IS_CURRENT} FROM feedback WHERE turn = ?"  # noqa: S608  # constants
     judged: dict[str, int] = dict(row for turn in ids for row in fetch(connection, given, (turn,)))
+    said = answers_of(connection, ids)
     _drop_turns(connection, turns, owner)
     forgotten = _drop_sources(connection, owner, refs={*ids, *judged}, gone=ids, conversation=conversation)
-    return dataclasses.replace(forgotten, turns=tuple(ids), feedback=sum(judged.values()))
+    made_from = {*forgotten.answers, *find_repeating(connection, said, owner)}
+    return dataclasses.replace(
+        forgotten, turns=tuple(ids), feedback=sum(judged.values()), answers=tuple(sorted(made_from))
+    )
 
 
 def forget_document(connection: apsw.Connection, document: str, owner: str) -> Forgotten:
