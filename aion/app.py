@@ -123,7 +123,7 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
 async def _sampled(settings: Settings, store: Store) -> AsyncIterator[None]:
     """What the machine does is noted once a minute."""
     machine = Machine(settings.data)
-    sampler = Sampler(store.experience, machine.measure)
+    sampler = Sampler(store.experience, machine.measure, keep_days=settings.telemetry.keep_days)
     sampler.start()
     try:
         yield

@@ -1,10 +1,11 @@
 """How well the signs of how an answer was received are read: precision and recall of each, on labelled turns.
 
 The turns in data/signals.jsonl were written and labelled by hand for this project, in batches. The test part is the
-last batch: it was written when the rules stood, and no rule was changed after it was read. Only its figures say what to
-expect. The batches before it had their turn as test parts, were then seen, and became the tune part that rules were
-written by. `similar` is the cosine of the two questions, by the embedder that AION ships. One hand wrote turns and
-rules, and many turns were made to be hard: unmarked irony, complaints without a word of blame.
+last two batches (130 and 347 turns), written when the rules stood. The rules of corrections came after, from tune turns
+alone, by the hand that had written the 347 and knew them: expect the figures of the 130, which that hand never read.
+The batches before had their turn as test parts, were then seen, and became tune turns, as did 217 written for those
+rules. `similar` is the cosine of the two questions, by the embedder that AION ships. Many turns
+were made to be hard: unmarked irony, complaints without a word of blame.
 
 Labels: a turn is `correction` when the person says what is right or that a fact is wrong, `complaint` when they say
 that the answer is bad or not what they asked for, both when both; emotion is `negative` when words of the person judge

@@ -127,6 +127,8 @@ def read_judgements(text: str, answer: str = "") -> tuple[Judgement, ...]:
     marks = [mark for lexicon in lexicons_for(own) if (mark := _find_irony(own, found.values(), lexicon))]
     if not marks and any(one.value > 0 for one in found.values()) and _mocks(own, answer):
         marks = ["echo"]
+    if not found and _echoes_nothing(own, answer):
+        return (Judgement(Kind.IRONY, "echo", IRONIC),)
     return _turn(found.values(), marks[0]) if marks else tuple(found.values())
 
 
@@ -259,6 +261,16 @@ def _mocks(text: str, answer: str) -> bool:
         return False
     echo, given = words_of(parts[0]), set(words_of(answer))
     return 0 < len(echo) <= LONGEST_ECHO and sum(word in given for word in echo) > len(echo) / 2
+
+
+def _echoes_nothing(text: str, answer: str) -> bool:
+    """An answer that says nothing, said again and remarked on: "Varies. As ever."."""
+    parts = [part for part in sentences_of(text) if part.strip()]
+    if len(parts) < 2 or text.rstrip().endswith("?"):
+        return False
+    vague = set(words_of(answer)) & frozenset().union(*(one.vague for one in lexicons_for(answer)))
+    echo = words_of(parts[0])
+    return bool(vague & set(echo)) and len(echo) <= LONGEST_ECHO and set(echo) <= set(words_of(answer))
 
 
 def _turn(found: Collection[Judgement], mark: str) -> tuple[Judgement, ...]:

@@ -44,6 +44,13 @@ class Lexicon:
     pointing: frozenset[str]  # "this": denied, it is the answer that is refused
     mine: frozenset[str]  # but these of mine are: "my question"
     scare: frozenset[str]  # words that mock when they stand in quotation marks
+    copulas: frozenset[str]  # verbs that say what a thing is
+    self_words: frozenset[str]  # "I", "my": the person tells of themselves
+    sources: frozenset[str]  # "the label says": what follows has been looked up
+    acknowledging: frozenset[str]  # that say no more than "heard"
+    vague: frozenset[str]  # with which an answer says nothing
+    days: frozenset[str]  # and months
+    numbers: dict[str, str]  # in words, with their figures
     praise: re.Pattern[str]
     blame: re.Pattern[str]
     wrong: re.Pattern[str]  # phrases which say that a fact is wrong
@@ -64,6 +71,14 @@ class Lexicon:
     repeating: re.Pattern[str]  # what people put before a question they ask again
     requests: re.Pattern[str]  # how a request begins
     work: re.Pattern[str]  # how a request begins that brings a text to work on
+    facts: re.Pattern[str]  # how a question begins that has one right answer
+    polar: re.Pattern[str]  # how one begins that yes or no answers
+    tasks: re.Pattern[str]  # how one begins that wants a text, a plan or advice
+    making: re.Pattern[str]  # how one begins that wants something made
+    flat: re.Pattern[str]  # how a statement begins about what was made
+    wondering: re.Pattern[str]  # how a question begins that is no doubt
+    inferring: re.Pattern[str]  # the answer is reckoned with, and so believed
+    agreeing: re.Pattern[str]  # the answer is taken as it is
 
 
 @cache
@@ -73,6 +88,7 @@ def read_lexicon(language: str) -> Lexicon:
     phrases: dict[str, Any] = data["phrases"]
     values = {word: value for name, value in VALUES.items() for word in words[name].split()}
     parts: dict[str, Any] = {name: frozenset(text.split()) for name, text in words.items() if name not in VALUES}
+    parts["numbers"] = dict(pair.split("=") for pair in words["numbers"].split())
     parts |= {name: _compile(listed) for name, listed in phrases.items() if name != "wrongness"}
     return Lexicon(
         language=language,

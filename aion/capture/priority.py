@@ -12,9 +12,10 @@ novelty       1 - cosine to the nearest cluster of questions, 1 for the first of
 Each part is in [0, 1]; with weights that add up to 1 so is the priority.
 
 label, the first rule that fits:
-  erroneous  it failed, the person corrected it, code or tools of it failed, or the reward is at most -0.3
+  erroneous  it failed, the person corrected it and something backs that, code or tools of it failed, or the reward is
+             at most -0.3
   reliable   the reward is at least 0.3 and nothing contradicts it
-  hesitant   it goes against what was recalled, or the confidence is under tau or unknown
+  hesitant   it may have been corrected, it goes against what was recalled, or the confidence is under tau or unknown
   reliable   otherwise: confident, and nobody minded
 """
 
@@ -28,6 +29,7 @@ from aion.records import Label, Reward, Signal
 
 BAD, GOOD = -0.3, 0.3
 ERRORS = ("correction", "code_failed", "tool_failed")
+SURE = 0.6  # weight of a sign that is enough; a correction read from a cue alone has less
 
 
 def priority_of(
@@ -72,7 +74,8 @@ def label_of(
     tau: float,
 ) -> tuple[Label, str]:
     """The label, and the reason in plain words."""
-    wrong = next((signal.name.replace("_", " ") for signal in signals if signal.name in ERRORS), "")
+    errors = [signal for signal in signals if signal.name in ERRORS]
+    wrong = next((signal.name.replace("_", " ") for signal in errors if signal.weight >= SURE), "")
     unforgiven = reward.explicit is None or reward.explicit < GOOD
     sure = confidence is not None and confidence >= tau
     rules = (
@@ -80,6 +83,7 @@ def label_of(
         (bool(wrong) and unforgiven, Label.ERRONEOUS, f"what followed shows a {wrong}"),
         (reward.total <= BAD, Label.ERRONEOUS, f"badly received ({reward.total:+.2f})"),
         (reward.total >= GOOD and not contradictions, Label.RELIABLE, f"well received ({reward.total:+.2f})"),
+        (bool(errors) and unforgiven, Label.HESITANT, "what followed may be a correction"),
         (contradictions > 0, Label.HESITANT, "it goes against what was recalled"),
         (confidence is None, Label.HESITANT, "nothing tells how sure it is"),
         (not sure, Label.HESITANT, f"confidence {confidence or 0:.2f} is under {tau:g}"),

@@ -3,9 +3,11 @@
 name            value  weight  read from
 re_ask           -0.6    0.8   nearly the same question once more: the answer did not do
 rephrase         -0.4    0.6   the same matter in other words, soon after
-correction       -0.8    0.9   the person says what is right, or that this is wrong
+correction       -0.8    0.9   the person says what is right, or that this is wrong; -0.4 and 0.5 when only the shape
+                               of the sentence says so and nothing backs it
 thanks            0.7    0.8   thanks, unless they are for nothing or a complaint follows
-complaint        -0.7    0.8   the person says that the answer is bad or does not help
+complaint        -0.7    0.8   the person says that the answer is bad or does not help; -0.4 and 0.5 when they only say
+                               flatly how the thing is that they had asked for
 continued         0.2    0.4   a new request that builds on the answer
 copied            0.6    0.7   the answer was copied (event)
 regenerated      -0.5    0.7   another answer was asked for (event)
@@ -28,14 +30,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
-from aion.capture.emotion import Emotion, Judgement, Kind, emotion_of, read_judgements
-from aion.capture.language import lexicons_for
+from aion.capture.correcting import Correction, gives_cue, read_correction, tells_right
+from aion.capture.emotion import Emotion, Kind, emotion_of
+from aion.capture.following import Next, next_of
 from aion.capture.lexicon import Lexicon
 from aion.capture.likeness import alike, stems_of, swaps_subject
-from aion.capture.words import READ, own_words, plain, sentences_of, words_of
+from aion.capture.replacing import asks_making, asks_work
+from aion.capture.words import own_words, plain, sentences_of, words_of
 from aion.records import Feedback, FeedbackKind, Signal
 
 
@@ -66,6 +70,8 @@ SIGNS: dict[str, tuple[float, float]] = {
     "abandoned": (-0.3, 0.3),
 }
 
+WEAK = (-0.4, 0.5)  # value and weight; alone it leaves the reward above what makes an answer erroneous
+
 SAME_COSINE = 0.9
 NEAR_COSINE = {"en": 0.57, "pt": 0.64}
 SHARED_COSINE = 0.5  # enough for a rephrase that shares two words of the matter
@@ -76,39 +82,9 @@ SAME_WORDS = 0.75
 SAME_MATTER = 0.6  # share of the words that carry it, when the cosine says the same
 REPHRASE_WITHIN_S = 600.0
 CUT_WORDS = 12  # on its last line; fewer may be a whole answer
-TAG_WORDS = 12  # of a question that corrects: "isn't it 6?"
-RETORT_WORDS = 10
-NAME_WORDS = 3  # of an answer that is a name: what is said of the name puts it right
+BRIEF_WORDS = 4
+FAULT_WORDS = 14
 REQUEST_WORDS = 8  # of a request that, after thanks, goes on even if nothing else shows it
-SHORT = 40  # words; a longer message brings material, and what is said in it is not about the answer
-
-_QUOTED = re.compile(r"[\"'\u201c\u201d\u00ab\u00bb]")
-_DENIED = re.compile(
-    r"\b(?:not|nao(?: e| foi| eram)?|instead of|rather than|em vez de)\s+"
-    r"(?:an?|the|in|on|at|o|a|os|as|em|n[oa]s?|d[oa]s?|de|um|uma)?\s*(\w+)"
-    r"|^(?:an?|the|o|a|os|as)?\s*(\w+) (?:isn.?t|aren.?t|wasn.?t|is not|are not|nao)\b"
-)
-_SURE = frozenset(("sure", "certain", "certeza"))
-_POINTING = frozenset("that this it isso isto he she they ele ela what".split())  # noqa: SIM905 - reads as a list of words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Next:
-    """The message that followed, and what it is compared with."""
-
-    question: str
-    answer: str
-    replies: bool  # the answer ended with a question
-    raw: str  # as sent
-    said: str  # plain, without code and quoted lines
-    lexicon: Lexicon
-    judged: tuple[Judgement, ...]
-    similarity: float
-    gap_s: float
-
-    @property
-    def asks(self) -> bool:
-        return "?" in self.said or any(self.lexicon.requests.search(one) for one in sentences_of(self.said))
 
 
 def read_following(
@@ -117,24 +93,13 @@ def read_following(
     """What the person's next message says about the answer. `similarity` is the cosine of the two questions."""
     if not following.strip():
         return ()
-    said = plain(own_words(following))
-    judged = read_judgements(following, answer)
-    for_one = (
-        _Next(
-            question=question[:READ],
-            answer=answer[:READ],
-            replies=answer.rstrip().endswith("?"),
-            raw=following[:READ],
-            said=said,
-            lexicon=lexicon,
-            judged=judged,
-            similarity=similarity or 0.0,
-            gap_s=gap_s,
-        )
-        for lexicon in lexicons_for(following[:READ], f"{question[:READ]} {answer[:READ]}")
-    )
-    names = dict.fromkeys(name for one in for_one for name in _read_names(one))
-    return tuple(_signal(name, following) for name in names)
+    read = next_of(question, answer, following, similarity=similarity, gap_s=gap_s)
+    found: dict[str, Signal] = {}
+    for one in read:
+        for signal in _read_signals(one, following):
+            known = found.get(signal.name)
+            found[signal.name] = signal if known is None else max(known, signal, key=lambda sign: sign.weight)
+    return tuple(found.values())
 
 
 def read_events(events: Sequence[Feedback]) -> tuple[Signal, ...]:
@@ -161,92 +126,63 @@ def is_cut_short(answer: str) -> bool:
     return not whole and len(end.rpartition("\n")[2].split()) > CUT_WORDS
 
 
-def _read_names(said: _Next) -> list[str]:
+def _read_signals(said: Next, following: str) -> list[Signal]:
+    """A correction or complaint with nothing to back it is a small sign: it may be about something else."""
+    correction = read_correction(said)
+    weak = {"correction"} if correction is Correction.LONE else set()
+    weak |= set() if said.judged else {"complaint"}
+    found = [_signal(name, following) for name in _read_names(said, correction)]
+    value, weight = WEAK
+    return [replace(one, value=value, weight=weight) if one.name in weak else one for one in found]
+
+
+def _read_names(said: Next, correction: Correction) -> list[str]:
     bad = emotion_of(said.judged, said.raw)
-    again = _read_again(said)
+    again = _read_again(said, correction)
     spoken = []
-    if len(said.said.split()) <= SHORT and not said.lexicon.work.search(said.said):
-        spoken = _read_words(said, again, bad)
+    if said.short and not said.lexicon.work.search(said.said):
+        spoken = _read_words(said, again, bad, corrected=correction is not Correction.NONE)
     if again:
         return [again, *(name for name in spoken if name != "correction")]
     return [*spoken, "continued"] if _goes_on(said, spoken) else spoken
 
 
-def _read_words(said: _Next, again: str, emotion: Emotion | None) -> list[str]:
+def _read_words(said: Next, again: str, emotion: Emotion | None, *, corrected: bool) -> list[str]:
     content = emotion is None or emotion.value > 0
     kinds = {one.kind for one in said.judged if one.value < 0}
-    corrects = _corrects(said) and not (emotion and content) and Kind.IRONY not in kinds
+    corrects = corrected and not (emotion and content) and Kind.IRONY not in kinds
     blames = not content and bool(kinds & {Kind.IRONY, Kind.PHRASE, Kind.WORD})
     if not content and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.WRONG, Kind.DENIED}:
         blames = not again and Kind.WRONG not in kinds and (not corrects or Kind.IMPATIENT in kinds)
         corrects = corrects or (Kind.WRONG in kinds and not again)
+        if Kind.WRONG in kinds and asks_work(said.question) and not tells_right(said):
+            blames, corrects = not again, False
+    blames = blames or (not corrects and not said.judged and _finds_fault(said))
     if again and kinds <= {Kind.SIGN, Kind.IMPATIENT, Kind.IRONY}:
         blames = False
     thanks = content and _thanks(said)
     return [name for name, found in (("correction", corrects), ("complaint", blames), ("thanks", thanks)) if found]
 
 
-def _thanks(said: _Next) -> bool:
+def _finds_fault(said: Next) -> bool:
+    """Says flatly, of what was made as asked, how it is: "it starts with pear". Who is content says so."""
+    if said.replies or said.asks or said.gap_s > REPHRASE_WITHIN_S or not asks_making(said.question):
+        return False
+    words = set(words_of(said.raw))
+    if words & (said.lexicon.self_words | said.lexicon.others) or _continues(said):
+        return False
+    sentences = sentences_of(said.said)
+    return len(sentences) == 1 and len(words) <= FAULT_WORDS and bool(said.lexicon.flat.search(sentences[0]))
+
+
+def _thanks(said: Next) -> bool:
     return any(
         said.lexicon.thanks.search(one) and not said.lexicon.no_thanks.search(one) and (not one.endswith("?"))
         for one in sentences_of(said.said)
     )
 
 
-def _corrects(said: _Next) -> bool:
-    """Says that a fact of the answer is another, unless the answer was a question: then it is the reply."""
-    if said.replies:
-        return False
-    sentences = sentences_of(own_words(said.raw))
-    return any(_sentence_corrects(said, plain(one)) or _retorts(said, one) for one in sentences)
-
-
-def _sentence_corrects(said: _Next, sentence: str) -> bool:
-    sentence = said.lexicon.blame.sub(" ", said.lexicon.set_phrases.sub(" ", sentence)).strip()
-    found = said.lexicon.correction.search(sentence)
-    if sentence.endswith("?"):
-        doubts = set(words_of(sentence)) & (said.lexicon.negations | _SURE)
-        return bool(found and doubts) and len(sentence.split()) <= TAG_WORDS
-    if found or said.lexicon.requests.search(sentence):
-        return bool(found)
-    return (
-        _denies_answer(sentence, said.answer)
-        or _quotes_answer(said.raw, said.answer)
-        or _contradicts(sentence, said.answer, said.lexicon)
-    )
-
-
-def _contradicts(sentence: str, answer: str, lexicon: Lexicon) -> bool:
-    """The answer's own sentence with another value in it, or denied; or what the name it gave is instead."""
-    if any(swaps_subject(given, sentence) for given in sentences_of(answer)):
-        return True
-    first = words_of(sentence)[:1]
-    if len(answer.split()) <= NAME_WORDS and first and first[0] in set(words_of(answer)) - lexicon.function:
-        return True
-    denied = bool(set(words_of(sentence)) & lexicon.negations)
-    return denied and len(stems_of(sentence) & stems_of(answer)) >= 2
-
-
-def _retorts(said: _Next, sentence: str) -> bool:
-    """A bare fact in place of the answer's: "it's Saturdays"."""
-    short = len(sentence.split()) <= RETORT_WORDS and not sentence.endswith("?")
-    return short and not said.judged and bool(said.lexicon.retort.search(sentence.casefold().replace("\u2019", "'")))
-
-
-def _denies_answer(sentence: str, answer: str) -> bool:
-    """ "..., not Sydney", where the answer said Sydney."""
-    given = set(words_of(answer)) - _POINTING
-    return any((found[1] or found[2]) in given for found in _DENIED.finditer(sentence))
-
-
-def _quotes_answer(text: str, answer: str) -> bool:
-    """A statement that begins with a word of the answer in quotation marks."""
-    if "?" in text or not _QUOTED.match(text.lstrip()):
-        return False
-    return any(word in words_of(answer) for word in words_of(text)[:1])
-
-
-def _read_again(said: _Next) -> str:
+def _read_again(said: Next, correction: Correction) -> str:
     """re_ask, rephrase or nothing."""
     bare = said.lexicon.repeating.sub(" ", said.said)
     cue = bool(said.lexicon.rephrasing.search(bare))
@@ -259,10 +195,10 @@ def _read_again(said: _Next) -> str:
     near = near or bool(cue and shared) or (shared >= 2 and said.similarity >= SHARED_COSINE)
     leans = _continues(said) or (shared < 2 and _refers(said))
     related = shared or (said.lexicon.language == "en" and said.similarity >= ALONE_COSINE)
-    return "rephrase" if near and (cue or (related and not leans)) and not _corrects(said) else ""
+    return "rephrase" if near and (cue or (related and not leans)) and correction is Correction.NONE else ""
 
 
-def _asks_same(said: _Next, bare: str) -> bool:
+def _asks_same(said: Next, bare: str) -> bool:
     """The same words, or nearly the same with nothing exchanged."""
     if swaps_subject(said.question, bare):
         return False
@@ -274,9 +210,11 @@ def _asks_same(said: _Next, bare: str) -> bool:
     return likeness >= SAME_WORDS or (close and said.asks)
 
 
-def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
+def _goes_on(said: Next, spoken: Sequence[str]) -> bool:
     """A request that leans on the answer; what only judges the answer asks for nothing new."""
-    if "complaint" in spoken or said.replies or len(said.said.split()) > SHORT:
+    if "complaint" in spoken or said.replies or not said.short:
+        return False
+    if "correction" in spoken and len(sentences_of(said.raw)) == 1:
         return False
     rest = [one for one in sentences_of(said.raw) if not _only_speaks(said, one)]
     if not rest:
@@ -284,32 +222,49 @@ def _goes_on(said: _Next, spoken: Sequence[str]) -> bool:
     raw = " ".join(rest)
     new = replace(said, raw=raw, said=plain(own_words(raw)))
     thanked = "thanks" in spoken and new.asks and len(raw.split()) <= REQUEST_WORDS
-    return thanked or _continues(new) or _refers(new) or (new.asks and _shares(new))
+    if not new.asks and new.lexicon.inferring.search(new.said):
+        return False
+    return thanked or _continues(new) or _refers(new) or _asks_briefly(new) or (new.asks and _shares(new))
 
 
-def _only_speaks(said: _Next, raw: str) -> bool:
+def _asks_briefly(said: Next) -> bool:
+    """Too few words to be a question of its own: "would twelve do?"."""
+    words = words_of(said.said)
+    brief = len(words) <= BRIEF_WORDS and said.said.rstrip().endswith("?") and not set(words) & said.lexicon.you
+    return brief and not said.judged and said.gap_s <= REPHRASE_WITHIN_S and not swaps_subject(said.question, said.raw)
+
+
+def _only_speaks(said: Next, raw: str) -> bool:
     """Thanks, praise and corrections that ask for nothing."""
     sentence = plain(raw)
-    if _sentence_corrects(said, sentence) or _retorts(said, raw):
+    if gives_cue(said, raw):
         return True
     judged = any(one.words in sentence for one in said.judged) or said.lexicon.thanks.search(sentence)
     return bool(judged) and not sentence.endswith("?")
 
 
-def _continues(said: _Next) -> bool:
+def _continues(said: Next) -> bool:
     """Begins or is put like a request that goes on; "\u00e9" is no "e"."""
     if swaps_subject(said.question, said.raw) or said.raw.lstrip().casefold().startswith("\u00e9 "):
         return False
-    return any(said.lexicon.continuing.search(one) for one in sentences_of(said.said)[:1])
+    first = sentences_of(said.said)[:1]
+    return any(said.lexicon.continuing.search(one) or _ends_asking(said.lexicon, one) for one in first)
 
 
-def _refers(said: _Next) -> bool:
+def _ends_asking(lexicon: Lexicon, sentence: str) -> bool:
+    """ "The frame is steel, put that in."."""
+    start, _, end = sentence.rpartition(", ")
+    brief = 1 < len(end.split()) <= BRIEF_WORDS and not end.endswith("?")
+    return bool(start) and brief and bool(lexicon.continuing.search(end)) and bool(lexicon.references.search(end))
+
+
+def _refers(said: Next) -> bool:
     """A request whose first clause points at the answer, and at nothing of the person's own."""
     first = re.split(r"[,;:.!]\s", said.said)[0]
     return said.asks and not set(words_of(first)) & said.lexicon.others and bool(said.lexicon.references.search(first))
 
 
-def _shares(said: _Next) -> bool:
+def _shares(said: Next) -> bool:
     """A request with a word of the answer, or with the subject of the question."""
     known = stems_of(said.answer) | stems_of(said.question)
     return bool(stems_of(said.said) & known) and not swaps_subject(said.question, said.raw)

@@ -218,7 +218,10 @@ class LearningSettings(Section):
         description="Whether the base is asked how a person sounds, too; the embedded one is not able to.",
     )
     calibration_samples: int = Field(
-        30, ge=10, le=100_000, description="Judged answers needed before confidence is calibrated."
+        30,
+        ge=10,
+        le=100_000,
+        description="Judged answers needed before confidence is calibrated, among them at least 5 good and 5 bad.",
     )
     resamples: int = Field(
         0, ge=0, le=8, description="Extra answers drawn to see whether the model agrees with itself."
@@ -229,8 +232,9 @@ class LearningSettings(Section):
 
 
 class TelemetrySettings(Section):
-    """Numbers for other programs."""
+    """Numbers of the machine, and for other programs."""
 
+    keep_days: int = Field(90, ge=1, le=36_500, description="Days for which what the machine was doing is kept.")
     otlp_endpoint: str = Field(
         "",
         pattern=r"^(https?://.+)?$",

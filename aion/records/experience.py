@@ -19,6 +19,11 @@ class FeedbackKind(StrEnum):
     CHOICE = "choice"  # text: the answer chosen; other: the one rejected
     EVENT = "event"  # event: what happened to the answer, such as copied
 
+    @property
+    def is_vote(self) -> bool:
+        """Whether a person has one of it on an answer: a later one takes the place of the one before."""
+        return self in (FeedbackKind.THUMB, FeedbackKind.SCORE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
@@ -35,6 +40,7 @@ class Feedback:
     other: str = ""
     event: str = ""
     choice: int = 0  # which of the turn's answers it is about
+    supersedes: str = ""  # the vote whose place it took; the store says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,5 +101,5 @@ class Forgotten:
     memories: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()  # of the memories, for the index
     feedback: int = 0
-    answers: tuple[str, ...] = ()  # turns elsewhere whose answers had been shown it
+    answers: tuple[str, ...] = ()  # turns elsewhere whose answers had been shown it, by recall, cache or their client
     adapters: tuple[str, ...] = ()  # that learned from it

@@ -29,7 +29,9 @@ TAKES: Mapping[FeedbackKind, tuple[str, ...]] = {  # kind -> the fields that it 
 }
 THUMBS = {"up": 1.0, "down": -1.0}
 KEY = r"^[!-~]{1,128}$"  # visible ASCII
-REPLAYED: Responses = {200: {"description": "It had been recorded before, under this id."}}
+KNOWN: Responses = {
+    200: {"description": "It had been recorded before, under this id; or this vote takes the place of an earlier one."}
+}
 
 
 class NewFeedback(BaseModel):
@@ -72,7 +74,7 @@ class NewFeedback(BaseModel):
 def feedback_routes(system: System) -> APIRouter:
     router = APIRouter(route_class=StrictRoute, tags=["Experience"])
 
-    @router.post("/api/feedback", summary="Judge an answer", status_code=201, responses=REPLAYED)
+    @router.post("/api/feedback", summary="Judge an answer", status_code=201, responses=KNOWN)
     async def judge(
         request: Request,
         body: NewFeedback,
@@ -89,8 +91,9 @@ def feedback_routes(system: System) -> APIRouter:
             raise NotFound(f"no turn {body.turn_id[:64]!r} of yours", param="turn_id")
         given = _feedback(body, turn, key)
         kept = await _take(system, given)
-        answer.status_code = 201 if kept.id == given.id else 200
-        if kept.id == given.id:
+        is_new = kept.id == given.id and not kept.supersedes
+        answer.status_code = 201 if is_new else 200
+        if is_new:
             system.metrics.note_feedback(kept.kind)
         return feedback_json(kept)
 

@@ -123,20 +123,28 @@ class System:
             "uptime_s": round(time.monotonic() - self.began, 1),
         }
         if self.answerer is not None:
-            queue, generator = self.answerer.queue, self.answerer.generator
+            generator = self.answerer.generator
             shown["model"] = _card(generator.card)
-            shown["queue"] = {
-                "running": queue.running,
-                "waiting": queue.waiting,
-                "waiting_tokens": queue.waiting_tokens,
-            }
+            shown["queue"] = _load(self.answerer.queue)
             shown["engine"] = generator.status()
         if self.embedder is not None:
             shown["embedder"] = _card(self.embedder.card)
         if self.memory is not None:
-            shown["memory"] = {"memories": self.store.memories.count(owner=None), "index": self.memory.index.status()}
+            kept = self.store.memories.count(owner=None)
+            embedded = self.store.memories.count(owner=None, embedder=self.memory.desk.hash)
+            shown["memory"] = {"memories": kept, "index": self.memory.index.status()}
+            shown["embedding"] = {
+                "embedded": embedded,
+                "missing": max(kept - embedded, 0),
+                **_load(self.embedding_queue),
+            }
         shown["replies_in_flight"] = len(self.live)
         return shown
+
+
+def _load(queue: AdmissionQueue) -> Json:
+    """What is in work, and what waits for a place."""
+    return {"running": queue.running, "waiting": queue.waiting, "waiting_tokens": queue.waiting_tokens}
 
 
 def _card(card: ModelCard) -> Json:

@@ -56,7 +56,8 @@ class Store(Protocol):
         A memory that has other sources stays, without the sources here; if none of those has the memory's own words,
         it becomes a new version in the words of the best of them, to be embedded again. One transaction; what was
         removed is overwritten in the file, and gone from its log when the future resolves, or as soon as a long read,
-        such as a backup, lets go of the log. Of an unknown name: an empty Forgotten.
+        such as a backup, lets go of the log. `answers` are turns elsewhere that had been shown what went, or were sent
+        an answer of it as something said before. Of an unknown name: an empty Forgotten.
         """
         ...
 
@@ -182,7 +183,9 @@ class Memories(Protocol):
 
     def owners(self) -> list[str]: ...
 
-    def count(self, *, owner: str | None) -> int: ...
+    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
+        """How many there are; with `embedder`, how many of them have its vector."""
+        ...
 
     def version(self, *, owner: str) -> int:
         """A number that grows with every change to the owner's memories, removals too."""
@@ -207,15 +210,16 @@ class Experiences(Protocol):
     def add_feedback(self, feedback: Feedback) -> Future[Feedback]:
         """Append; resolves to it, or to the one recorded before under the same owner and key.
 
-        The same key with another turn, kind or content is refused with Conflict; a turn that is not the owner's with
-        NotFound.
+        A vote (thumb, score) takes the place of the owner's current one of its kind on the same answer, which it names
+        as `supersedes`: both are kept, and only the later is read from then on, except by its key. The same
+        key with another turn, kind or content is refused with Conflict; a turn that is not the owner's with NotFound.
         """
         ...
 
     def feedback(
         self, *, owner: str | None, turn: str | None = None, after: str | None = None, limit: int = 1000
     ) -> list[Feedback]:
-        """Oldest first, by id."""
+        """Oldest first, by id; of votes the current ones."""
         ...
 
     def put_experience(self, experience: Experience) -> Future[None]:
@@ -263,6 +267,10 @@ class Experiences(Protocol):
 
     def samples(self, *, since: float, until: float, limit: int = 100_000) -> list[tuple[float, Mapping[str, float]]]:
         """Where since <= at < until, oldest first."""
+        ...
+
+    def drop_samples(self, *, until: float) -> Future[int]:
+        """Remove those where at < until; resolves to how many there were."""
         ...
 
 

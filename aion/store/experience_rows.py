@@ -43,8 +43,8 @@ def decode_feedback(row: Row) -> Feedback:
 
 
 def same_feedback(one: Feedback, other: Feedback) -> bool:
-    """Whether they say the same, whenever it was."""
-    return replace(one, id=other.id, at=other.at) == other
+    """Whether they say the same, whenever it was, and whatever had been said before."""
+    return replace(one, id=other.id, at=other.at, supersedes=other.supersedes) == other
 
 
 def encode_experience(experience: Experience) -> Row:

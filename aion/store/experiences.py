@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -41,15 +42,19 @@ class SqliteExperiences:
     def add_feedback(self, feedback: Feedback) -> Future[Feedback]:
         def job(connection: apsw.Connection) -> Feedback:
             _require_turn(connection, feedback.turn, feedback.owner)
-            row = experience_rows.encode_feedback(feedback)
+            experience_rows.encode_feedback(feedback)  # what cannot be kept is refused, whatever its key
             sql = f"{statements.SELECT_FEEDBACK} WHERE owner = ? AND key = ?"
             for found in fetch(connection, sql, (feedback.owner, feedback.key)):
                 before = experience_rows.decode_feedback(found)
                 if experience_rows.same_feedback(before, feedback):
                     return before
                 raise Conflict(f"key {feedback.key!r} was used for other feedback; give each its own key")
+            before_it = _vote_before(connection, feedback)
+            row = experience_rows.encode_feedback(replace(feedback, supersedes=before_it))
             if not fetch(connection, statements.INSERT_FEEDBACK, row):
                 raise Conflict(f"feedback {feedback.id!r} is already recorded; give each its own id")
+            if before_it:
+                connection.execute(statements.SUPERSEDE, (before_it, feedback.id))
             return experience_rows.decode_feedback(row)
 
         return self._write(job)
@@ -57,7 +62,8 @@ class SqliteExperiences:
     def feedback(
         self, *, owner: str | None, turn: str | None = None, after: str | None = None, limit: int = 1000
     ) -> list[Feedback]:
-        clause, given = where({"owner = ?": owner, "turn = ?": turn, "id > ?": after})
+        current = f"{statements.IS_CURRENT} AND ?"
+        clause, given = where({"owner = ?": owner, "turn = ?": turn, "id > ?": after, current: True})
         with self._reading() as connection:
             sql = f"{statements.SELECT_FEEDBACK} {clause} ORDER BY id LIMIT ?"
             return [experience_rows.decode_feedback(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
@@ -137,11 +143,27 @@ class SqliteExperiences:
             found = fetch(connection, statements.SELECT_SAMPLES, (since, until, max(limit, 0)))
             return [experience_rows.decode_sample(row) for row in found]
 
+    def drop_samples(self, *, until: float) -> Future[int]:
+        def job(connection: apsw.Connection) -> int:
+            connection.execute(statements.DROP_SAMPLES, (until,))
+            return connection.changes()
+
+        return self._write(job)
+
     def _select(self, conditions: Mapping[str, Any], tail: str, *given: object) -> list[Experience]:
         clause, values = where(conditions)
         with self._reading() as connection:
             found = fetch(connection, f"{statements.SELECT_EXPERIENCES} {clause} {tail}", (*values, *given))
             return [experience_rows.decode_experience(row) for row in found]
+
+
+def _vote_before(connection: apsw.Connection, feedback: Feedback) -> str:
+    """The vote of the same kind on the same answer that counted until now; "" for none."""
+    if not feedback.kind.is_vote:
+        return ""
+    found = fetch(connection, statements.SELECT_VOTES, (feedback.turn, feedback.owner, str(feedback.kind)))
+    votes = [experience_rows.decode_feedback(row) for row in found]
+    return next((vote.id for vote in reversed(votes) if vote.choice == feedback.choice), "")
 
 
 def _require_turn(connection: apsw.Connection, turn: str, owner: str) -> None:

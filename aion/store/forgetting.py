@@ -16,6 +16,7 @@ from aion.records import Forgotten, Memory, Source
 from aion.store import experience_rows, memory_rows, rows, statements
 from aion.store.database import fetch
 from aion.store.nights import drop_lessons, find_learners
+from aion.store.repeated import answers_of, find_repeating
 from aion.store.rows import Row
 from aion.store.words import add_words, drop_words
 
@@ -30,6 +31,7 @@ SOURCED = """
     WHERE owner = ? AND
 """
 NAMED_BY = 2  # entities of a question, of which its cluster takes its name
+OF_TURN = "SELECT id FROM feedback WHERE turn = ?"
 OF_A_TURN = ("turn_inputs", "turn_steps", "experiences", "feedback", "answers")  # tables whose rows go with their turn
 
 
@@ -37,10 +39,15 @@ def forget_conversation(connection: apsw.Connection, conversation: str, owner: s
     of_it = "SELECT id, prompt FROM turns WHERE owner = ? AND conversation = ? ORDER BY id"
     turns = fetch(connection, of_it, (owner, conversation))
     ids = [turn for turn, _ in turns]
-    judged = [id_ for turn in ids for (id_,) in fetch(connection, "SELECT id FROM feedback WHERE turn = ?", (turn,))]
+    given = f"SELECT id, {statements.IS_CURRENT} FROM feedback WHERE turn = ?"  # noqa: S608  # constants
+    judged: dict[str, int] = dict(row for turn in ids for row in fetch(connection, given, (turn,)))
+    said = answers_of(connection, ids)
     _drop_turns(connection, turns, owner)
     forgotten = _drop_sources(connection, owner, refs={*ids, *judged}, gone=ids, conversation=conversation)
-    forgotten = dataclasses.replace(forgotten, turns=tuple(ids), feedback=len(judged))
+    made_from = {*forgotten.answers, *find_repeating(connection, said, owner)}
+    forgotten = dataclasses.replace(
+        forgotten, turns=tuple(ids), feedback=sum(judged.values()), answers=tuple(sorted(made_from))
+    )
     return _name_learners(connection, forgotten, [*ids, *judged], owner)
 
 
@@ -101,6 +108,7 @@ def _drop_turns(connection: apsw.Connection, turns: Sequence[Row], owner: str) -
         tips += [said for (said,) in fetch(connection, "SELECT message FROM answers WHERE turn = ?", (turn,))]
         tips.append(prompt)
         themes |= {theme for (theme,) in fetch(connection, "SELECT theme FROM experiences WHERE turn = ?", (turn,))}
+        connection.execute(f"DELETE FROM superseded WHERE feedback IN ({OF_TURN})", (turn,))  # noqa: S608  # constants
         for table in OF_A_TURN:
             connection.execute(f"DELETE FROM {table} WHERE turn = ?", (turn,))  # noqa: S608  # constants
         connection.execute("DELETE FROM turns WHERE id = ?", (turn,))

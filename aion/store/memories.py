@@ -127,8 +127,8 @@ class SqliteMemories:
         with self._reading() as connection:
             return [owner for (owner,) in fetch(connection, "SELECT DISTINCT owner FROM memories ORDER BY owner")]
 
-    def count(self, *, owner: str | None) -> int:
-        clause, given = where({"owner = ?": owner})
+    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
+        clause, given = where({"owner = ?": owner, "embedder = ?": embedder})
         with self._reading() as connection:
             sql = f"SELECT COUNT(*) FROM memories {clause}"  # noqa: S608  # constants
             number: int = fetch(connection, sql, given)[0][0]

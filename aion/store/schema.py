@@ -245,6 +245,17 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(
         6,
+        "votes",
+        (
+            # Derived from the later vote: the one before it stays in `feedback` and is no longer read.
+            """CREATE TABLE superseded (
+                feedback TEXT PRIMARY KEY REFERENCES feedback (id),
+                later TEXT NOT NULL UNIQUE REFERENCES feedback (id)
+            )""",
+        ),
+    ),
+    Migration(
+        7,
         "nights",
         (
             """CREATE TABLE themes (

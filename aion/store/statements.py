@@ -97,6 +97,9 @@ INSERT_FEEDBACK = (
     "ON CONFLICT (id) DO NOTHING RETURNING 1"
 )
 SELECT_FEEDBACK = f"SELECT {FEEDBACK_COLUMNS} FROM feedback"  # noqa: S608  # constants
+IS_CURRENT = "NOT EXISTS (SELECT 1 FROM superseded WHERE superseded.feedback = feedback.id)"
+SELECT_VOTES = f"{SELECT_FEEDBACK} WHERE turn = ? AND owner = ? AND kind = ? AND {IS_CURRENT} ORDER BY id"
+SUPERSEDE = "INSERT INTO superseded (feedback, later) VALUES (?, ?)"
 
 EXPERIENCE_COLUMNS = "turn, owner, at, updated, label, theme, priority, confidence, explicit, body, digest"
 PUT_EXPERIENCE = (
@@ -131,6 +134,7 @@ PUT_SAMPLE = (
     "ON CONFLICT (at) DO UPDATE SET body = excluded.body, digest = excluded.digest"
 )
 SELECT_SAMPLES = "SELECT at, body, digest FROM samples WHERE at >= ? AND at < ? ORDER BY at LIMIT ?"
+DROP_SAMPLES = "DELETE FROM samples WHERE at < ?"
 
 PUT_THEME = (
     "INSERT INTO themes (id, owner, body, digest) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "

@@ -138,6 +138,14 @@ def _prove_candidate(connection: apsw.Connection, row: Row) -> None:
         raise rows.damaged(f"what candidate {candidate.id} learned from")
 
 
+def _prove_feedback(connection: apsw.Connection, row: Row) -> None:
+    """The vote it took the place of is the one it names."""
+    named = experience_rows.decode_feedback(row).supersedes
+    found = fetch(connection, "SELECT feedback FROM superseded WHERE later = ?", row[:1])
+    if found != ([(named,)] if named else []):
+        raise rows.damaged(f"what feedback {row[0]} took the place of")
+
+
 def _alone(check: Callable[[Row], object]) -> Prove:
     """A check that needs nothing besides the row."""
     return lambda _connection, row: check(row)
@@ -169,7 +177,7 @@ KINDS = (
     Rows("vector of memory", _paged(statements.SELECT_VECTORS, "memories.seq"), -1, _prove_vector),
     Rows("memories' version of", _paged(VERSIONS, "owner"), "", _alone(memory_rows.decode_version)),
     Rows("document", _paged(statements.SELECT_DOCUMENTS, "id"), "", _alone(memory_rows.decode_document)),
-    Rows("feedback", _paged(statements.SELECT_FEEDBACK, "id"), "", _alone(experience_rows.decode_feedback)),
+    Rows("feedback", _paged(statements.SELECT_FEEDBACK, "id"), "", _prove_feedback),
     Rows(
         "experience of turn",
         _paged(statements.SELECT_EXPERIENCES, "turn"),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aion.capture.calibrate import (
+    FOLDS,
     Pair,
     apply,
     calibrate,
@@ -20,6 +21,7 @@ from aion.capture.calibrate import (
     fit_platt,
     reliability,
 )
+from aion.config import LearningSettings
 from aion.errors import Corrupt
 from aion.records import Calibration
 
@@ -207,6 +209,18 @@ def test_the_same_answers_give_the_same_map() -> None:
 def test_as_many_answers_as_asked_for_are_enough_and_one_less_is_not() -> None:
     assert calibrate(drawn(200, 4.0, -3.0), owner="ana", at=0.0, minimum=200) is not None
     assert calibrate(drawn(200, 4.0, -3.0), owner="ana", at=0.0, minimum=201) is None
+
+
+@pytest.mark.parametrize("rare", [0.0, 1.0])
+def test_the_setting_tells_how_many_good_and_bad_ones_are_needed(rare: float) -> None:
+    """The rare ones are four, then five, of answers that would gain much by a map."""
+    told = LearningSettings.model_fields["calibration_samples"].description or ""
+    assert f"at least {FOLDS} good and {FOLDS} bad" in told
+    for count, enough in ((FOLDS - 1, False), (FOLDS, True)):
+        pairs = [(0.1 + 0.8 * (1 - rare), 1 - rare)] * 60
+        pairs[:count] = [(0.1 + 0.8 * rare, rare)] * count
+        made = calibrate([(0.5 + (raw - 0.5) / 4, outcome) for raw, outcome in pairs], owner="ana", at=1.0, minimum=30)
+        assert (made is not None) == enough
 
 
 @pytest.mark.parametrize("pairs", [drawn(40, 5.0, -2.5, seed=0), drawn(40, 6.0, -2.5, seed=1)], ids=["square", "apart"])

@@ -57,6 +57,12 @@ def test_praise_of_the_answers_own_words_is_irony_unless_it_is_warm() -> None:
     assert value_of("412 words! Nice counting!", "(412 words)") > 0
 
 
+def test_an_answer_that_says_nothing_is_mocked_by_saying_it_again() -> None:
+    assert value_of("It depends. A true oracle.", "It depends.") < 0
+    assert value_of("Seven metres. A tall one.", "Seven metres.") == 0
+    assert value_of("It depends. On what?", "It depends.") == 0
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from aion.capture.priority import label_of, novelty_of, priority_of
+from aion.capture.reward import reward_of
+from aion.capture.signals import read_following
 from aion.config import LearningSettings
 from aion.records import Label, Reward, Signal
 
@@ -90,6 +92,18 @@ def test_a_correction_makes_it_erroneous_unless_the_person_says_it_was_good() ->
     corrected = (Signal(name="correction", value=-0.8, weight=0.9, evidence="no"),)
     assert label(signals=corrected) is Label.ERRONEOUS
     assert label(signals=corrected, reward=worth(1.0, 1.0)) is Label.RELIABLE
+
+
+def test_a_correction_that_nothing_backs_makes_it_hesitant_and_never_erroneous() -> None:
+    question, answer = "Who painted the altar?", "Ruben Vask painted it."
+    followed = read_following(question, answer, "Actually, the weather turned.", similarity=0.1, gap_s=20)
+    assert [signal.name for signal in followed] == ["correction"]
+    reward = reward_of(None, followed, None, SETTINGS)
+    assert reward.total == pytest.approx(0.7 * -0.4)
+    assert label(signals=followed, reward=reward) is Label.HESITANT
+    assert label(signals=followed, reward=worth(1.0, 1.0)) is Label.RELIABLE
+    backed = read_following(question, answer, "Actually, Odile Marn painted it.", similarity=0.1, gap_s=20)
+    assert label(signals=backed, reward=reward_of(None, backed, None, SETTINGS)) is Label.ERRONEOUS
 
 
 def test_the_reason_is_in_words() -> None:

@@ -69,6 +69,35 @@ def test_a_reply_to_a_question_of_the_answer_is_no_correction() -> None:
     assert names("No, the short one.", answer="Do you want the long version?") == set()
 
 
+def read_making(following: str, gap_s: float = 20.0) -> list[tuple[str, float]]:
+    asked = ("Draft a note to Mr Pell.", "Dear Mr Pell, the lift stands still...", following)
+    return [(one.name, one.value) for one in read_following(*asked, similarity=0.2, gap_s=gap_s)]
+
+
+def test_what_is_said_flatly_of_what_was_made_is_a_small_complaint() -> None:
+    assert read_making("The note runs to two pages.") == [("complaint", -0.4)]
+    assert read_making("This note is useless.") == [("complaint", -0.7)]
+
+
+@pytest.mark.parametrize(
+    "following",
+    ["This is for my aunt.", "The lift is out, put that in.", "It runs now, thanks.", "It will be printed."],
+)
+def test_whom_it_is_for_and_what_is_to_be_added_is_no_complaint(following: str) -> None:
+    assert "complaint" not in dict(read_making(following))
+    assert "complaint" not in dict(read_making("The note runs to two pages.", gap_s=700))
+
+
+def test_wrong_said_of_a_work_without_what_is_right_is_a_complaint() -> None:
+    assert dict(read_making("Wrong Mr Pell.")).keys() == {"complaint"}
+    assert names("Wrong.") == {"correction"}
+
+
+def test_a_question_of_a_few_words_leans_on_the_answer() -> None:
+    assert names("Would Perth do?") == {"continued"}
+    assert names("Would Perth do?", gap_s=3600) == set()
+
+
 def test_the_same_matter_in_other_words_counts_only_soon_after() -> None:
     following = "Which city governs Australia as a capital?"
     assert names(following, similarity=0.85) == {"rephrase"}
@@ -107,15 +136,15 @@ def test_leaving_is_a_sign_only_in_the_middle(answer: str, idle_s: float, more: 
 
 def test_the_labelled_turns_are_many_and_of_every_sort(turns: tuple[Labelled, ...]) -> None:
     languages = Counter(turn.lang[:2] for turn in turns)
-    assert languages["en"] == languages["pt"] >= 120
+    assert min(languages["en"], languages["pt"]) >= 0.45 * len(turns)
     assert sum(turn.irony for turn in turns) >= 30
     assert sum(turn.negation for turn in turns) >= 40
     assert sum(not turn.labels for turn in turns) >= 60
-    assert Counter(turn.split for turn in turns) == {"tune": 658, "test": 130}
+    assert Counter(turn.split for turn in turns) == {"tune": 875, "test": 477}
 
 
 @pytest.mark.parametrize(
-    ("split", "precision", "recall", "quiet"), [("tune", 0.95, 0.91, 0.96), ("test", 0.85, 0.72, 0.9)]
+    ("split", "precision", "recall", "quiet"), [("tune", 0.94, 0.89, 0.95), ("test", 0.84, 0.71, 0.86)]
 )
 def test_signs_are_read_as_well_as_was_measured(
     turns: tuple[Labelled, ...], split: str, precision: float, recall: float, quiet: float

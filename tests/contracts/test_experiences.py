@@ -115,13 +115,88 @@ def test_feedback_that_cannot_be_kept_exactly_is_refused(store: Store, changes: 
 
 def test_feedback_is_listed_oldest_first_and_continued(store: Store) -> None:
     one, two = append(store), append(store)
-    kept = [make_feedback(turn.id) for turn in (one, two, one)]
+    kept = [make_feedback(turn.id, kind=FeedbackKind.COMMENT) for turn in (one, two, one)]
     for feedback in kept:
         store.experience.add_feedback(feedback).result()
     listed = store.experience.feedback
     assert listed(owner="ana") == kept
     assert listed(owner="ana", turn=one.id) == [kept[0], kept[2]]
     assert listed(owner=None, after=kept[0].id, limit=1) == [kept[1]]
+
+
+VOTES = (FeedbackKind.THUMB, FeedbackKind.SCORE)
+
+
+@pytest.mark.parametrize("kind", VOTES)
+def test_of_the_votes_on_an_answer_only_the_latest_is_read_and_names_the_one_before(
+    open_store: Open, kind: FeedbackKind
+) -> None:
+    store = open_store()
+    turn = append(store).id
+    votes = [make_feedback(turn, kind=kind, value=value) for value in (1.0, -1.0, 0.5)]
+    told = [store.experience.add_feedback(vote).result() for vote in votes]
+    assert [one.supersedes for one in told] == ["", votes[0].id, votes[1].id]
+    assert [dataclasses.replace(one, supersedes="") for one in told] == votes
+    store.close()
+    store = open_store()
+    listed = store.experience.feedback
+    assert listed(owner="ana") == listed(owner=None, turn=turn) == listed(owner=None, limit=1) == told[2:]
+    assert listed(owner=None, after=votes[1].id) == told[2:]
+    assert listed(owner=None, after=votes[2].id) == []
+    assert list(store.verify()) == []
+    store.close()
+
+
+def test_the_vote_taken_last_counts_whatever_its_id_or_time(store: Store) -> None:
+    turn = append(store).id
+    store.experience.add_feedback(make_feedback(turn, id="fb_9", at=9.0)).result()
+    late = store.experience.add_feedback(make_feedback(turn, id="fb_1", at=1.0)).result()
+    assert store.experience.feedback(owner="ana") == [late]
+
+
+def test_an_earlier_vote_sent_again_with_its_key_is_known_and_does_not_come_back(store: Store) -> None:
+    turn = append(store).id
+    first, second = (make_feedback(turn, key=key, value=value) for key, value in (("1", 1.0), ("2", -1.0)))
+    told = [store.experience.add_feedback(vote).result() for vote in (first, second)]
+    for vote, known in zip((first, second), told, strict=True):
+        again = dataclasses.replace(vote, id=f"{vote.id}-again", at=99.0)
+        assert store.experience.add_feedback(again).result() == known
+    with pytest.raises(Conflict, match="its own key"):
+        store.experience.add_feedback(dataclasses.replace(first, id="fb_other", value=-1.0)).result()
+    assert store.experience.feedback(owner="ana") == told[1:]
+    third = store.experience.add_feedback(make_feedback(turn)).result()
+    assert third.supersedes == second.id
+
+
+def test_votes_of_many_at_once_are_a_chain(store: Store) -> None:
+    turn = append(store).id
+    told: list[Feedback] = []
+
+    def send(number: int) -> None:
+        told.append(store.experience.add_feedback(make_feedback(turn, id=f"fb_{number}")).result())
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [current] = store.experience.feedback(owner="ana")
+    assert {one.supersedes for one in told} == {"", *(one.id for one in told)} - {current.id}
+
+
+def test_what_is_no_vote_on_the_same_answer_stands_beside_it(store: Store) -> None:
+    one, two = append(store).id, append(store).id
+    theirs = append(store, owner="eva").id
+    rest = [kind for kind in FeedbackKind if kind not in VOTES]
+    beside = [
+        *(make_feedback(one, kind=kind) for kind in (*VOTES, *rest, *rest)),
+        make_feedback(one, choice=1),
+        make_feedback(two),
+        make_feedback(theirs, owner="eva"),
+    ]
+    for feedback in beside:
+        assert store.experience.add_feedback(feedback).result() == feedback
+    assert store.experience.feedback(owner=None) == beside
 
 
 def test_an_experience_comes_back_exactly_and_is_replaced_whole(open_store: Open) -> None:
@@ -233,3 +308,11 @@ def test_samples_come_back_oldest_first_from_their_window(store: Store) -> None:
     assert samples(since=0.0, until=9.0) == [(at, {"cpu_percent": at * 10}) for at in (1.0, 2.0, 3.0)]
     assert samples(since=1.0, until=3.0, limit=1) == [(1.0, {"cpu_percent": 10.0})]
     assert samples(since=3.5, until=9.0) == []
+
+
+def test_samples_from_before_a_moment_are_dropped(store: Store) -> None:
+    for at in (1.0, 2.0, 3.0):
+        store.experience.append_sample(at, {"cpu_percent": at}).result()
+    assert store.experience.drop_samples(until=2.0).result() == 1
+    assert [at for at, _ in store.experience.samples(since=0.0, until=9.0)] == [2.0, 3.0]
+    assert store.experience.drop_samples(until=2.0).result() == 0

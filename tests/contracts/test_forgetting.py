@@ -35,8 +35,8 @@ def shown(*memories: str) -> dict[str, Any]:
 
 def test_a_forgotten_conversation_is_gone_with_all_that_hangs_on_it(store: Store) -> None:
     turn, other = append(store, steps=shown("mem_9")), append(store, conversation="conv_2")
-    feedback = make_feedback(turn.id)
-    store.experience.add_feedback(feedback).result()
+    for value in (1.0, -1.0):  # one vote, given twice
+        store.experience.add_feedback(make_feedback(turn.id, value=value)).result()
     store.experience.put_experience(make_experience(turn.id)).result()
     memory = put(store, sources=(make_source(ref=turn.id),))
     forgotten = store.forget_conversation("conv_1", owner="ana").result()
@@ -125,6 +125,48 @@ def test_answers_elsewhere_that_were_made_from_it_are_named(store: Store) -> Non
     forgotten = store.forget_conversation("conv_1", owner="ana").result()
     assert forgotten.turns == (first.id, again.id)
     assert forgotten.answers == (elsewhere.id, copied.id)
+
+
+NEXT: Json = {"role": "user", "content": "Go on."}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (HELLO, REPLY, NEXT),
+        ({"role": "system", "content": "Be brief."}, HELLO, REPLY, NEXT),
+        (NEXT, {**REPLY, "refusal": None, "tool_calls": [], "name": "aion"}, FORK, {**REPLY, "content": "1843"}, NEXT),
+    ],
+)
+def test_turns_elsewhere_that_were_sent_a_forgotten_answer_again_are_named(
+    store: Store, sent: tuple[Json, ...]
+) -> None:
+    """Whatever stood before it or beside it; and so are the turns that went on from there."""
+    append(store)
+    other = Answer(message={"role": "assistant", "content": "As I said."}, finish="stop")
+    again = append(store, conversation="conv_2", messages=sent, answers=(other,))
+    on = append(store, conversation="conv_2", messages=(*sent, other.message, NEXT), answers=())
+    append(store, conversation="conv_3", messages=(HELLO, {**REPLY, "content": "Another."}, NEXT), answers=())
+    append(store, conversation="conv_3", messages=({**REPLY, "role": "user"}, NEXT), answers=(), owner="ana")
+    append(store, conversation="conv_2", messages=sent, answers=(), owner="eva")
+    assert store.forget_conversation("conv_1", owner="ana").result().answers == (again.id, on.id)
+
+
+def test_the_same_answer_given_elsewhere_by_itself_is_none_that_was_sent_again(store: Store) -> None:
+    append(store)
+    append(store, conversation="conv_2")
+    append(store, conversation="conv_2", messages=(HELLO, REPLY, NEXT), answers=())
+    assert store.forget_conversation("conv_1", owner="ana").result().answers == ()
+
+
+@pytest.mark.parametrize("content", [None, "", " ", [{"type": "text", "text": "x"}], "half a pair \ud83d, NUL \0"])
+def test_any_answer_can_be_forgotten_beside_any_other(store: Store, content: object) -> None:
+    said: Json = {"role": "assistant", "content": content}
+    append(store, answers=(Answer(message=said, finish="stop"),))
+    stays = append(store, conversation="conv_2", messages=(HELLO, said, NEXT), answers=())
+    named = store.forget_conversation("conv_1", owner="ana").result().answers
+    assert named == ((stays.id,) if isinstance(content, str) and content.strip() else ())
+    assert store.turns(owner="ana") == [stays]
 
 
 def test_removing_a_memory_names_the_answers_that_had_been_shown_it(store: Store) -> None:

@@ -178,6 +178,14 @@ def test_vectors_belong_to_the_embedder_that_made_them(store: Store) -> None:
     assert memories.unembedded(embedder=TURNED) == [without, ours]
 
 
+def test_those_with_a_vector_of_an_embedder_are_counted(store: Store) -> None:
+    for changes in ({}, {"vector": None}, {"owner": "eva"}, {"embedder": TURNED}):
+        put(store, **changes)
+    count = store.memories.count
+    assert [count(owner=who, embedder=EMBEDDER) for who in ("ana", "eva", None)] == [1, 1, 2]
+    assert [count(owner="ana", embedder=name) for name in (TURNED, "other")] == [1, 0]
+
+
 def test_vectors_are_read_in_pages(store: Store) -> None:
     kept = [put(store) for _ in range(5)]
     page = store.memories.embedded(owner="ana", embedder=EMBEDDER, after=kept[0].seq, limit=2)

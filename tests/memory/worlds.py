@@ -46,6 +46,7 @@ class World:
         self.passages: dict[tuple[str, str], set[str]] = {}  # of (owner, document)
         self.approved: set[tuple[str, str]] = set()
         self.seen: dict[tuple[str, str], set[str]] = {}  # the passages that an approval reached
+        self.edited: set[tuple[str, str]] = set()  # a person's wording of a passage, even if the document has it, too
         self.turns = 0
 
     def memories(self, owner: str) -> list[Memory]:
@@ -122,7 +123,9 @@ class World:
         whole = "\n\n".join(" ".join([text] * 12) for text in texts)
         document = await self.keeper.add_document(owner, "Page", whole, origin=Origin.WEB)
         self.passages[owner, document.id] = {
-            memory.text for memory in self.memories(owner) if memory.document == document.id and memory.text in whole
+            memory.text
+            for memory in self.memories(owner)
+            if memory.document == document.id and memory.text in whole and (owner, memory.id) not in self.edited
         } | self.passages.get((owner, document.id), set())
 
     async def approve(self, owner: str, pick: int, *, right: bool) -> None:
@@ -154,6 +157,7 @@ class World:
         memory = known[pick % len(known)]
         own = memory.kind is not MemoryKind.PASSAGE and memory.text in self.typed[owner]
         edited = await self.keeper.edit(owner, memory.id, text)
+        self.edited.add((owner, memory.id))
         if own and edited.trust is Trust.OWN:
             self.typed[owner].add(text)
 
@@ -162,6 +166,7 @@ class World:
         if known:
             gone = known[pick % len(known)]
             await self.keeper.forget(owner, [gone.id])
+            self.edited.discard((owner, gone.id))
             self.seen.get((owner, gone.document), set()).discard(gone.id)
 
     async def forget_conversation(self, owner: str, conversation: str) -> None:

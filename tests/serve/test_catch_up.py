@@ -137,6 +137,9 @@ def test_what_was_written_while_the_embedder_was_away_is_found_by_words_at_once_
         wait_until(lambda: refused)  # one is inside and one waits: there is no place for anybody else
         assert refused == [429]
         kept = before.remember(CHAIN)
+        work = before.get("/api/status")["embedding"]
+        assert work.pop("waiting_tokens") > 250
+        assert work == {"embedded": 0, "missing": 1, "running": 1, "waiting": 1}
         found = recall(before, "How long is the anchor chain?")
         assert [item["id"] for item in found["items"]] == [kept["id"]]
         assert found["items"][0]["parts"]["cosine"] is None
@@ -146,6 +149,8 @@ def test_what_was_written_while_the_embedder_was_away_is_found_by_words_at_once_
     with living(tmp_path / "data", MINDFUL, before) as person:
         wait_until(lambda: (recall(person, CHAIN)["items"][0]["parts"]["cosine"] or 0) > 0.99)
         assert recall(person, CHAIN)["complete"] is True
+        idle = {"running": 0, "waiting": 0, "waiting_tokens": 0}
+        assert person.get("/api/status")["embedding"] == {"embedded": 1, "missing": 0, **idle}
 
 
 def embed(person: Person, refused: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,11 +97,29 @@ def test_of_two_votes_the_later_counts(person: Person, turn: str) -> None:
         found = person.get(f"/api/turns/{turn}")["experience"]
         return found and found["reward"]["explicit"]
 
-    person.judge(turn, "thumb", value="up")
+    first = person.judge(turn, "thumb", value="up", key=f"{turn}-up")
     wait_until(lambda: explicit() == 1)
-    person.judge(turn, "thumb", value="down")
+    second = person.judge(turn, "thumb", value="down")
     wait_until(lambda: explicit() == -1)
-    assert [one["value"] for one in given(person, turn)] == [1, -1]
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json()["id"] != first.json()["id"]
+    again = person.judge(turn, "thumb", value="up", key=f"{turn}-up")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert given(person, turn) == [second.json()]
+    assert person.get(f"/api/turns/{turn}")["feedback"] == [second.json()]
+    exported = person.ask("GET", "/api/export?conversation=judged").text.splitlines()
+    assert [one["feedback"] for one in map(json.loads, exported) if one["id"] == turn] == [[second.json()]]
+
+
+def test_a_vote_given_again_is_counted_once(person: Person, turn: str) -> None:
+    def counted() -> float:
+        lines = person.ask("GET", "/metrics").text.splitlines()
+        return sum(float(line.split()[1]) for line in lines if line.startswith('aion_feedback_total{kind="score"}'))
+
+    before = counted()
+    for number, value in enumerate((0.5, 0.5, -0.5)):
+        assert person.judge(turn, "score", value=value).status_code == (200 if number else 201)
+    assert counted() == before + 1
 
 
 def test_the_id_that_a_client_of_openai_sees_is_good_enough(person: Person) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from aion.sleep.graph import open_base
 from safetensors.torch import load_file
 from torch.nn import functional
 
@@ -20,6 +19,7 @@ from aion.errors import BadInput, Corrupt, Diverged
 from aion.sleep.adapt import add_adapters
 from aion.sleep.base import JOB, OUT, TOKENS, Progress
 from aion.sleep.checkpoint import latest_valid
+from aion.sleep.graph import open_base
 from aion.sleep.jobs import read_job, sum_file
 from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.tokens import save_tokens

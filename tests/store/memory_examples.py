@@ -145,7 +145,8 @@ def fill_experience(store: Store) -> None:
     turn = make_turn(steps={"recall": {"outcome": "used", "items": [{"id": memory.id, "seq": memory.seq}]}})
     store.append_turn(turn).result()
     store.memories.put_document(make_document()).result()
-    store.experience.add_feedback(make_feedback(turn.id)).result()
+    for _ in range(2):  # the second takes the place of the first
+        store.experience.add_feedback(make_feedback(turn.id)).result()
     store.experience.put_experience(make_experience(turn.id)).result()
     store.experience.put_cluster(make_cluster()).result()
     store.experience.add_calibration(make_calibration()).result()

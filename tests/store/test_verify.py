@@ -74,6 +74,7 @@ TAMPERINGS = {
     "memory_versions": ("version = version - 1", "memories' version of "),
     "documents": ("trust = 'approved'", "document "),
     "feedback": ("body = replace(body, '1.0', '0.9')", "feedback "),
+    "superseded": ("feedback = later", "feedback "),
     "experiences": ("priority = priority + 1", "experience of turn "),
     "experiences body": ("body = replace(body, '0.5', '0.6')", "experience of turn "),
     "clusters": ("body = replace(body, 'boats', 'boots')", "cluster "),
@@ -111,6 +112,7 @@ def test_a_row_of_what_is_remembered_that_was_changed_is_found(tmp_path: Path, c
     [
         ("DELETE FROM turn_inputs", "steps of turn "),
         ("DELETE FROM turn_steps", "steps of turn "),
+        ("DELETE FROM superseded", "feedback "),
         ("DELETE FROM memory_sources", "memory "),
         ("DELETE FROM memory_vectors", "memory "),
         ("DELETE FROM memory_words_docsize", "words of memories"),

@@ -1,10 +1,13 @@
-"""Notes once a minute what the machine is doing, for as long as the server runs. It never stops anything else."""
+"""Notes once a minute what the machine is doing, and lets go of what is too old. It never stops anything else."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
 import structlog
 
@@ -12,6 +15,8 @@ from aion.errors import AionError
 from aion.store.base import Experiences
 
 EVERY_S = 60.0
+DAY_S = 86_400.0
+PRUNE_EVERY = 60  # samples
 log = structlog.get_logger()
 
 
@@ -19,10 +24,16 @@ class Sampler:
     """One background task."""
 
     def __init__(
-        self, experience: Experiences, measure: Callable[[], Mapping[str, float]], *, every_s: float = EVERY_S
+        self,
+        experience: Experiences,
+        measure: Callable[[], Mapping[str, float]],
+        *,
+        keep_days: int,
+        every_s: float = EVERY_S,
     ) -> None:
         self._experience = experience
         self._measure = measure
+        self._keep_s = keep_days * DAY_S
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
         self.failures = 0
@@ -38,11 +49,13 @@ class Sampler:
     async def _run(self) -> None:
         """The first measurement is only where the next counts from."""
         await self._take()
-        while True:
+        for taken in itertools.count():
+            if taken % PRUNE_EVERY == 0:
+                await self._write(self._experience.drop_samples(until=time.time() - self._keep_s))
             await asyncio.sleep(self._every_s)
             values = await self._take()
             if values:
-                await self._keep(values)
+                await self._write(self._experience.append_sample(time.time(), values))
 
     async def _take(self) -> Mapping[str, float]:
         try:
@@ -51,9 +64,9 @@ class Sampler:
             self._fail(error)
             return {}
 
-    async def _keep(self, values: Mapping[str, float]) -> None:
+    async def _write(self, written: Future[Any]) -> None:
         try:
-            await asyncio.wrap_future(self._experience.append_sample(time.time(), values))
+            await asyncio.wrap_future(written)
         except AionError as error:
             self._fail(error)
 
