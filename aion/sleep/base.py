@@ -48,7 +48,7 @@ class Recipe:
     clip: float = 1.0
     label_smoothing: float = 0.0
     length: int = 512
-    tokens_per_step: int = 1024
+    tokens_per_step: int = 256
     micro_batch: int = 1
     threads: int = 1
     device: str = "cpu"

@@ -81,9 +81,10 @@ def choose_lessons(tokens: Tokens, recipe: Recipe) -> Lessons:
 def plan_lessons(lessons: Lessons, recipe: Recipe) -> tuple[tuple[Row, ...], ...]:
     """The rows of each step of the whole training."""
     numbers = list(lessons.pieces)
+    lengths = [len(lessons.pieces[number]) for number in numbers]
     planned = plan_steps(
-        [len(lessons.pieces[number]) for number in numbers],
-        length=recipe.length,
+        lengths,
+        length=max(max(lengths), min(recipe.length, recipe.tokens_per_step)),  # longer rows would be longer steps
         tokens_per_step=recipe.tokens_per_step,
         epochs=recipe.epochs,
         seed=recipe.seed,
