@@ -43,7 +43,7 @@ BODY: dict[str, Any] = {
 
 def run_worker(model: str, path: str) -> None:
     """The child: one engine behind both doors."""
-    import xllamacpp  # noqa: PLC0415 - the parent must not load it
+    import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = model
