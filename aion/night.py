@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import psutil
 import structlog
 
-from aion.config import Settings, load
+from aion.config import AUTO, Settings, load
 from aion.errors import AionError, Failed, Unavailable
 from aion.records import Json, Night, NightState
 from aion.sleep.base import Progress
@@ -258,7 +258,8 @@ def attend(settings: Settings, door: Door, night: Night, make_steps: Callable[[S
     """Run it, and tell the server how it ended when it failed."""
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # the reporter asks the server by itself
         signal.signal(number, lambda *_: None)
-    reporter = Reporter(door, night, began=began_at(os.getpid()))
+    on_processor = settings.train.device in (AUTO, "cpu")
+    reporter = Reporter(door, night, may_stop=on_processor, began=began_at(os.getpid()))
     signal.signal(signal.SIGUSR1, lambda *_: setattr(reporter, "waits", True))
     minutes = night.minutes or settings.sleep.max_minutes
     journal = Journal(settings.data / NIGHTS)
