@@ -31,7 +31,6 @@ HEAD: Final = "output.weight"
 LAST_NORM: Final = "output_norm.weight"
 FACTORS: Final = "rope_freqs.weight"  # Llama 3: each rotary frequency is divided by its factor
 LONG: Final = ("rope_factors_long.weight", "rope_factors_short.weight")
-UNTOUCHED: Final = {FACTORS}  # tensors that are read apart from the modules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +59,7 @@ def open_base(path: Path, *, dtype: torch.dtype = torch.bfloat16, device: str = 
     served = read_served(path, "")
     file = _File(path, contents, device)
     architecture = contents.header.architecture
+    file.require_layers(served.layers)
     config = make_config(architecture, file.value, words=file.shape(EMBEDDING)[0], tied=HEAD not in file.tensors)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,11 +84,21 @@ class _File:
     def value(self, key: str, default: Any) -> Any:
         return self._values.get(f"{self._architecture}.{key}", default)
 
+    def refuse(self, problem: str) -> BadInput:
+        return BadInput(f"{self.name!r} {problem}; it cannot be trained", code="unsupported_base")
+
+    def require_layers(self, layers: int) -> None:
+        """Before a model of so many layers is made: each has tensors of its own."""
+        if layers > len(self.tensors):
+            raise self.refuse(f"announces {layers} layers and has {len(self.tensors)} tensors")
+
     def shape(self, name: str) -> tuple[int, int]:
         """Rows and columns; one row for what has one dimension."""
         if name not in self.tensors:
             raise BadInput(f"{self.name!r} has no tensor {name}; it is not whole", code="unsupported_base")
         columns, *rows = self.tensors[name].shape
+        if len(rows) > 1:
+            raise self.refuse(f"has {name} in {len(rows) + 1} dimensions")
         return (rows[0] if rows else 1), columns
 
     def blocks(self, name: str, order: Any = None) -> tuple[Tensor, BlockKind, int]:
@@ -129,7 +139,7 @@ class _Filler:
         for name, module in list(self._model.named_modules()):
             tensor = tensor_of(self._served.architecture, name) if type(module) is nn.Linear else None
             if tensor is not None and name != "lm_head":
-                self._put(name, self._linear(tensor))
+                self._put(name, self._linear(tensor, (module.out_features, module.in_features)))
         for name, tensor in self._norms():
             self._put_norm(name, tensor)
         self._fill_rotary()
@@ -138,17 +148,26 @@ class _Filler:
     def _fill_ends(self) -> None:
         tied = HEAD not in self._file.tensors
         before = self._model.get_input_embeddings()
+        whole = (self._model.config.vocab_size, self._model.config.hidden_size)
+        self._fits(EMBEDDING, whole)
         embedding = _Scaled(*self._take(EMBEDDING), dtype=self._dtype)
         embedding.factor = float(getattr(before, "scalar_embed_scale", 1.0))
         self._model.set_input_embeddings(embedding)
+        self._fits(EMBEDDING if tied else HEAD, whole)
         head = self._file.blocks(EMBEDDING if tied else HEAD)
         self._used.add(HEAD)
         self._put("lm_head", FrozenLinear(*head, dtype=self._dtype, cached=self._cached))
 
-    def _linear(self, tensor: str) -> FrozenLinear:
+    def _fits(self, tensor: str, shape: tuple[int, int]) -> None:
+        if (found := self._file.shape(tensor)) != shape:
+            raise self._file.refuse(f"has {tensor} of shape {found}, and its settings ask for {shape}")
+
+    def _linear(self, tensor: str, shape: tuple[int, int]) -> FrozenLinear:
+        self._fits(tensor, shape)
         bias = tensor.removesuffix("weight") + "bias"
         values = None
         if bias in self._file.tensors:
+            self._fits(bias, (1, shape[0]))
             values = self._file.numbers(bias)
             self._used.add(bias)
             if (order := row_order(self._served, tensor)) is not None:
@@ -167,17 +186,21 @@ class _Filler:
                 yield f"model.layers.{layer}.{part}", f"blk.{layer}.{found}.weight"
 
     def _put_norm(self, name: str, tensor: str) -> None:
+        module = cast(Any, self._model.get_submodule(name))
+        self._fits(tensor, (1, module.weight.numel()))
         values = self._file.numbers(tensor) - self._kind.norm_offset
         self._used.add(tensor)
-        weight = nn.Parameter(values.to(self._dtype), requires_grad=False)
-        cast(Any, self._model.get_submodule(name)).weight = weight
+        module.weight = nn.Parameter(values.to(self._dtype), requires_grad=False)
 
     def _fill_rotary(self) -> None:
         rotary = self._model.get_submodule("model.rotary_emb")
         make = cast(Callable[[PretrainedConfig], nn.Module], type(rotary))
         made = make(self._model.config)  # on the meta device its tables were lost
-        if FACTORS in self._file.tensors:
-            made.inv_freq = cast(Tensor, made.inv_freq) / self._file.numbers(FACTORS).cpu()
+        if FACTORS in self._file.tensors and self._served.architecture == "llama":
+            frequencies = cast(Tensor, made.inv_freq)
+            self._fits(FACTORS, (1, frequencies.numel()))
+            self._used.add(FACTORS)
+            made.inv_freq = frequencies / self._file.numbers(FACTORS).cpu()
         self._put("model.rotary_emb", made.to(self._file.device))
 
     def _put(self, name: str, module: nn.Module) -> None:
@@ -186,7 +209,7 @@ class _Filler:
 
     def _require_whole(self) -> None:
         """No tensor of the file is left over, and no weight of the model is still empty."""
-        left = sorted(self._file.tensors.keys() - self._used - UNTOUCHED)
+        left = sorted(self._file.tensors.keys() - self._used)
         if left:
             raise BadInput(
                 f"{self._file.name!r} has tensors that training does not know: {', '.join(left[:3])}",
