@@ -46,6 +46,9 @@ class Outlook:
     version: int = 0  # of the person's memories then
 
 
+NOT_LOOKED = "something happened since it last looked for a reason; it looks again from time to time"
+
+
 @dataclass(slots=True)
 class Going:
     """The night under way, as it last told."""
@@ -134,6 +137,8 @@ class NightDesk:
         night = await self.active()
         mine = night is not None and owner in (None, night.owner)
         outlook = self._outlook_of(owner)
+        if night is None and not outlook.lessons and await asyncio.to_thread(self._is_stale, owner, outlook):
+            outlook = dataclasses.replace(outlook, why_not=NOT_LOOKED)
         found: Json = {
             "state": self._state_of(night),
             "sleeper": self._heard is not None and time.monotonic() - self._heard < ASLEEP_S,
@@ -219,6 +224,9 @@ class NightDesk:
         if owner is not None:
             return self._outlooks.get(owner, Outlook())
         return max(self._outlooks.values(), key=lambda one: one.lessons, default=Outlook())
+
+    def _is_stale(self, owner: str | None, outlook: Outlook) -> bool:
+        return bool(owner and outlook.at) and changed_since(self._store, owner or "", outlook.at, outlook.version)
 
     def _why_not(self, night: Night | None, outlook: Outlook) -> str:
         if self._heard is None or time.monotonic() - self._heard >= ASLEEP_S:

@@ -78,9 +78,12 @@ def test_who_has_nothing_to_learn_is_told_so(up: RunningServer) -> None:
 
 def test_what_the_sleeper_has_not_seen_yet_may_be_something_to_learn(up: RunningServer) -> None:
     new = Person(up, up.add_key("new"))
-    tell(up, "sleeper", owners={"new": {"lessons": 0, "at": time.time()}}).raise_for_status()
+    seen = {"lessons": 0, "at": time.time(), "why_not": "there is nothing new to learn"}
+    tell(up, "sleeper", owners={"new": seen}).raise_for_status()
     assert start(new).status_code == 422
+    assert new.get("/api/sleep/status")["why_not"] == "there is nothing new to learn"
     new.remember("My boat is called Gaivota.")
+    assert "something happened since it last looked" in new.get("/api/sleep/status")["why_not"]
     assert start(new).status_code == 202
 
 
