@@ -14,7 +14,7 @@ import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import experience_rows, memory_rows, rows, statements, verify_words
+from aion.store import experience_rows, memory_rows, rows, statements, unlearned, verify_words
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
@@ -176,6 +176,7 @@ KINDS = (
         _alone(experience_rows.decode_experience),
     ),
     Rows("cluster", _paged(CLUSTERS, "id"), "", _alone(experience_rows.decode_cluster)),
+    Rows("unlearned", _paged(unlearned.SELECT_UNLEARNED, "ref"), "", _alone(unlearned.check_unlearned)),
     Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),
     Rows("sample", _paged(SAMPLES, "at"), float("-inf"), _alone(experience_rows.decode_sample)),
 )

@@ -149,4 +149,8 @@ def fill_experience(store: Store) -> None:
     store.experience.put_experience(make_experience(turn.id)).result()
     store.experience.put_cluster(make_cluster()).result()
     store.experience.add_calibration(make_calibration()).result()
+    told = make_turn(conversation="conv_4")
+    store.append_turn(told).result()
+    gone = put(store, sources=(make_source(ref=told.id, conversation="conv_4"),))
+    store.memories.remove([gone.id], owner="ana").result()
     store.experience.append_sample(1.0, {"cpu_percent": 12.5}).result()
