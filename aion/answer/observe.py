@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -22,7 +22,7 @@ from aion.answer.recent import RecentTurns, Seen
 from aion.answer.themes import Themes
 from aion.capture.calibrate import calibrate
 from aion.config import Settings
-from aion.errors import AionError
+from aion.errors import AionError, NotFound
 from aion.memory.base import Vector
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
@@ -172,6 +172,8 @@ class Observer:
     async def _guard(self, job: Callable[[], Awaitable[None]]) -> None:
         try:
             await job()
+        except NotFound:
+            log.debug("observe.forgotten")  # while it waited: nothing is derived from it any more
         except Exception as error:  # noqa: BLE001 - the turn is safe; what is derived from it is made again at the next start
             self.failures += 1
             log.error("observe.failed", kind=type(error).__name__, error=getattr(error, "code", ""))
@@ -219,16 +221,18 @@ class Observer:
             await self._write_experience(before.turn, before.vector)
 
     async def _remember(self, turn: Turn, told: str, shown: Sequence[Memory]) -> None:
-        await self._keeper.remember(
-            turn.owner,
-            told,
-            kind=MemoryKind.SAID,
-            ref=turn.id,
-            conversation=turn.conversation,
-            memory_id="mem_" + turn.id.removeprefix("turn_"),
-            at=turn.started,
-            shown=shown,
-        )
+        with suppress(NotFound):  # it was forgotten while it waited
+            await self._keeper.remember(
+                turn.owner,
+                told,
+                kind=MemoryKind.SAID,
+                ref=turn.id,
+                conversation=turn.conversation,
+                memory_id="mem_" + turn.id.removeprefix("turn_"),
+                at=turn.started,
+                shown=shown,
+                derived=True,
+            )
 
     async def _use_feedback(self, feedback: Feedback) -> None:
         turn = await asyncio.to_thread(self._store.turn, feedback.turn, owner=feedback.owner)
@@ -256,15 +260,20 @@ class Observer:
         for one in feedback:
             is_new = one == came or written is None or one.at > written.updated
             if one.kind is FeedbackKind.EDIT and one.text.strip() and is_new:
-                await self._keeper.remember(
-                    turn.owner,
-                    f"{question_of(turn)}\n{one.text}",
-                    kind=MemoryKind.CORRECTION,
-                    ref=one.id,
-                    conversation=turn.conversation,
-                    memory_id="mem_" + one.id.removeprefix("fb_"),
-                    at=one.at,
-                )
+                await self._remember_edit(turn, one)
+
+    async def _remember_edit(self, turn: Turn, edit: Feedback) -> None:
+        with suppress(NotFound):  # it was forgotten while it waited
+            await self._keeper.remember(
+                turn.owner,
+                f"{question_of(turn)}\n{edit.text}",
+                kind=MemoryKind.CORRECTION,
+                ref=edit.id,
+                conversation=turn.conversation,
+                memory_id="mem_" + edit.id.removeprefix("fb_"),
+                at=edit.at,
+                derived=True,
+            )
 
     async def _write_experience(self, turn: Turn, vector: Vector | None, *, came: Feedback | None = None) -> Experience:
         """Whatever comes while this is made is newer than it: a start after a kill finds it by that."""
@@ -272,7 +281,11 @@ class Observer:
         known = await self._gather(turn, vector)
         await self._remember_edits(turn, known.feedback, came)
         experience = make_experience(known, self._settings.learning, now=now)
-        await asyncio.wrap_future(self._store.experience.put_experience(experience))
+        try:
+            await asyncio.wrap_future(self._store.experience.put_experience(experience))
+        except NotFound:
+            self.drop([turn.id])
+            raise
         reward = experience.reward
         self._cache.note_reward(turn.owner, turn.id, reward.total)
         if (reward.explicit, reward.implicit, reward.emotional) != (None, None, None):

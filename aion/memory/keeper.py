@@ -82,9 +82,12 @@ class Keeper:
         place: str = "",
         at: float | None = None,
         shown: Sequence[Memory] = (),
+        derived: bool = False,
     ) -> Remembered:
         """Keep a text, or add its source to the memory that says it already.
 
+        `derived`: it was read from the turn or feedback `ref`, maybe a while ago, and nobody asked for it to be kept:
+        NotFound when that, or what had been remembered from it, was forgotten meanwhile.
         An id given again replaces its memory, but a statement once taken from a turn stays as it was taken (or edited
         since). `shown` is what had been recalled for the turn: of it nothing is learned anew.
         """
@@ -107,12 +110,14 @@ class Keeper:
         )
         if shown:
             async with self._changing(owner):
+                await self._check_stands(made, derived)
                 fresh, known = await self._meet_shown(made, shown)
             if not fresh:
                 return Remembered(known, merged=True)
             made = _with_text(made, fresh)
         [vector] = await self._writer.embed([made.text])
         async with self._changing(owner):
+            await self._check_stands(made, derived)
             return await self._keep(made, vector)
 
     async def edit(self, owner: str, memory_id: str, text: str) -> Memory:
@@ -212,6 +217,11 @@ class Keeper:
 
     def _changing(self, owner: str) -> AbstractAsyncContextManager[None]:
         return self._locks[owner]
+
+    async def _check_stands(self, made: Memory, derived: bool) -> None:
+        ref = made.sources[0].ref
+        if derived and not await durable(self._memories.stands(ref, owner=made.owner)):
+            raise NotFound(f"{ref!r}, or what had been remembered from it, was forgotten; say it again to have it kept")
 
     async def _keep(self, made: Memory, vector: Vector | None) -> Remembered:
         """Store it, replace the memory of its id, or merge it into the memory it repeats."""

@@ -183,6 +183,13 @@ class Memories(Protocol):
 
     def owners(self) -> list[str]: ...
 
+    def stands(self, ref: str, *, owner: str) -> Future[bool]:
+        """Whether this turn or feedback is there, and no memory that came from it was removed by its id since.
+
+        Told in the order of writes: a turn being appended stands, one being forgotten does not.
+        """
+        ...
+
     def count(self, *, owner: str | None, embedder: str | None = None) -> int:
         """How many there are; with `embedder`, how many of them have its vector."""
         ...

@@ -18,6 +18,7 @@ from aion.store.database import fetch
 from aion.store.nights import drop_lessons, find_learners
 from aion.store.repeated import answers_of, find_repeating
 from aion.store.rows import Row
+from aion.store.unlearned import drop_unlearned, note_unlearned
 from aion.store.words import add_words, drop_words
 
 NEEDED = """
@@ -61,6 +62,7 @@ def forget_memories(connection: apsw.Connection, ids: Sequence[str], owner: str)
     removed = [memory for id_ in dict.fromkeys(ids) for memory in _load(connection, "id", id_, owner)]
     for memory in removed:
         drop_memory(connection, memory.seq)
+    note_unlearned(connection, removed, owner)
     bump_version(connection, owner, len(removed))
     return _name_learners(connection, _forgotten(connection, owner, removed), [], owner)
 
@@ -108,6 +110,7 @@ def _drop_turns(connection: apsw.Connection, turns: Sequence[Row], owner: str) -
         tips += [said for (said,) in fetch(connection, "SELECT message FROM answers WHERE turn = ?", (turn,))]
         tips.append(prompt)
         themes |= {theme for (theme,) in fetch(connection, "SELECT theme FROM experiences WHERE turn = ?", (turn,))}
+        drop_unlearned(connection, turn)
         connection.execute(f"DELETE FROM superseded WHERE feedback IN ({OF_TURN})", (turn,))  # noqa: S608  # constants
         for table in OF_A_TURN:
             connection.execute(f"DELETE FROM {table} WHERE turn = ?", (turn,))  # noqa: S608  # constants

@@ -23,6 +23,7 @@ from aion.store.forgetting import (
     load_memory,
 )
 from aion.store.rows import Row
+from aion.store.unlearned import stands
 
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
 Reading = Callable[[], AbstractContextManager[apsw.Connection]]
@@ -122,6 +123,9 @@ class SqliteMemories:
         sql = f"{statements.SELECT_MEMORIES} WHERE embedder "  # two ranges of an index, where <> would read everything
         below = self._load(f"{sql} < ? LIMIT ?", (embedder, max(limit, 0)))
         return below + self._load(f"{sql} > ? LIMIT ?", (embedder, max(limit - len(below), 0)))
+
+    def stands(self, ref: str, *, owner: str) -> Future[bool]:
+        return self._write(lambda connection: stands(connection, ref, owner))
 
     def owners(self) -> list[str]:
         with self._reading() as connection:

@@ -256,6 +256,18 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(
         7,
+        "unlearned",
+        (
+            # Turns and feedback of which a memory was forgotten; each goes with its turn.
+            """CREATE TABLE unlearned (
+                ref TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+        ),
+    ),
+    Migration(
+        8,
         "nights",
         (
             """CREATE TABLE themes (

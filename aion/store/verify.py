@@ -14,7 +14,7 @@ import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import experience_rows, memory_rows, night_rows, rows, statements, verify_words
+from aion.store import experience_rows, memory_rows, night_rows, rows, statements, unlearned, verify_words
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
@@ -185,6 +185,7 @@ KINDS = (
         _alone(experience_rows.decode_experience),
     ),
     Rows("cluster", _paged(CLUSTERS, "id"), "", _alone(experience_rows.decode_cluster)),
+    Rows("unlearned", _paged(unlearned.SELECT_UNLEARNED, "ref"), "", _alone(unlearned.check_unlearned)),
     Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),
     Rows("theme", _paged(statements.SELECT_THEMES, "id"), "", _alone(night_rows.decode_theme)),
     Rows("the place of lesson", _paged(statements.SELECT_LESSONS, "id"), "", _alone(night_rows.decode_place)),

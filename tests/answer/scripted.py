@@ -91,12 +91,17 @@ class House:
 
     async def say(self, text: str, conversation: str | None = None, *, owner: str = "ana", **options: bool) -> Turn:
         """One turn, observed."""
+        turn = await self.ask(text, conversation, owner=owner, **options)
+        assert await self.memory.observer.settle(timeout_s=10)
+        return turn
+
+    async def ask(self, text: str, conversation: str | None = None, *, owner: str = "ana", **options: bool) -> Turn:
+        """One turn, which waits to be observed."""
         job = Job(messages=({"role": "user", "content": text},), sampling=Sampling(max_tokens=50))
         ask = Ask(kind=TurnKind.CHAT, owner=owner, job=job, params={}, conversation=conversation, **options)
         events = [event async for event in self.answerer.take_turn(ask)]
         last = events[-1]
         assert isinstance(last, Finished)
-        assert await self.memory.observer.settle(timeout_s=10)
         return last.turn
 
     async def judge(self, turn: Turn, value: float) -> None:

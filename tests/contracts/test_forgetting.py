@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aion.errors import NotFound
-from aion.records import Answer, Entity, Json, MemoryKind, Origin, Trust, Turn
+from aion.records import Answer, Entity, FeedbackKind, Json, MemoryKind, Origin, Trust, Turn
 from aion.store.base import Store
 from tests.store.examples import HELLO, REPLY, make_turn
 from tests.store.memory_examples import (
@@ -167,6 +167,31 @@ def test_any_answer_can_be_forgotten_beside_any_other(store: Store, content: obj
     named = store.forget_conversation("conv_1", owner="ana").result().answers
     assert named == ((stays.id,) if isinstance(content, str) and content.strip() else ())
     assert store.turns(owner="ana") == [stays]
+
+
+def test_what_a_removed_memory_came_from_does_not_stand_any_more(store: Store) -> None:
+    one, two = append(store), append(store)
+    judged = [make_feedback(turn.id, kind=FeedbackKind.EDIT) for turn in (one, one, two)]
+    for feedback in judged:
+        store.experience.add_feedback(feedback).result()
+    refs = (one.id, two.id, *(feedback.id for feedback in judged))
+    memory = put(store, sources=(make_source(ref=one.id), make_source(ref=judged[1].id), make_source(ref="turn_0")))
+    stands = store.memories.stands
+    assert [stands(ref, owner="ana").result() for ref in refs] == [True] * 5
+    assert [stands(ref, owner="ana").result() for ref in ("turn_0", "", memory.id)] == [False] * 3
+    assert stands(one.id, owner="eva").result() is False
+    store.memories.remove([memory.id], owner="ana").result()
+    assert [stands(ref, owner="ana").result() for ref in refs] == [False, True, True, False, True]
+    assert list(store.verify()) == []
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert [stands(ref, owner="ana").result() for ref in refs] == [False] * 5
+
+
+def test_a_turn_stands_as_soon_as_it_is_on_its_way(store: Store) -> None:
+    turn = make_turn()
+    appending = store.append_turn(turn)
+    assert store.memories.stands(turn.id, owner="ana").result() is True
+    appending.result()
 
 
 def test_removing_a_memory_names_the_answers_that_had_been_shown_it(store: Store) -> None:

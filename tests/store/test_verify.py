@@ -75,6 +75,7 @@ TAMPERINGS = {
     "documents": ("trust = 'approved'", "document "),
     "feedback": ("body = replace(body, '1.0', '0.9')", "feedback "),
     "superseded": ("feedback = later", "feedback "),
+    "unlearned": ("owner = 'eva'", "unlearned "),
     "experiences": ("priority = priority + 1", "experience of turn "),
     "experiences body": ("body = replace(body, '0.5', '0.6')", "experience of turn "),
     "clusters": ("body = replace(body, 'boats', 'boots')", "cluster "),
