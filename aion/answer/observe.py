@@ -278,10 +278,10 @@ class Observer:
     async def _write_experience(self, turn: Turn, vector: Vector | None, *, came: Feedback | None = None) -> Experience:
         """Whatever comes while this is made is newer than it: a start after a kill finds it by that."""
         now = time.time()
-        known = await self._gather(turn, vector)
-        await self._remember_edits(turn, known.feedback, came)
-        experience = make_experience(known, self._settings.learning, now=now)
         try:
+            known = await self._gather(turn, vector)
+            await self._remember_edits(turn, known.feedback, came)
+            experience = make_experience(known, self._settings.learning, now=now)
             await asyncio.wrap_future(self._store.experience.put_experience(experience))
         except NotFound:
             self.drop([turn.id])

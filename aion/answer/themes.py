@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from aion.capture.priority import novelty_of
 from aion.config import LearningSettings
+from aion.errors import NotFound
 from aion.memory.base import Vector
 from aion.memory.entities import entities_of
 from aion.records import Cluster, new_id
@@ -45,11 +46,15 @@ class _Shelf:
         best = int(np.argmax(cosines))
         return best, float(cosines[best])
 
-    def put(self, place: int | None, cluster: Cluster) -> None:
+    def put(self, cluster: Cluster) -> None:
+        """In the place of what it was before; one of another embedder does not belong here."""
         centre = np.asarray(cluster.vector, np.float32)[None, :]
+        if centre.shape[1] != self.centres.shape[1]:
+            return
+        place = next((number for number, known in enumerate(self.clusters) if known.id == cluster.id), None)
         if place is None:
             self.clusters.append(cluster)
-            self.centres = np.concatenate([self.centres, centre]) if len(self.clusters) > 1 else centre
+            self.centres = np.concatenate([self.centres, centre])
         else:
             self.clusters[place] = cluster
             self.centres[place] = centre
@@ -72,47 +77,49 @@ class Themes:
             return Place(kept.theme, kept.novelty)
         if vector is None:
             return Place("", 0.0)
-        place = await self._join(owner, question, vector)
+        try:
+            place = await self._join(owner, turn_id, question, vector)
+        except NotFound:  # the theme it lies near was forgotten a moment ago, or else the turn itself
+            self.drop_cache()
+            place = await self._join(owner, turn_id, question, vector)
         self._places[turn_id] = place
         return place
 
     def drop_cache(self) -> None:
-        self._shelves.clear()
+        self._shelves = {}
         self._places.clear()
 
-    async def _join(self, owner: str, question: str, vector: Vector) -> Place:
+    async def _join(self, owner: str, turn_id: str, question: str, vector: Vector) -> Place:
+        """The store's cluster is put on the shelf, once it is durable."""
         shelf = await self._load(owner, len(vector))
         best, cosine = shelf.nearest(vector)
+        experience = self._store.experience
         if best is None or cosine is None or cosine < self._settings.cluster_cosine:
-            fresh = _begin(owner, question, vector)
-            shelf.put(None, fresh)
-            await asyncio.wrap_future(self._store.experience.put_cluster(fresh))
-            return Place(fresh.id, novelty_of(cosine, 0))
-        moved = _follow(shelf.clusters[best], vector)
-        shelf.put(best, moved)
-        await asyncio.wrap_future(self._store.experience.put_cluster(moved))
-        return Place(moved.id, novelty_of(cosine, moved.count - 1))
+            putting = experience.put_cluster(_begin(owner, question, vector), turn=turn_id)
+            count = 0
+        else:
+            near = shelf.clusters[best]
+            direction = tuple(map(float, vector))
+            putting = experience.join_cluster(near.id, turn_id, owner=owner, vector=direction, at=time.time())
+            count = near.count
+        cluster = await asyncio.wrap_future(putting)
+        shelf.put(cluster)
+        return Place(cluster.id, novelty_of(cosine, count))
 
     async def _load(self, owner: str, dimensions: int) -> _Shelf:
         """Clusters of another embedder cannot be compared with and are left out."""
-        if owner not in self._shelves:
+        shelves = self._shelves  # if they are dropped while this reads, what it reads is not kept
+        if owner not in shelves:
             found = await asyncio.to_thread(self._store.experience.clusters, owner=owner)
             known = [one for one in found if len(one.vector) == dimensions]
             centres = np.asarray([one.vector for one in known], np.float32).reshape(len(known), dimensions)
-            self._shelves[owner] = _Shelf(known, centres)
-        return self._shelves[owner]
+            shelves[owner] = _Shelf(known, centres)
+        return shelves[owner]
 
 
 def _begin(owner: str, question: str, vector: Vector) -> Cluster:
     centre = tuple(map(float, vector))
     return Cluster(id=new_id("theme"), owner=owner, name=name_of(question), count=1, vector=centre, updated=time.time())
-
-
-def _follow(cluster: Cluster, vector: Vector) -> Cluster:
-    """The mean direction of its questions, one more among them."""
-    centre = np.asarray(cluster.vector, np.float32) * cluster.count + vector
-    centre /= max(float(np.linalg.norm(centre)), 1e-12)
-    return replace(cluster, count=cluster.count + 1, vector=tuple(map(float, centre)), updated=time.time())
 
 
 def name_of(question: str) -> str:

@@ -258,7 +258,23 @@ class Experiences(Protocol):
         """Turns of anyone without an experience, and turns with feedback later than theirs, oldest first."""
         ...
 
-    def put_cluster(self, cluster: Cluster) -> Future[None]: ...
+    def put_cluster(self, cluster: Cluster, *, turn: str | None = None) -> Future[Cluster]:
+        """Insert, or replace whole. With `turn`, it begins with that turn's question, whose vector is its centre.
+
+        A turn that has a place keeps it: this then writes nothing, and resolves to the cluster it lies in. NotFound
+        when the turn is not there. Forgetting a turn makes the centre again from the questions that stay.
+        """
+        ...
+
+    def join_cluster(
+        self, cluster_id: str, turn: str, *, owner: str, vector: Sequence[float], at: float
+    ) -> Future[Cluster]:
+        """Put a turn's question into a cluster, whose centre becomes the mean direction of one question more.
+
+        Resolves to the cluster as it then is; a turn that has a place keeps it. NotFound when the cluster or the turn
+        is not there.
+        """
+        ...
 
     def clusters(self, *, owner: str) -> list[Cluster]: ...
 

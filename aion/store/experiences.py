@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,7 +12,7 @@ import apsw
 
 from aion.errors import Conflict, NotFound
 from aion.records import Calibration, Cluster, Experience, Feedback, Label, Turn
-from aion.store import experience_rows, statements
+from aion.store import clusters, experience_rows, statements
 from aion.store.base import Order
 from aion.store.database import fetch, where
 from aion.store.turns import load_turn
@@ -108,10 +108,20 @@ class SqliteExperiences:
             sql = f"{statements.SELECT_TURNS} WHERE id = ?"
             return [load_turn(connection, row) for id_ in ids for row in fetch(connection, sql, id_)]
 
-    def put_cluster(self, cluster: Cluster) -> Future[None]:
-        def job(connection: apsw.Connection) -> None:
-            if not fetch(connection, statements.PUT_CLUSTER, experience_rows.encode_cluster(cluster)):
-                raise Conflict(f"cluster {cluster.id!r} is somebody else's; give each cluster its own id")
+    def put_cluster(self, cluster: Cluster, *, turn: str | None = None) -> Future[Cluster]:
+        def job(connection: apsw.Connection) -> Cluster:
+            if turn is not None:
+                _require_turn(connection, turn, cluster.owner)
+            return clusters.put_cluster(connection, cluster, turn)
+
+        return self._write(job)
+
+    def join_cluster(
+        self, cluster_id: str, turn: str, *, owner: str, vector: Sequence[float], at: float
+    ) -> Future[Cluster]:
+        def job(connection: apsw.Connection) -> Cluster:
+            _require_turn(connection, turn, owner)
+            return clusters.join_cluster(connection, cluster_id, turn, owner=owner, vector=vector, at=at)
 
         return self._write(job)
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import apsw
 
 from aion.records import Forgotten, Memory, Source
-from aion.store import experience_rows, memory_rows, rows, statements
+from aion.store import memory_rows, rows, statements
+from aion.store.clusters import clusters_of, leave_cluster
 from aion.store.database import fetch
 from aion.store.nights import drop_lessons, find_learners
 from aion.store.repeated import answers_of, find_repeating
@@ -31,9 +32,15 @@ SOURCED = """
     SELECT DISTINCT memories.seq FROM memory_sources JOIN memories ON memories.seq = memory_sources.seq
     WHERE owner = ? AND
 """
-NAMED_BY = 2  # entities of a question, of which its cluster takes its name
 OF_TURN = "SELECT id FROM feedback WHERE turn = ?"
-OF_A_TURN = ("turn_inputs", "turn_steps", "experiences", "feedback", "answers")  # tables whose rows go with their turn
+OF_A_TURN = (
+    "turn_inputs",
+    "turn_steps",
+    "places",
+    "experiences",
+    "feedback",
+    "answers",
+)  # tables whose rows go with their turn
 
 
 def forget_conversation(connection: apsw.Connection, conversation: str, owner: str) -> Forgotten:
@@ -109,7 +116,7 @@ def _drop_turns(connection: apsw.Connection, turns: Sequence[Row], owner: str) -
     for turn, prompt in turns:
         tips += [said for (said,) in fetch(connection, "SELECT message FROM answers WHERE turn = ?", (turn,))]
         tips.append(prompt)
-        themes |= {theme for (theme,) in fetch(connection, "SELECT theme FROM experiences WHERE turn = ?", (turn,))}
+        themes |= clusters_of(connection, turn)
         drop_unlearned(connection, turn)
         connection.execute(f"DELETE FROM superseded WHERE feedback IN ({OF_TURN})", (turn,))  # noqa: S608  # constants
         for table in OF_A_TURN:
@@ -117,22 +124,8 @@ def _drop_turns(connection: apsw.Connection, turns: Sequence[Row], owner: str) -
         connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
     for tip in tips:
         _drop_messages(connection, tip)
-    for theme in themes:
-        _rename_cluster(connection, theme, owner)
-
-
-def _rename_cluster(connection: apsw.Connection, theme: str, owner: str) -> None:
-    """Its name may be words of what goes: it is named by its first question that stays, or goes with its last."""
-    of_it = f"{statements.SELECT_EXPERIENCES} WHERE theme = ? AND owner = ? ORDER BY at, turn LIMIT 1"
-    stays = fetch(connection, of_it, (theme, owner))
-    found = fetch(connection, statements.SELECT_CLUSTER, (owner, theme))
-    if not stays or not found:
-        connection.execute("DELETE FROM clusters WHERE id = ? AND owner = ?", (theme, owner))
-        return
-    first = experience_rows.decode_experience(stays[0])
-    name = ", ".join(entity.text for entity in first.entities[:NAMED_BY])
-    cluster = dataclasses.replace(experience_rows.decode_cluster(found[0]), name=name)
-    connection.execute(statements.PUT_CLUSTER, experience_rows.encode_cluster(cluster))
+    for theme in sorted(themes):
+        leave_cluster(connection, theme, owner)
 
 
 def _drop_messages(connection: apsw.Connection, tip: bytes | None) -> None:

@@ -268,6 +268,20 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(
         8,
+        "places",
+        (
+            # The vector of a turn's question, and the cluster that it was put into.
+            """CREATE TABLE places (
+                turn TEXT PRIMARY KEY REFERENCES turns (id),
+                cluster TEXT NOT NULL,
+                vector BLOB NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX places_by_cluster ON places (cluster, turn)",
+        ),
+    ),
+    Migration(
+        9,
         "nights",
         (
             """CREATE TABLE themes (

@@ -122,6 +122,15 @@ PUT_CLUSTER = (
 )
 SELECT_CLUSTER = "SELECT id, owner, body, digest FROM clusters WHERE owner = ? AND id = ?"
 SELECT_CLUSTERS = "SELECT id, owner, body, digest FROM clusters WHERE owner = ? ORDER BY id"
+PLACE_COLUMNS = "turn, cluster, vector, digest"
+INSERT_PLACE = f"INSERT INTO places ({PLACE_COLUMNS}) VALUES (?, ?, ?, ?)"  # noqa: S608  # constants
+SELECT_PLACES = f"SELECT {PLACE_COLUMNS} FROM places"  # noqa: S608  # constants
+SELECT_PLACES_IN = f"{SELECT_PLACES} WHERE cluster = ? ORDER BY turn"
+SELECT_CLUSTER_OF = (
+    "SELECT clusters.id, owner, body, clusters.digest FROM clusters JOIN places ON places.cluster = clusters.id "
+    "WHERE turn = ?"
+)
+SELECT_THEMES = "SELECT theme FROM experiences WHERE turn = ? UNION SELECT cluster FROM places WHERE turn = ?"
 INSERT_CALIBRATION = (
     "INSERT INTO calibrations (id, owner, at, body, digest) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING RETURNING 1"

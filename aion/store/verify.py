@@ -15,6 +15,7 @@ import apsw
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
 from aion.store import experience_rows, memory_rows, night_rows, rows, statements, unlearned, verify_words
+from aion.store.clusters import check_place
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
@@ -184,6 +185,7 @@ KINDS = (
         "",
         _alone(experience_rows.decode_experience),
     ),
+    Rows("place of turn", _paged(statements.SELECT_PLACES, "turn"), "", check_place),
     Rows("cluster", _paged(CLUSTERS, "id"), "", _alone(experience_rows.decode_cluster)),
     Rows("unlearned", _paged(unlearned.SELECT_UNLEARNED, "ref"), "", _alone(unlearned.check_unlearned)),
     Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),

@@ -147,6 +147,7 @@ async def test_nothing_is_made_of_a_conversation_forgotten_while_it_waits(
         await settle(house, gate)
         assert house.store.memories.listed(owner="ana") == []
         assert house.store.experience.experiences(owner="ana") == []
+        assert house.store.experience.clusters(owner="ana") == []
         assert house.memory.observer.failures == 0
         assert house.memory.observer._recent.find(asked.id) is None
         assert list(house.store.verify()) == []

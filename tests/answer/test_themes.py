@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from aion.answer.themes import Place, Themes, name_of
 from aion.config import LearningSettings
+from aion.errors import NotFound
 from aion.memory.base import Vector
 from aion.records import Cluster
 from aion.store.sqlite import SqliteStore
@@ -24,6 +26,8 @@ SETTINGS = LearningSettings(cluster_cosine=0.5)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     opened = SqliteStore(tmp_path)
+    for number in range(5):
+        opened.append_turn(make_turn(id=f"turn_{number}", conversation=f"conv_{number}")).result()
     yield opened
     opened.close()
 
@@ -104,7 +108,8 @@ async def test_a_question_keeps_its_place_after_a_restart(store: SqliteStore) ->
 async def test_people_do_not_share_themes(store: SqliteStore) -> None:
     themes = Themes(store, SETTINGS)
     mine = await themes.place("ana", "turn_1", "Who is Helen?", at(0))
-    theirs = await themes.place("rui", "turn_2", "Who is Helen?", at(0))
+    store.append_turn(make_turn(id="turn_rui", owner="rui")).result()
+    theirs = await themes.place("rui", "turn_rui", "Who is Helen?", at(0))
     assert mine.theme != theirs.theme
     assert theirs.novelty == 1.0
 
@@ -122,6 +127,80 @@ async def test_without_a_vector_there_is_no_theme(store: SqliteStore) -> None:
     themes = Themes(store, SETTINGS)
     assert await themes.place("ana", "turn_1", "Who is Helen?", None) == Place("", 0.0)
     assert (await themes.place("ana", "turn_1", "Who is Helen?", at(0))).theme
+
+
+async def test_a_question_placed_before_a_stop_is_not_placed_again(store: SqliteStore) -> None:
+    """Its experience was not written yet: where it lies is known by its place alone, wherever the centres are now."""
+    settled = [await Themes(store, SETTINGS).place("ana", "turn_1", "Who is Helen?", at(0)) for _ in range(2)]
+    other = await Themes(store, SETTINGS).place("ana", "turn_2", "How deep is the river?", at(120))
+    themes = Themes(store, SETTINGS)
+    again = await themes.place("ana", "turn_1", "Who is Helen?", at(120))
+    assert {place.theme for place in (*settled, again)} == {settled[0].theme}
+    assert [cluster.count for cluster in store.experience.clusters(owner="ana")] == [1, 1]
+    assert (await themes.place("ana", "turn_3", "How deep is it?", at(119))).theme == other.theme
+
+
+async def test_a_forgotten_question_leaves_no_direction_behind(store: SqliteStore) -> None:
+    """Of 0, 40 and 80 degrees the last is forgotten: the centre lies between the others, here and after a restart."""
+    themes = Themes(store, SETTINGS)
+    placed = {}
+    for number, degrees in enumerate((0, 40, 80)):
+        placed[number] = await themes.place("ana", f"turn_{number}", "Who is Helen?", at(degrees))
+        store.experience.put_experience(make_experience(f"turn_{number}", theme=placed[number].theme)).result()
+    assert len({place.theme for place in placed.values()}) == 1
+    store.forget_conversation("conv_2", owner="ana").result()
+    themes.drop_cache()
+    [cluster] = store.experience.clusters(owner="ana")
+    assert cluster.count == 2
+    assert angle_of(cluster) == pytest.approx(20, abs=1e-3)
+    assert math.hypot(*cluster.vector) == pytest.approx(1)
+    for number, degrees in ((3, -39), (4, 100)):  # 59 and 93 degrees from the centre
+        placed[number] = await themes.place("ana", f"turn_{number}", "Who is Helen?", at(degrees))
+    assert placed[3].theme == cluster.id != placed[4].theme
+
+
+async def test_a_theme_forgotten_meanwhile_is_not_written_again(store: SqliteStore) -> None:
+    """These themes still hold what the store let go of."""
+    themes = Themes(store, SETTINGS)
+    first = await themes.place("ana", "turn_1", "Who is Helen?", at(0))
+    await themes.place("ana", "turn_2", "Where is Helen?", at(50))
+    store.forget_conversation("conv_1", owner="ana").result()
+    joined = await themes.place("ana", "turn_3", "Where is Helen?", at(30))
+    [cluster] = store.experience.clusters(owner="ana")
+    assert (joined.theme, cluster.count) == (first.theme, 2)
+    assert angle_of(cluster) == pytest.approx(40, abs=1e-3)
+    for name in ("conv_2", "conv_3"):
+        store.forget_conversation(name, owner="ana").result()
+    fresh = await themes.place("ana", "turn_4", "Who was Helen?", at(0))
+    [cluster] = store.experience.clusters(owner="ana")
+    assert (cluster.id, cluster.count, cluster.name) == (fresh.theme, 1, "Helen")
+    assert fresh.theme != first.theme
+
+
+async def test_a_forgotten_turn_gets_no_theme(store: SqliteStore) -> None:
+    themes = Themes(store, SETTINGS)
+    await themes.place("ana", "turn_1", "Who is Helen?", at(0))
+    store.forget_conversation("conv_2", owner="ana").result()
+    for degrees in (0, 120):
+        with pytest.raises(NotFound):
+            await themes.place("ana", "turn_2", "Where does the secret lie?", at(degrees))
+    [cluster] = store.experience.clusters(owner="ana")
+    assert cluster.count == 1
+    assert angle_of(cluster) == pytest.approx(0)
+
+
+async def test_what_was_being_read_when_something_was_forgotten_is_not_kept(store: SqliteStore) -> None:
+    themes = Themes(store, SETTINGS)
+    for number, degrees in ((1, 0), (2, 50)):
+        await themes.place("ana", f"turn_{number}", "Where is Helen?", at(degrees))
+    late = Themes(store, SETTINGS)
+    reading = asyncio.create_task(late._load("ana", 2))
+    await asyncio.sleep(0)
+    store.forget_conversation("conv_1", owner="ana").result()
+    late.drop_cache()
+    await reading
+    near = await late.place("ana", "turn_3", "Where is Helen?", at(105))
+    assert near.novelty == round(1 - math.cos(math.radians(55)) / 2, 4)
 
 
 def test_a_theme_is_named_by_what_its_first_question_is_about() -> None:

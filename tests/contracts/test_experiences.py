@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from typing import Any
 
@@ -289,6 +290,53 @@ def test_clusters_are_replaced_whole_and_their_owners_alone(store: Store) -> Non
         store.experience.put_cluster(dataclasses.replace(cluster, owner="eva")).result()
     assert store.experience.clusters(owner="ana") == [grown]
     assert store.experience.clusters(owner="eva") == []
+
+
+def test_a_cluster_moves_by_each_question_that_joins_it(store: Store) -> None:
+    turns = [append(store).id for _ in range(3)]
+    experience = store.experience
+    begun = experience.put_cluster(make_cluster(count=1, vector=(1.0, 0.0)), turn=turns[0]).result()
+    assert (begun.count, begun.vector) == (1, (1.0, 0.0))
+    for turn, vector, sum_ in ((turns[1], (0.0, 1.0), (1, 1)), (turns[2], (0.0, 1.0), (2**0.5, 1 + 2**0.5))):
+        joined = experience.join_cluster(begun.id, turn, owner="ana", vector=vector, at=9.0).result()
+        expected = [value / math.hypot(*sum_) for value in sum_]
+        assert joined.vector == pytest.approx(expected)
+    assert (joined.count, joined.updated, joined.name) == (3, 9.0, begun.name)
+    assert experience.clusters(owner="ana") == [joined]
+    assert list(store.verify()) == []
+
+
+def test_a_question_keeps_the_place_it_has(store: Store) -> None:
+    turn, other = append(store).id, append(store).id
+    experience = store.experience
+    mine = experience.put_cluster(make_cluster(), turn=turn).result()
+    far = experience.put_cluster(make_cluster(id="cluster_2"), turn=other).result()
+    for again in (
+        experience.put_cluster(make_cluster(id="cluster_3"), turn=turn),
+        experience.join_cluster(far.id, turn, owner="ana", vector=(0.0, 1.0), at=9.0),
+        experience.join_cluster(mine.id, turn, owner="ana", vector=(0.0, 1.0), at=9.0),
+    ):
+        assert again.result() == mine
+    assert experience.clusters(owner="ana") == [mine, far]
+
+
+def test_nobody_joins_a_cluster_of_somebody_else_or_without_a_turn(store: Store) -> None:
+    turn, theirs = append(store).id, append(store, owner="eva").id
+    experience = store.experience
+    cluster = experience.put_cluster(make_cluster(), turn=turn).result()
+    for name, joining, owner in (
+        (cluster.id, theirs, "ana"),
+        (cluster.id, theirs, "eva"),
+        ("cluster_0", turn, "eva"),
+        (cluster.id, "turn_0", "ana"),
+    ):
+        with pytest.raises(NotFound):
+            experience.join_cluster(name, joining, owner=owner, vector=(0.0, 1.0), at=9.0).result()
+    for joining in (theirs, "turn_0"):
+        with pytest.raises(NotFound):
+            experience.put_cluster(make_cluster(id="cluster_2"), turn=joining).result()
+    assert experience.clusters(owner="ana") == [cluster]
+    assert experience.clusters(owner="eva") == []
 
 
 def test_the_newest_calibration_counts(store: Store) -> None:

@@ -240,6 +240,41 @@ def test_a_theme_that_stays_is_named_by_a_question_that_stays(store: Store) -> N
     assert list(store.verify()) == []
 
 
+def test_the_centre_of_a_theme_is_made_again_from_the_questions_that_stay(store: Store) -> None:
+    """Three at right angles in one theme: with the second, which has no experience yet, its direction goes."""
+    turns = [append(store, conversation=f"conv_{number}").id for number in range(3)]
+    store.experience.put_cluster(make_cluster(count=1, vector=(1.0, 0.0, 0.0)), turn=turns[0]).result()
+    for turn, vector in zip(turns[1:], ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), strict=True):
+        store.experience.join_cluster("cluster_1", turn, owner="ana", vector=vector, at=9.0).result()
+    for turn in (turns[0], turns[2]):
+        store.experience.put_experience(make_experience(turn)).result()
+    left = []
+    for number in (1, 0):
+        store.forget_conversation(f"conv_{number}", owner="ana").result()
+        left += store.experience.clusters(owner="ana")
+        assert list(store.verify()) == []
+    half = 0.5**0.5
+    assert [cluster.vector for cluster in left] == [pytest.approx((half, 0.0, half)), pytest.approx((0.0, 0.0, 1.0))]
+    assert [cluster.count for cluster in left] == [2, 1]
+    store.forget_conversation("conv_2", owner="ana").result()
+    assert store.experience.clusters(owner="ana") == []
+
+
+def test_a_theme_of_questions_whose_vectors_are_not_known_keeps_no_centre(store: Store) -> None:
+    for turn in [append(store, conversation=f"conv_{number}").id for number in range(3)]:
+        store.experience.put_experience(make_experience(turn)).result()
+    store.experience.put_cluster(make_cluster(count=3)).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    [cluster] = store.experience.clusters(owner="ana")
+    assert (cluster.count, cluster.vector) == (2, ())
+
+
+def test_a_question_that_was_placed_takes_its_theme_along_before_its_experience_is_made(store: Store) -> None:
+    store.experience.put_cluster(make_cluster(name="Secret affair"), turn=append(store).id).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert store.experience.clusters(owner="ana") == []
+
+
 def test_nothing_can_be_added_to_a_forgotten_turn(store: Store) -> None:
     turn = append(store)
     store.forget_conversation("conv_1", owner="ana").result()

@@ -148,7 +148,7 @@ def fill_experience(store: Store) -> None:
     for _ in range(2):  # the second takes the place of the first
         store.experience.add_feedback(make_feedback(turn.id)).result()
     store.experience.put_experience(make_experience(turn.id)).result()
-    store.experience.put_cluster(make_cluster()).result()
+    store.experience.put_cluster(make_cluster(), turn=turn.id).result()
     store.experience.add_calibration(make_calibration()).result()
     told = make_turn(conversation="conv_4")
     store.append_turn(told).result()
