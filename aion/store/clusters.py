@@ -50,7 +50,7 @@ def join_cluster(
 
 def clusters_of(connection: apsw.Connection, turn: str) -> set[str]:
     """Those that the turn's question lies in, or is said to."""
-    return {theme for (theme,) in fetch(connection, statements.SELECT_THEMES, (turn, turn)) if theme}
+    return {theme for (theme,) in fetch(connection, statements.SELECT_CLUSTERS_OF, (turn, turn)) if theme}
 
 
 def leave_cluster(connection: apsw.Connection, cluster_id: str, owner: str) -> None:

@@ -130,7 +130,7 @@ SELECT_CLUSTER_OF = (
     "SELECT clusters.id, owner, body, clusters.digest FROM clusters JOIN places ON places.cluster = clusters.id "
     "WHERE turn = ?"
 )
-SELECT_THEMES = "SELECT theme FROM experiences WHERE turn = ? UNION SELECT cluster FROM places WHERE turn = ?"
+SELECT_CLUSTERS_OF = "SELECT theme FROM experiences WHERE turn = ? UNION SELECT cluster FROM places WHERE turn = ?"
 INSERT_CALIBRATION = (
     "INSERT INTO calibrations (id, owner, at, body, digest) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING RETURNING 1"
