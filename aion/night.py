@@ -57,7 +57,10 @@ class Steps(Protocol):
         ...
 
     def prepare(self, night: Night, theme: str) -> Json:
-        """Write the job folder: {"fresh": n, "lessons", "sources", "dataset", "base"}; fresh 0: nothing to train."""
+        """Write the job folder: {"fresh": n, "lessons", "sources", "dataset", "base", "parent"}.
+
+        With fresh 0 there is nothing to train.
+        """
         ...
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json: ...
@@ -180,7 +183,7 @@ class Workflow:
         self._once(f"train {name}", lambda: self.steps.train(self.night, name, self.reporter.follow, self._pause))
         self.reporter.tell(NightState.EXPORTING)
         self._once(f"export {name}", lambda: self.steps.export(self.night, name))
-        told = {key: prepared[key] for key in ("lessons", "sources", "dataset", "base")}
+        told = {key: prepared[key] for key in ("lessons", "sources", "dataset", "base", "parent")}
         told |= {"owner": self.night.owner, "night": self.night.id, "theme": name, "created": prepared["at"]}
         taken = self._once(f"hand over {name}", lambda: self.reporter.door.tell("candidates", told))
         return str(taken["id"])

@@ -133,3 +133,5 @@ class Candidate:
     record: Json  # settings used, losses, tokens, seconds, peak memory, versions
     created: float
     size: int = 0  # bytes of the GGUF LoRA
+    parent: str = ""  # id of the candidate it went on from
+    importance: str = ""  # sha256 of importance.safetensors: what each weight matters to what it has learned

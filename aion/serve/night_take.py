@@ -20,6 +20,7 @@ from aion.store.blobs import BlobStore
 
 NIGHTS, OUT, EXAMPLES, MANIFEST = "nights", "out", "examples.jsonl", "manifest.json"
 ADAPTER, WEIGHTS, CONFIG, RECORD = "adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "record.json"
+IMPORTANCE = "importance.safetensors"  # only where the training held to old weights
 LONGEST_NOTE = 8 << 20
 AGAIN = "let the night make it again"
 
@@ -36,13 +37,14 @@ class Made:
     lessons: Sequence[str]
     sources: Sequence[str]
     created: float
+    parent: str = ""
 
 
 def take_candidate(data: Path, blobs: BlobStore, made: Made) -> Candidate:
     """Every file of it is a blob when this returns. Done again, it gives the same candidate."""
     folder = data / NIGHTS / made.night / made.theme
     sums = _read_manifest(folder / OUT)
-    for name in (ADAPTER, WEIGHTS, CONFIG, RECORD):
+    for name in (ADAPTER, WEIGHTS, CONFIG, RECORD, *({IMPORTANCE} & sums.keys())):
         _keep(folder / OUT, name, sums[name], blobs)
     _keep(folder, EXAMPLES, made.dataset, blobs)
     return Candidate(
@@ -60,6 +62,8 @@ def take_candidate(data: Path, blobs: BlobStore, made: Made) -> Candidate:
         record=_read_note(blobs, sums[RECORD], RECORD),
         created=made.created,
         size=blobs.path(sums[ADAPTER]).stat().st_size,
+        parent=made.parent,
+        importance=sums.get(IMPORTANCE, ""),
     )
 
 

@@ -150,6 +150,7 @@ class MadeTold(Strict):
     lessons: list[Id] = Field(max_length=100_000)
     sources: list[Id] = Field(max_length=100_000)
     created: Amount
+    parent: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,80}$")] = ""
 
 
 def sleep_routes(system: System) -> APIRouter:

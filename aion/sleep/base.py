@@ -19,6 +19,7 @@ from pathlib import Path
 from aion.records import Json
 
 JOB, EXAMPLES, TOKENS, OUT, CHECKPOINTS = "job.json", "examples.jsonl", "tokens.safetensors", "out", "checkpoints"
+IMPORTANCE = "importance.safetensors"  # in out/ when old weights are held to, and in the folder of a parent
 
 # Tensors of TOKENS. Sequence i is ids[offsets[i]:offsets[i + 1]]; `labels` marks with 1 the tokens that are learned.
 IDS, LABELS, OFFSETS, WEIGHTS, KINDS = "ids", "labels", "offsets", "weights", "kinds"

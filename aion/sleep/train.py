@@ -25,7 +25,7 @@ from aion.errors import BadInput, Corrupt
 from aion.models.durable import replacing, write_json
 from aion.records import Json
 from aion.sleep.adapt import add_adapters, call_between_layers, list_weights, load_parent, save_adapter
-from aion.sleep.base import CHECKPOINTS, JOB, OUT, TOKENS, Progress, Recipe, Stage, Trained, TrainJob
+from aion.sleep.base import CHECKPOINTS, IMPORTANCE, JOB, OUT, TOKENS, Progress, Recipe, Stage, Trained, TrainJob
 from aion.sleep.checkpoint import Checkpoint, latest_valid, save_checkpoint
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import ServedBase, read_served
@@ -34,7 +34,6 @@ from aion.sleep.jobs import RECORD, read_job, read_object, read_trained, seal_fo
 from aion.sleep.learner import Kept, Learner, Lessons, choose_lessons
 from aion.sleep.tokens import load_tokens
 
-IMPORTANCE: Final = "importance.safetensors"
 MEASURED: Final = "measured.json"  # what was measured for a recipe that leaves it open; the same when taken up again
 TRIES: Final = 3  # micro-batches for each number of threads
 PACKAGES: Final = ("torch", "transformers", "peft", "safetensors", "numpy")

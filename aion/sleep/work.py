@@ -26,7 +26,7 @@ from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import Candidate, ExampleKind, Json, Lesson, Night
-from aion.sleep.base import EXAMPLES, OUT, TOKENS, Progress, TrainJob
+from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.door import Door
 from aion.sleep.export.convert import export_gguf
@@ -34,15 +34,19 @@ from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
 from aion.sleep.jobs import read_job, seal_folder, sum_file, write_job
 from aion.sleep.lessons import collect_lessons
+from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.recipe import make_recipe
 from aion.sleep.scribe import Scribe
 from aion.sleep.themes import Arrangement, arrange, balance
 from aion.sleep.tokens import join_tokens, save_tokens
+from aion.store.blobs import BlobStore
 from aion.store.files import make_folder, sync_file, sync_folder
 from aion.store.sqlite import SqliteStore
 
 NIGHTS, ADAPTER, PARENT = "nights", "adapter.gguf", "parent"
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+MOST_CANDIDATES = 10_000  # of one theme
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
 FAKE = "fake"
@@ -74,21 +78,22 @@ class NightWork:
     def prepare(self, night: Night, theme: str) -> Json:
         with self._store() as store:
             lessons = collect_lessons(store, night.owner, source_share=self._settings.train.source_share)
-            placed, learned = store.nights.placed(owner=night.owner), self._learned(store, night)
-            before = store.nights.candidates(owner=night.owner, theme=theme, limit=10)
+            placed = store.nights.placed(owner=night.owner)
+            before = store.nights.candidates(owner=night.owner, theme=theme, limit=MOST_CANDIDATES)
+        line = self._choose_line(before, placed.keys())
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
         vectors, _ = asyncio.run(self._embed(mine))
         dataset = build_dataset(
             lessons,
             theme=theme,
             placed=placed,
-            learned=learned,
+            learned=set() if night.forced else lessons_of(line),
             balance=balance(mine, vectors) if mine else {},
             settings=self._settings.train,
         )
         if not dataset.fresh or not dataset.trained:
             return {"fresh": 0}
-        return self._write_job(night, theme, dataset, before)
+        return self._write_job(night, theme, dataset, line)
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
         from aion.sleep.train import train  # noqa: PLC0415 - torch, which the steps before do without
@@ -108,7 +113,7 @@ class NightWork:
     def tidy(self, night: Night) -> None:
         shutil.rmtree(self._settings.data / NIGHTS / night.id, ignore_errors=True)
 
-    def _write_job(self, night: Night, theme: str, dataset: Dataset, before: Sequence[Candidate]) -> Json:
+    def _write_job(self, night: Night, theme: str, dataset: Dataset, line: Line) -> Json:
         folder = make_folder(self._folder(night, theme))
         model = self._base()
         dataset, tokens = asyncio.run(self._write_tokens(dataset))
@@ -116,6 +121,8 @@ class NightWork:
         (folder / TOKENS).write_bytes(tokens)
         sync_file(folder / TOKENS)
         sync_folder(folder)
+        with self._store() as store:
+            parent = bring_parent(folder, line, store.blobs)
         job = TrainJob(
             id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{night.id}/{theme}")),
             night=night.id,
@@ -125,7 +132,7 @@ class NightWork:
             recipe=make_recipe(self._settings.train, model.path.stat().st_size),
             dataset=named,
             tokens=sum_file(folder / TOKENS),
-            parent=self._bring_parent(folder, model, before),
+            parent=parent,
             checkpoint_s=self._settings.train.checkpoint_s,
         )
         write_job(folder, job)
@@ -133,9 +140,10 @@ class NightWork:
         return {
             "fresh": len(dataset.fresh),
             "lessons": taught,
-            "sources": list(dataset.sources),
+            "sources": sources_of(line, dataset.sources),
             "dataset": named,
             "base": model.sha256,
+            "parent": line[0].id if line else "",
         }
 
     async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
@@ -150,17 +158,11 @@ class NightWork:
             trained = filled.trained
             return filled, save_tokens(join_tokens(trained, await scribe.write(trained)))
 
-    def _bring_parent(self, folder: Path, model: LocalModel, before: Sequence[Candidate]) -> Path | None:
-        """The theme's latest adapter of this base and rank, as PEFT files that training goes on from."""
-        rank = self._settings.train.rank
-        fits = [one for one in before if one.base == model.sha256 and one.config.get("r") == rank]
-        if not fits:
-            return None
-        parent = make_folder(folder / PARENT)
-        with self._store() as store:
-            (parent / "adapter_model.safetensors").write_bytes(store.blobs.get(fits[0].peft))
-        write_json(parent / "adapter_config.json", fits[0].config)
-        return parent
+    def _choose_line(self, before: Sequence[Candidate], placed: AbstractSet[str]) -> Line:
+        """The theme's latest adapter of this base, rank and scale, with those it went on from."""
+        settings = self._settings.train
+        config = {"r": settings.rank, "lora_alpha": settings.alpha}
+        return choose_line(before, placed, base=self._base().sha256, config=config)
 
     def _tell_arrangement(
         self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]
@@ -210,6 +212,18 @@ class NightWork:
             yield store
         finally:
             store.close()
+
+
+def bring_parent(folder: Path, line: Line, blobs: BlobStore) -> Path | None:
+    """The files that training goes on from, in the job's folder."""
+    if not line:
+        return None
+    parent = make_folder(folder / PARENT)
+    (parent / WEIGHTS).write_bytes(blobs.get(line[0].peft))
+    if line[0].importance:
+        (parent / IMPORTANCE).write_bytes(blobs.get(line[0].importance))
+    write_json(parent / CONFIG, line[0].config)
+    return parent
 
 
 @asynccontextmanager

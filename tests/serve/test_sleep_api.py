@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from aion.serve.yielding import began_at
 from aion.store.blobs import BLOBS, BlobStore
+from aion.store.sqlite import SqliteStore
 from tests.serve.people import Person, join
 from tests.serving import RunningServer, running, wait_until
 
@@ -181,6 +183,24 @@ def make_job(up: RunningServer, night: str, theme: str = "theme_1") -> tuple[Pat
     dataset = hashlib.sha256(b'{"id": "ex_1"}\n').hexdigest()
     told = {"night": night, "theme": theme, "base": BASE, "dataset": dataset, "created": 5.0}
     return folder, told | {"owner": "ana", "lessons": ["lesson_1"], "sources": ["turn_1"]}
+
+
+def test_what_matters_to_a_candidate_is_kept_with_it_and_so_is_its_parent(up: RunningServer) -> None:
+    night = start(join(up, "ana")).json()["id"]
+    arrange(up, "ana", lesson_1=["turn_1"])
+    folder, told = make_job(up, night)
+    importance = folder / "out" / "importance.safetensors"
+    importance.write_bytes(b"how much")
+    sums = json.loads((folder / "out" / "manifest.json").read_text())
+    sums[importance.name] = hashlib.sha256(b"something else").hexdigest()
+    (folder / "out" / "manifest.json").write_text(json.dumps(sums))
+    assert tell(up, "candidates", **told).status_code >= 400
+    importance.write_bytes(b"something else")
+    made = tell(up, "candidates", **told | {"parent": "cand_0"}).raise_for_status().json()
+    with closing(SqliteStore(up.data, read_only=True)) as store:
+        candidate = store.nights.candidate(made["id"], owner="ana")
+        assert candidate is not None
+        assert (candidate.parent, store.blobs.get(candidate.importance)) == ("cand_0", b"something else")
 
 
 def test_a_candidate_is_handed_over_once_with_all_its_files(up: RunningServer) -> None:

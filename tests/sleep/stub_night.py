@@ -50,7 +50,8 @@ class StubSteps:
         text = "".join(json.dumps({"lesson": lesson}) + "\n" for lesson in lessons(theme)).encode()
         put(folder / "examples.jsonl", text)
         sum_ = hashlib.sha256(text).hexdigest()
-        return {"fresh": 2, "lessons": lessons(theme), "sources": ["turn_1"], "dataset": sum_, "base": BASE}
+        told = {"lessons": lessons(theme), "sources": ["turn_1"], "dataset": sum_, "base": BASE, "parent": ""}
+        return {"fresh": 2, **told}
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
         self._note(f"train {theme}")

@@ -17,13 +17,13 @@ from torch.nn import functional
 
 from aion.errors import BadInput, Corrupt, Diverged
 from aion.sleep.adapt import add_adapters
-from aion.sleep.base import JOB, OUT, TOKENS, Progress
+from aion.sleep.base import IMPORTANCE, JOB, OUT, TOKENS, Progress
 from aion.sleep.checkpoint import latest_valid
 from aion.sleep.graph import open_base
 from aion.sleep.jobs import read_job, sum_file
 from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.tokens import save_tokens
-from aion.sleep.train import IMPORTANCE, MEASURED, train
+from aion.sleep.train import MEASURED, train
 from tests.sleep.small_jobs import RECIPE, ignore, make_base, make_job, one_thread, random_tokens
 
 ADAPTER = "adapter_model.safetensors"
