@@ -134,7 +134,7 @@ def _fill_shares(
     """Earlier lessons and anchors, so many that each has its share of what is trained."""
     size = sum(_size_of(one) for one in new if not one.held_out)
     rest = max(0.1, 1.0 - settings.replay - settings.anchors)
-    replayed = _take(_shuffled(old, draw), size * settings.replay / rest)
+    replayed = _take(_by_turns(_shuffled(old, draw)), size * settings.replay / rest)
     taught = {normal(prompt_of(one)) for one in (*new, *old)}
     prompts = [one for one in anchor_prompts() if normal(one) not in taught]
     anchors = _take([_anchor(one, theme) for one in _shuffled(prompts, draw)], size * settings.anchors / rest)
@@ -143,6 +143,16 @@ def _fill_shares(
 
 def _shuffled(items: Sequence[Item], draw: random.Random) -> list[Item]:
     return draw.sample(items, len(items))
+
+
+def _by_turns(examples: Sequence[Example]) -> list[Example]:
+    """One of each lesson, then a second of each, and so on: a small share must not miss what another has twice."""
+    turns: Counter[str] = Counter()
+    order: list[int] = []
+    for one in examples:
+        order.append(max((turns[lesson] for lesson in one.lessons), default=0))
+        turns.update(one.lessons)
+    return [examples[place] for place in sorted(range(len(examples)), key=order.__getitem__)]
 
 
 def _take(examples: Iterable[Example], room: float) -> list[Example]:

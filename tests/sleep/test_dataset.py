@@ -91,6 +91,14 @@ def test_what_was_learned_before_is_replayed_in_its_share() -> None:
     assert size_of(made, ExampleKind.ANCHOR) / size_of(made) == pytest.approx(0.1, abs=0.02)
 
 
+def test_every_earlier_lesson_is_replayed_before_one_is_replayed_twice() -> None:
+    for seed in range(5):
+        made = build(learned=frozenset(FIRST), replay=0.15, seed=seed)
+        replayed = [one.lessons for one in made.examples if one.kind is ExampleKind.REPLAY]
+        assert len(replayed) >= len(FIRST)
+        assert {lesson for lessons in replayed for lesson in lessons} == FIRST
+
+
 def test_the_first_night_replays_nothing() -> None:
     assert not [one for one in build().examples if one.kind is ExampleKind.REPLAY]
 
