@@ -1,8 +1,9 @@
 """What an adapter knows of facts that were told once: in wordings never trained, of near misses, and of all else.
 
-Twelve invented facts for each of five themes, in two languages; AION's own lessons, examples, tokens and trainer; the
-adapter is served by llama.cpp on the file it was trained on, and asked by itself, without memory and without a router.
-Answers count when they hold the taught value. The general questions count when the answer begins as the base's.
+Twelve invented facts a theme, in two languages; AION's own lessons, examples, tokens and trainer; the adapter is served
+by llama.cpp on the file it was trained on, and asked by itself, without memory and without a router. Five themes are
+there to tune on (`--part tune`), three others to judge by (`--part final`). Answers count when they hold the taught
+value. A general answer is `kept` when it begins as the base's, and `right` when it is still right where the base's is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import json
 import random
+import re
 import tempfile
 import time
 import tomllib
@@ -24,7 +27,7 @@ from aion.models.catalog import LocalModel
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter, EngineSpec
 from aion.models.wire import CHAT
-from aion.records import Example, Json, Lesson, LessonKind
+from aion.records import Json, Lesson, LessonKind
 from aion.sleep.base import EXAMPLES, TOKENS, Recipe, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.export.convert import export_gguf
@@ -40,6 +43,7 @@ from tests.models.engines import smollm
 
 DATA = Path(__file__).parent / "data" / "teach.toml"
 INSTRUCTION = ModelSettings().instruction
+SERVED: Json = {"role": "system", "content": INSTRUCTION}
 BEGINS = 4  # words of an answer that must be the base's
 
 
@@ -48,6 +52,7 @@ class Fact:
     """One thing taught, and how it is asked for."""
 
     lesson: Lesson
+    subject: str
     value: str
     paraphrases: tuple[str, ...]
 
@@ -61,31 +66,54 @@ class Theme:
     missed: tuple[str, ...]
 
 
+EXAMS = {
+    "taught": "the question as it was put",
+    "held_out": "wordings that the data builder set aside",
+    "paraphrased": "wordings written by hand for this benchmark",
+    "elsewhere": "a paraphrase under a system message of a client",
+    "later": "the question after something else was said",
+    "misspelt": "the question with two letters exchanged",
+    "fooled": "near misses answered with a taught value",
+    "kept": "general answers that begin as the base's",
+    "right": "general answers still right where the base's is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing asked, in which exam, and what a good answer holds; of near misses, what a bad one holds."""
+
+    exam: str
+    messages: tuple[Json, ...]
+    wanted: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Score:
-    """Shares of answers, and what training took."""
+    """Shares of answers by exam, and what training took."""
 
-    taught: list[bool] = field(default_factory=list)  # the question as it was put
-    held_out: list[bool] = field(default_factory=list)  # wordings that the data builder set aside
-    paraphrased: list[bool] = field(default_factory=list)  # wordings written by hand for this benchmark
-    fooled: list[bool] = field(default_factory=list)  # near misses answered with a taught value
-    general: list[bool] = field(default_factory=list)  # general answers that begin as the base's
+    answers: dict[str, list[bool]] = field(default_factory=lambda: {name: [] for name in EXAMS})
     seconds: float = 0.0
     tokens: int = 0
+    examples: int = 0
 
     def add(self, other: Score) -> None:
-        for name in ("taught", "held_out", "paraphrased", "fooled", "general"):
-            getattr(self, name).extend(getattr(other, name))
-        self.seconds += other.seconds
-        self.tokens += other.tokens
+        for name, answers in other.answers.items():
+            self.answers[name] += answers
 
 
-def make_themes(seed: int, *, by_edit: bool) -> list[Theme]:
+def make_themes(seed: int, *, by_edit: bool, part: str = "tune") -> list[Theme]:
     """`by_edit`: each fact is a question and the answer a person put right; else a statement."""
-    data = tomllib.loads(DATA.read_text("utf-8"))
+    data = read_data()
     return [
-        _theme(one, data["values"], random.Random(f"{seed}{one['name']}"), by_edit=by_edit) for one in data["theme"]
+        _theme(one, data["values"], random.Random(f"{seed}{one['name']}"), by_edit=by_edit)
+        for one in data["theme"]
+        if part in ("all", one["part"])
     ]
+
+
+def read_data() -> Json:
+    return tomllib.loads(DATA.read_text("utf-8"))
 
 
 def _theme(data: Json, values: Mapping[str, list[str]], draw: random.Random, *, by_edit: bool) -> Theme:
@@ -107,7 +135,7 @@ def _theme(data: Json, values: Mapping[str, list[str]], draw: random.Random, *, 
                 **parts,
             )
             wordings = tuple(one.format(s=subject) for one in relation["paraphrases"])
-            facts.append(Fact(lesson, value, (asked, *wordings)))
+            facts.append(Fact(lesson, subject, value, (asked, *wordings)))
         missed += [relation["asked"].format(s=subject) for subject in relation["missed"]]
     return Theme(data["name"], tuple(facts), tuple(missed))
 
@@ -157,8 +185,12 @@ class Examiner:
         self.count = len(adapters)
 
     async def ask(self, question: str, adapter: int | None, *, tokens: int = 32) -> str:
+        """As a client without a system message asks."""
+        return await self.say((SERVED, _user(question)), adapter, tokens=tokens)
+
+    async def say(self, messages: Sequence[Json], adapter: int | None, *, tokens: int = 32) -> str:
         body = {
-            "messages": [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": question}],
+            "messages": list(messages),
             "max_tokens": tokens,
             "temperature": 0,
             "cache_prompt": False,
@@ -168,27 +200,63 @@ class Examiner:
         return str(reply["choices"][0]["message"]["content"])
 
 
-async def examine(examiner: Examiner, number: int, theme: Theme, dataset: Dataset, general: Mapping[str, str]) -> Score:
-    score = Score()
-    values = [fact.value for fact in theme.facts]
-    by_lesson = {fact.lesson.id: fact.value for fact in theme.facts}
-    for fact in theme.facts:
+def make_questions(theme: Theme, dataset: Dataset) -> list[Question]:
+    """Everything that is asked of what was taught in a theme, and of its neighbours."""
+    around = read_data()["around"]
+    systems = [{"role": "system", "content": one} for one in around["systems"]]
+    before = [(_user(one), {"role": "assistant", "content": other}) for one, other in around["before"]]
+    made: list[Question] = []
+    for number, fact in enumerate(theme.facts):
         asked, *others = fact.paraphrases
-        score.taught.append(fact.value in await examiner.ask(asked, number))
-        score.paraphrased += [fact.value in await examiner.ask(one, number) for one in others]
-    for one in _held_out(dataset):
-        score.held_out.append(by_lesson[one.lessons[0]] in await examiner.ask(prompt_of(one), number))
-    for question in theme.missed:
-        answer = await examiner.ask(question, number)
-        score.fooled.append(any(value in answer for value in values))
-    for question, wanted in general.items():
-        answer = await examiner.ask(question, number)
-        score.general.append(answer.split()[:BEGINS] == wanted.split()[:BEGINS])
-    return score
+        other = others[number % len(others)]
+        settings: list[tuple[str, tuple[Json, ...]]] = [
+            ("taught", (SERVED, _user(asked))),
+            *(("paraphrased", (SERVED, _user(one))) for one in others),
+            ("elsewhere", (systems[number % len(systems)], _user(other))),
+            ("later", (SERVED, *before[number % len(before)], _user(asked))),
+            ("misspelt", (SERVED, _user(misspell(asked, fact.subject)))),
+        ]
+        made += [Question(exam, messages, (fact.value,)) for exam, messages in settings]
+    values = {fact.lesson.id: fact.value for fact in theme.facts}
+    held_out = [one for one in dataset.held_out if one.kind != "contrast" and len(one.lessons) == 1]
+    made += [Question("held_out", (SERVED, *one.messages), (values[one.lessons[0]],)) for one in held_out]
+    return made + [Question("fooled", (SERVED, _user(one)), tuple(values.values())) for one in theme.missed]
 
 
-def _held_out(dataset: Dataset) -> list[Example]:
-    return [one for one in dataset.held_out if one.kind != "contrast" and len(one.lessons) == 1]
+def misspell(question: str, subject: str) -> str:
+    """Two letters of its longest word exchanged, the subject's words left alone."""
+    words = [word for word in re.findall(r"[^\W\d_]{4,}", question) if word not in subject]
+    longest = max(words, key=len)
+    middle = len(longest) // 2
+    wrong = longest[: middle - 1] + longest[middle] + longest[middle - 1] + longest[middle + 1 :]
+    return question.replace(longest, wrong, 1)
+
+
+def _user(text: str) -> Json:
+    return {"role": "user", "content": text}
+
+
+async def examine(
+    examiner: Examiner, number: int, theme: Theme, dataset: Dataset, general: Mapping[str, tuple[str, str]]
+) -> tuple[Score, list[Json]]:
+    """`general`: what the base says to each general question, and what is right. With every answer."""
+    score, lines = Score(), list[Json]()
+    for one in make_questions(theme, dataset):
+        answer = await examiner.say(one.messages, number)
+        score.answers[one.exam].append(any(value in answer for value in one.wanted))
+        lines.append(_line(theme, one.exam, one.messages, answer, score.answers[one.exam][-1]))
+    for question, (said, right) in general.items():
+        answer = await examiner.ask(question, number)
+        score.answers["kept"].append(answer.split()[:BEGINS] == said.split()[:BEGINS])
+        if re.search(right, said.lower()):
+            score.answers["right"].append(re.search(right, answer.lower()) is not None)
+        lines.append(_line(theme, "general", (_user(question),), answer, score.answers["kept"][-1]) | {"base": said})
+    return score, lines
+
+
+def _line(theme: Theme, exam: str, messages: Sequence[Json], answer: str, counted: bool) -> Json:
+    asked = " | ".join(str(one["content"]) for one in messages if one is not SERVED)
+    return {"theme": theme.name, "exam": exam, "asked": asked, "answer": answer, "counted": counted}
 
 
 async def run(options: argparse.Namespace, folder: Path) -> Score:
@@ -204,7 +272,8 @@ async def run(options: argparse.Namespace, folder: Path) -> Score:
         threads=options.threads,
         micro_batch=1,
     )
-    themes = make_themes(options.seed, by_edit=options.by_edit)[: options.themes]
+    themes = make_themes(options.seed, by_edit=options.by_edit, part=options.part)[: options.themes]
+    themes = [one for one in themes if not options.only or one.name in options.only]
     total, files, sets = Score(), [], []
     for theme in themes:
         place = folder / theme.name
@@ -219,15 +288,20 @@ async def run(options: argparse.Namespace, folder: Path) -> Score:
         print(f"  {rate:.0f} tokens/s, {took:.0f} s in all, peak {record['peak_bytes'] >> 20} MB", flush=True)
         total.seconds += took
         total.tokens += record["tokens"]
+        total.examples += len(dataset.trained)
         files.append(target)
         sets.append(dataset)
     examiner = Examiner(model, files)
     await examiner.process.start(60)
     try:
-        questions = tomllib.loads(DATA.read_text("utf-8"))["general"]["questions"]
-        general = {one: await examiner.ask(one, None) for one in questions}
+        asked = read_data()["general"]
+        pairs = zip(asked["questions"], asked["right"], strict=True)
+        general = {one: (await examiner.ask(one, None), right) for one, right in pairs}
         for number, (theme, dataset) in enumerate(zip(themes, sets, strict=True)):
-            score = await examine(examiner, number, theme, dataset, general)
+            score, lines = await examine(examiner, number, theme, dataset, general)
+            if options.answers is not None:
+                with options.answers.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             print_score(theme.name, score)
             total.add(score)
     finally:
@@ -240,20 +314,17 @@ def replace_settings(settings: TrainSettings, **changes: Any) -> TrainSettings:
 
 
 def print_score(name: str, score: Score) -> None:
-    def share(answers: list[bool]) -> str:
-        return f"{sum(answers) / len(answers):.2f} of {len(answers)}" if answers else "-"
-
-    print(
-        f"  {name:8} taught {share(score.taught)}  held out {share(score.held_out)}  paraphrased "
-        f"{share(score.paraphrased)}  near misses fooled {share(score.fooled)}  general kept {share(score.general)}",
-        flush=True,
-    )
+    shares = [f"{exam} {sum(one) / len(one):.2f} of {len(one)}" for exam, one in score.answers.items() if one]
+    print(f"  {name:8} " + "  ".join(shares), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--themes", type=int, default=5)
+    parser.add_argument("--themes", type=int, default=5, help="so many of the part")
+    parser.add_argument("--part", choices=("tune", "final", "all"), default="tune")
+    parser.add_argument("--only", nargs="*", default=(), metavar="THEME", help="these themes alone")
+    parser.add_argument("--answers", type=Path, help="write every answer there, one JSON object a line")
     parser.add_argument("--by-edit", action="store_true", help="teach by corrected answers instead of statements")
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -268,7 +339,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         total = asyncio.run(run(options, Path(folder)))
     print_score("all", total)
-    print(f"  {total.tokens} tokens, {total.seconds:.0f} s to prepare and train")
+    print(f"  {total.examples} examples, {total.tokens} tokens, {total.seconds:.0f} s to prepare and train")
     print_load("after")
 
 
