@@ -23,6 +23,7 @@ from aion.records import Json
 from aion.sleep.base import Recipe
 from aion.sleep.dataset import build_dataset
 from aion.sleep.lessons import collect_lessons
+from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.plan import SPARE, Plan, predict
 from aion.sleep.recipe import make_recipe
@@ -90,6 +91,7 @@ def _find_model(settings: Settings) -> LocalModel:
 
 
 def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
+    keep_offline()
     try:
         import peft  # noqa: F401, PLC0415 - what a training holds before it opens anything
 

@@ -295,7 +295,7 @@ class TrainSettings(Section):
     threads: int | Auto = Field(AUTO, description="Processor threads of training; auto: measured before it starts.")
     device: str = Field(AUTO, description="auto, cpu, cuda, or another torch device.")
     weights: Literal["gguf", "nf4", "bf16"] = Field(
-        "gguf", description="How the frozen base is held: the served blocks, bitsandbytes NF4 (CUDA), or bf16."
+        "gguf", description="How the frozen base is held: the served blocks, NF4 (needs bitsandbytes), or bf16."
     )
     cache: Literal["auto", "always", "never"] = Field(
         AUTO, description="Whether blocks stay dequantised to bf16 in memory; auto: when they fit."

@@ -70,7 +70,7 @@ class LazyWeight(Tensor):
             return args[0]
         if func._schema.is_mutable:  # noqa: SLF001 - no public way to ask
             refuse_to_write(str(func))
-        args, kwargs = tree_map_only(LazyWeight, LazyWeight.read, (args, kwargs or {}))
+        args, kwargs = tree_map_only(LazyWeight, lambda one: one.read(), (args, kwargs or {}))
         return func(*args, **kwargs)
 
 

@@ -24,10 +24,10 @@ from aion.nets.schedule import learning_rate
 from aion.records import ExampleKind
 from aion.sleep.adapt import list_weights, run_base, run_rows
 from aion.sleep.base import Recipe
+from aion.sleep.optimiser import make_optimiser, put_moments, read_moments
 from aion.sleep.tokens import KIND_NUMBERS, Tokens
 
 SAMPLES: Final = 64  # sequences that importance is measured on
-MOMENTS: Final = ("exp_avg", "exp_avg_sq")
 RNG: Final = "rng"
 
 
@@ -98,9 +98,7 @@ class Learner:
     def __init__(self, model: PeftModel, lessons: Lessons, recipe: Recipe, kept: Kept | None = None) -> None:
         self.model, self.lessons, self.recipe, self.kept = model, lessons, recipe, kept
         self.weights = list_weights(model)
-        self.optimiser = torch.optim.AdamW(
-            self.weights.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-        )
+        self.optimiser = make_optimiser(self.weights, recipe)
         inner = model.get_base_model()
         self.head = cast(Head, inner.lm_head)
         self.form = LossForm(recipe.label_smoothing, float(getattr(inner.config, "final_logit_softcapping", 0) or 0))
@@ -136,19 +134,13 @@ class Learner:
     def state(self) -> dict[str, Tensor]:
         """All that a step changes, by name: weights, their moments, and the state of chance."""
         found = {f"weight.{name}": weight.detach() for name, weight in self.weights.items()}
-        for name, weight in self.weights.items():
-            moments = self.optimiser.state[weight]
-            found |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS if moment in moments}
-        return found | {RNG: torch.get_rng_state()}
+        return found | read_moments(self.optimiser, self.weights) | {RNG: torch.get_rng_state()}
 
     def restore(self, state: dict[str, Tensor], step: int) -> None:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state[f"weight.{name}"])
-                self.optimiser.state[weight] = {
-                    "step": torch.tensor(float(step)),
-                    **{moment: state[f"{moment}.{name}"].to(weight.device) for moment in MOMENTS},
-                }
+        put_moments(self.optimiser, self.weights, state, step)
         torch.set_rng_state(state[RNG])
 
     def measure_importance(self) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from typing import Final
 import psutil
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from aion.errors import BadInput, Corrupt
 from aion.models.durable import replacing, write_json
@@ -32,6 +33,7 @@ from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.graph import open_base
 from aion.sleep.jobs import RECORD, read_job, read_object, read_trained, seal_folder, sum_file
 from aion.sleep.learner import Kept, Learner, Lessons, choose_lessons
+from aion.sleep.nf4 import PACKAGE, hold_nf4
 from aion.sleep.tokens import load_tokens
 
 MEASURED: Final = "measured.json"  # what was measured for a recipe that leaves it open; the same when taken up again
@@ -114,19 +116,26 @@ def open_served(job: TrainJob) -> ServedBase:
 
 def build_learner(job: TrainJob, base: ServedBase, lessons: Lessons) -> Learner:
     recipe = job.recipe
-    if recipe.weights == "nf4":
-        raise BadInput("weights nf4 need bitsandbytes on CUDA, which this trainer does not use yet; set gguf or bf16")
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    opened = open_base(job.base, device=recipe.device, cached=recipe.cache or recipe.weights == "bf16")
-    model = add_adapters(opened.model, recipe)
+    model = add_adapters(open_weights(job), recipe)
     kept = None
     if job.parent is not None:
         weights = list_weights(model)
         load_parent(weights, job.parent, base, recipe)
         kept = read_kept(job.parent, {name: weight.detach().clone() for name, weight in weights.items()})
     return Learner(model, lessons, recipe, kept)
+
+
+def open_weights(job: TrainJob) -> PreTrainedModel:
+    """The base as the recipe holds it."""
+    recipe, rounded = job.recipe, job.recipe.weights == "nf4"
+    cached = recipe.cache or recipe.weights == "bf16"
+    opened = open_base(job.base, device=recipe.device, cached=cached and not rounded)
+    if rounded:
+        hold_nf4(opened.model, cached=cached)
+    return opened.model
 
 
 def read_kept(parent: Path, old: dict[str, torch.Tensor]) -> Kept:
@@ -221,6 +230,7 @@ def write_result(folder: Path, job: TrainJob, base: ServedBase, learner: Learner
 
 
 def record_of(job: TrainJob, learner: Learner, run: Run) -> Json:
+    packages = (*PACKAGES, *([PACKAGE] if learner.recipe.weights == "nf4" else []))
     return {
         "recipe": asdict(learner.recipe),
         "base": job.base_hash,
@@ -233,7 +243,7 @@ def record_of(job: TrainJob, learner: Learner, run: Run) -> Json:
         "peak_bytes": peak_bytes(),
         "refused": {str(number): reason for number, reason in learner.lessons.refused.items()},
         "weights_trained": sum(weight.numel() for weight in learner.weights.values()),
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
     }
 
 

@@ -35,6 +35,7 @@ from aion.sleep.export.served import read_served
 from aion.sleep.jobs import read_job, seal_folder, sum_file, write_job
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
+from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.recipe import make_recipe
 from aion.sleep.scribe import Scribe
@@ -96,6 +97,7 @@ class NightWork:
         return self._write_job(night, theme, dataset, line)
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
+        keep_offline()
         from aion.sleep.train import train  # noqa: PLC0415 - torch, which the steps before do without
 
         trained = train(self._folder(night, theme), tell=tell, pause=pause)
