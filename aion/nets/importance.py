@@ -2,7 +2,8 @@
 
 MAS asks how much the outputs change with a weight, without labels: the mean of |d ||f(x)||^2 / d weight| over x. EWC
 asks how much the likelihood does: the mean of the squared gradient of the loss, the Fisher information's diagonal. Both
-take one scalar per example and hold for the point where they were measured; neither knows what the scalars mean.
+take one scalar per example and hold for the point where they were measured; neither knows what the scalars mean. What
+several nights measured is joined at one level.
 """
 
 from __future__ import annotations
@@ -33,6 +34,19 @@ def _mean_of(weights: Weights, scalars: Iterable[Tensor], form: Callable[[Tensor
             sums[name] += form(grad)
         count += 1
     return {name: total / max(1, count) for name, total in sums.items()}
+
+
+def level(importance: Weights) -> dict[str, Tensor]:
+    """Divided by its mean over all weights: a strength then says the same for each measure, model and night."""
+    mean = sum(float(one.sum()) for one in importance.values()) / max(
+        1, sum(one.numel() for one in importance.values())
+    )
+    return {name: one / (mean or 1.0) for name, one in importance.items()}
+
+
+def join_nights(earlier: Weights, now: Weights) -> dict[str, Tensor]:
+    """Of each weight the larger: what mattered once goes on mattering, and many nights pull no more than few."""
+    return {name: torch.maximum(one, earlier[name]) if name in earlier else one for name, one in now.items()}
 
 
 def pull_back(weights: Weights, old: Weights, importance: Weights, strength: float) -> float:

@@ -17,7 +17,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from aion.errors import BadInput, Diverged
-from aion.nets.importance import measure_fisher, measure_mas, pull_back
+from aion.nets.importance import join_nights, level, measure_fisher, measure_mas, pull_back
 from aion.nets.loss import Anchors, Head, Loss, LossForm, answer_loss
 from aion.nets.pack import Packed, Piece, Row, fit_piece, lay_out, plan_steps
 from aion.nets.schedule import learning_rate
@@ -54,7 +54,7 @@ class Stepped:
 class Kept:
     """What earlier nights rest on: the adapter they left, and how much each weight of it matters."""
 
-    old: dict[str, Tensor]
+    old: dict[str, Tensor] = field(default_factory=dict)
     mas: dict[str, Tensor] = field(default_factory=dict)
     ewc: dict[str, Tensor] = field(default_factory=dict)
 
@@ -96,7 +96,7 @@ class Learner:
     """Adapters on a base, learning from packed rows."""
 
     def __init__(self, model: PeftModel, lessons: Lessons, recipe: Recipe, kept: Kept | None = None) -> None:
-        self.model, self.lessons, self.recipe, self.kept = model, lessons, recipe, kept
+        self.model, self.lessons, self.recipe, self.kept = model, lessons, recipe, kept or Kept()
         self.weights = list_weights(model)
         self.optimiser = make_optimiser(self.weights, recipe)
         inner = model.get_base_model()
@@ -144,18 +144,15 @@ class Learner:
         torch.set_rng_state(state[RNG])
 
     def measure_importance(self) -> dict[str, Tensor]:
-        """Of this night's own lessons, added to what was kept; under mas.NAME and ewc.NAME."""
+        """Of this night's own lessons, joined with what was kept; under mas.NAME and ewc.NAME."""
         found: dict[str, Tensor] = {}
         if self.recipe.mas:
-            now = measure_mas(self.weights, self._outputs())
-            found |= {f"mas.{name}": one + self._earlier("mas", name) for name, one in now.items()}
+            now = level(measure_mas(self.weights, self._outputs()))
+            found |= {f"mas.{name}": one for name, one in join_nights(self.kept.mas, now).items()}
         if self.recipe.ewc:
-            now = measure_fisher(self.weights, self._likelihoods())
-            found |= {f"ewc.{name}": one + self._earlier("ewc", name) for name, one in now.items()}
+            now = level(measure_fisher(self.weights, self._likelihoods()))
+            found |= {f"ewc.{name}": one for name, one in join_nights(self.kept.ewc, now).items()}
         return found
-
-    def _earlier(self, measure: str, name: str) -> Tensor | float:
-        return cast(dict[str, Tensor], getattr(self.kept, measure)).get(name, 0.0) if self.kept else 0.0
 
     def _samples(self) -> Iterator[Packed]:
         """Some of the lessons, anchors not among them, each by itself."""
@@ -209,8 +206,6 @@ class Learner:
         return Anchors(rows_M, base_M_H, packed.weights_T[rows[rows_M]] * scale * self.recipe.kl)
 
     def _pull_back(self) -> float:
-        if self.kept is None:
-            return 0.0
         value, now = 0.0, cast(dict[str, Tensor], self.weights)
         for strength, importance in ((self.recipe.mas, self.kept.mas), (self.recipe.ewc, self.kept.ewc)):
             if strength and importance:

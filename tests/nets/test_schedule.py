@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aion.nets.importance import measure_fisher, measure_mas, pull_back
+from aion.nets.importance import join_nights, level, measure_fisher, measure_mas, pull_back
 from aion.nets.schedule import learning_rate
 
 
@@ -60,3 +60,24 @@ def test_the_pull_is_that_of_half_a_weighted_square() -> None:
     assert pull_back(weights, old, importance, 0.1) == pytest.approx(0.1 / 2 * 4 * 2**2)
     found = {name: weight.grad for name, weight in weights.items()}
     assert found == {"a": pytest.approx(torch.tensor(0.25 + 0.1 * 4 * 2)), "b": torch.tensor(0.0)}
+
+
+def test_a_weight_of_usual_importance_counts_one_whatever_was_measured() -> None:
+    raw = {"a": torch.tensor([2.0, 6.0]), "b": torch.tensor([1.0])}  # mean 3
+    wanted = {"a": pytest.approx(torch.tensor([2 / 3, 2.0])), "b": pytest.approx(torch.tensor([1 / 3]))}
+    assert level(raw) == wanted
+    assert level({name: one * 1e-9 for name, one in raw.items()}) == wanted
+
+
+def test_weights_that_nothing_asked_for_stay_without_importance() -> None:
+    assert level({"a": torch.zeros(2)})["a"].tolist() == [0.0, 0.0]
+
+
+def test_what_mattered_once_goes_on_mattering_and_ten_nights_pull_no_more_than_one() -> None:
+    first = {"a": torch.tensor([2.0, 0.5])}
+    assert join_nights({}, first) == first
+    later = {"a": torch.tensor([0.5, 1.5])}
+    joined = first
+    for _ in range(10):
+        joined = join_nights(joined, later)
+    assert joined["a"].tolist() == [2.0, 1.5]
