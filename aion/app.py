@@ -37,6 +37,7 @@ from aion.records import Json, Scope
 from aion.serve.keys import CONTROL_OWNER, KeyRing
 from aion.serve.log import configure_log
 from aion.serve.night_desk import NightDesk
+from aion.serve.night_waste import clear_at_start
 from aion.serve.server import Server, open_door, url_of
 from aion.serve.system import MemoryParts, System
 from aion.serve.telemetry.machine import Machine
@@ -67,6 +68,7 @@ def open_data(settings: Settings, *, control_token: str | None = None) -> Iterat
         store = SqliteStore(settings.data)
         try:
             store.blobs.sweep()
+            clear_at_start(store, store.blobs, settings.data)
             yield Data(store, store.blobs, KeyRing(store, control_token=control_token))
         finally:
             store.close()

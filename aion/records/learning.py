@@ -59,7 +59,7 @@ class Example:
     id: str
     theme: str
     kind: ExampleKind
-    messages: tuple[Json, ...]  # system message not included: it is the one that is served
+    messages: tuple[Json, ...]  # a system message only where it is another than the served one
     answer: str
     lessons: tuple[str, ...]  # ids; empty for an anchor
     weight: float = 1.0
@@ -135,3 +135,4 @@ class Candidate:
     size: int = 0  # bytes of the GGUF LoRA
     parent: str = ""  # id of the candidate it went on from
     importance: str = ""  # sha256 of importance.safetensors: what each weight matters to what it has learned
+    retired: bool = False  # it learned what was forgotten: its files are gone, and what else it knew is new again

@@ -24,6 +24,7 @@ from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.memory_json import document_json, forgotten_json, memory_json, recall_json
+from aion.serve.night_waste import clear_forgotten
 from aion.serve.own import Before, Limit, Owner, Responses, whose
 from aion.serve.system import System
 
@@ -240,10 +241,11 @@ def export_lines(keeper: Keeper, owner: str) -> Iterator[bytes]:
 
 
 async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject: str) -> Json:
-    """What the store forgot, forgotten by everything that holds things in memory, too."""
+    """What the store forgot, forgotten by everything that holds things in memory or made files of it, too."""
     system.observer.drop(gone.turns)
     system.cache.drop_turns(owner, (*gone.turns, *gone.answers))
     system.cache.drop_sources(owner, gone.memories)
+    await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
     await note_act(system, owner, act, subject)
     return forgotten_json(gone)
 

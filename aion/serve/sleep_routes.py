@@ -19,7 +19,8 @@ from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import CONTROL_ID, CONTROL_OWNER, Principal
 from aion.serve.night_desk import Outlook
-from aion.serve.night_take import Made, take_candidate
+from aion.serve.night_take import Made
+from aion.serve.night_waste import take_over
 from aion.serve.own import Limit, Owner, whose
 from aion.serve.system import System
 from aion.serve.yielding import NightProcess
@@ -247,8 +248,7 @@ def night_routes(system: System) -> APIRouter:
         if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
             raise NotFound(f"there is no night {body.night!r} of theirs")
         made = Made(**body.model_dump())
-        candidate = await asyncio.to_thread(take_candidate, system.settings.data, system.blobs, made)
-        kept = await asyncio.wrap_future(system.store.nights.add_candidate(candidate))
+        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
         return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
 
     return router

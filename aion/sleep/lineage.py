@@ -23,7 +23,7 @@ def choose_line(candidates: Sequence[Candidate], placed: AbstractSet[str], *, ba
     for one in candidates:
         line = _line_of(one, known)
         fits = one.base == base and all(one.config.get(name) == value for name, value in config.items())
-        if fits and line and all(placed >= set(each.lessons) for each in line):
+        if fits and line and all(placed >= set(each.lessons) and not each.retired for each in line):
             return line
     return ()
 

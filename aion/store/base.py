@@ -350,6 +350,10 @@ class Nights(Protocol):
         """
         ...
 
+    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
+        """Mark them as retired: they have learned nothing any more. Their rows and lineage stay, as a record."""
+        ...
+
     def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None: ...
 
     def candidates(
@@ -359,7 +363,7 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any candidate has learned, or any on this base."""
+        """Ids of the lessons that any candidate has learned that is not retired, or any on this base."""
         ...
 
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:

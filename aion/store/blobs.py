@@ -1,4 +1,4 @@
-"""Bytes kept under their own SHA-256, as DATA/blobs/ab/cdef...; it knows neither names nor types, and deletes nothing.
+"""Bytes kept under their own SHA-256, as DATA/blobs/ab/cdef...; it knows neither names nor types, nor who needs one.
 
 A blob is written beside its place, synced, and renamed: it is there whole or not at all. One that exists is not
 written again. Reading proves the hash.
@@ -62,6 +62,14 @@ class BlobStore:
         if not HASH.fullmatch(name):
             raise BadInput(f"{name[:80]!r} is not a blob's name; one has 64 hexadecimal digits")
         return self._root / name[:2] / name[2:]
+
+    def remove(self, name: str) -> None:
+        """For good, and durably, if it is there; whoever asks has made sure that nothing names it."""
+        path = self.path(name)
+        with rewording_os():
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path.parent)
 
     def __iter__(self) -> Iterator[str]:
         """The names of all blobs, sorted."""

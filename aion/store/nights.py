@@ -97,14 +97,26 @@ class SqliteNights:
         def job(connection: apsw.Connection) -> Candidate:
             row = night_rows.encode_candidate(candidate)
             for found in fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE id = ?", (candidate.id,)):
-                if found == row:
-                    return candidate
+                known = night_rows.decode_candidate(found)
+                if dataclasses.replace(known, retired=False) == night_rows.decode_candidate(row):
+                    return known
                 raise Conflict(f"candidate {candidate.id!r} is already recorded; give each its own id")
             if not _theme(connection, candidate.theme, candidate.owner):
                 raise NotFound(f"there is no theme {candidate.theme!r} of theirs; put it first")
             connection.execute(statements.INSERT_CANDIDATE, row)
             _note_lineage(connection, candidate)
             return candidate
+
+        return self._write(job)
+
+    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            for id_ in dict.fromkeys(ids):
+                for row in fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE id = ?", (id_,)):
+                    retired = dataclasses.replace(night_rows.decode_candidate(row), retired=True)
+                    *_, body, digest = night_rows.encode_candidate(retired)
+                    connection.execute("UPDATE candidates SET body = ?, digest = ? WHERE id = ?", (body, digest, id_))
+                    connection.execute("DELETE FROM candidate_lessons WHERE candidate = ?", (id_,))
 
         return self._write(job)
 

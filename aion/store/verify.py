@@ -131,11 +131,12 @@ def _prove_vector(_connection: apsw.Connection, row: Row) -> None:
 
 
 def _prove_candidate(connection: apsw.Connection, row: Row) -> None:
-    """Its ledger holds what the candidate says it learned from, no more and no less."""
+    """Its ledger holds what the candidate says it learned from, no more and no less; of a retired one no lessons."""
     candidate = night_rows.decode_candidate(row)
     lessons = fetch(connection, "SELECT night, lesson FROM candidate_lessons WHERE candidate = ?", (candidate.id,))
     refs = {ref for (ref,) in fetch(connection, "SELECT ref FROM candidate_sources WHERE candidate = ?", (row[0],))}
-    if set(lessons) != {(candidate.night, lesson) for lesson in candidate.lessons} or refs != set(candidate.sources):
+    learned = () if candidate.retired else candidate.lessons
+    if set(lessons) != {(candidate.night, lesson) for lesson in learned} or refs != set(candidate.sources):
         raise rows.damaged(f"what candidate {candidate.id} learned from")
 
 

@@ -167,6 +167,18 @@ def test_forgetting_names_the_adapters_that_learned_from_it_and_keeps_their_rows
     assert store.nights.candidates_from([turn.id, "turn_other"], owner="ana") == ["cand_0", "cand_3"]
 
 
+def test_a_retired_adapter_has_learned_nothing_and_stays_on_record(store: Store) -> None:
+    put_themes(store, "theme_1")
+    made = make_candidate()
+    store.nights.add_candidate(made).result()
+    store.nights.retire_candidates([made.id, "cand_unknown"]).result()
+    assert store.nights.learned(owner="ana") == set()
+    assert store.nights.candidates(owner="ana") == [dataclasses.replace(made, retired=True)]
+    assert store.nights.candidates_from(made.sources[:1], owner="ana") == [made.id]
+    assert store.nights.add_candidate(made).result().retired, "handed over again it comes not back"
+    assert list(store.verify()) == []
+
+
 @pytest.mark.parametrize("how", ["memory", "document"])
 def test_a_forgotten_memory_or_document_names_them_too(store: Store, how: str) -> None:
     put_themes(store, "theme_1")

@@ -1,0 +1,122 @@
+"""Takes what was forgotten out of the files that sleep made: blobs of adapters that learned it, and jobs that would.
+
+A lesson whose source is forgotten loses its place, in the transaction that forgets. Whatever teaches a lesson without
+a place goes: done again, or at the next start, it comes to the same, so it may be cut short anywhere. It decides
+nothing about adapters that are served: no night's are.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import structlog
+
+from aion.errors import AionError, Conflict
+from aion.records import Candidate, new_id
+from aion.serve.night_take import NIGHTS, Made, take_candidate
+from aion.store.base import Store
+from aion.store.blobs import BlobStore
+
+PREPARED = "prepared.json"  # what a night says of a job once it is whole
+GONE = ".gone-"
+MOST = 100_000
+log = structlog.get_logger()
+
+
+def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> None:
+    """Retire adapters and remove jobs that teach a lesson without a place, with every file that holds its words."""
+    _retire(store)
+    needed = _needed(store)
+    _drop_files(blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
+    _drop_jobs(store, blobs, data / NIGHTS, needed)
+
+
+def clear_at_start(store: Store, blobs: BlobStore, data: Path) -> None:
+    """What a stop cut short. Damage that it meets is `aion verify`'s to tell, and keeps no server from starting."""
+    try:
+        clear_forgotten(store, blobs, data)
+    except (AionError, OSError) as error:
+        log.warning("night.waste_kept", reason=str(error), remedy="run `aion verify`")
+
+
+def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candidate:
+    """What a night made, with its row; Conflict, and nothing of it stays, when something it learned is forgotten."""
+    candidate = take_candidate(data, blobs, made)
+    try:
+        kept = store.nights.add_candidate(candidate).result()
+    except AionError:
+        _drop_files(blobs, [candidate], _needed(store))
+        if not teaches_forgotten(store, made.owner, made.lessons):
+            raise
+    else:
+        if not teaches_forgotten(store, made.owner, made.lessons):
+            return kept
+    clear_forgotten(store, blobs, data)
+    raise Conflict("what it learned has been forgotten meanwhile; prepare the theme again", code="forgotten")
+
+
+def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
+    """Whether one of these lessons has no place any more."""
+    return not store.nights.placed(owner=owner).keys() >= set(lessons)
+
+
+def _retire(store: Store) -> None:
+    """Also those that went on from one that goes, whatever they learned themselves."""
+    candidates = sorted(store.nights.candidates(owner=None, limit=MOST), key=lambda one: (one.created, one.id))
+    placed = {owner: store.nights.placed(owner=owner).keys() for owner in {one.owner for one in candidates}}
+    gone = {one.id for one in candidates if one.retired or not placed[one.owner] >= set(one.lessons)}
+    while more := {one.id for one in candidates if one.parent in gone} - gone:
+        gone |= more
+    fresh = [one.id for one in candidates if one.id in gone and not one.retired]
+    if fresh:
+        store.nights.retire_candidates(fresh).result()
+        log.info("night.adapters_retired", count=len(fresh))
+
+
+def _needed(store: Store) -> set[str]:
+    """Files of adapters that are not retired: the same bytes may belong to several."""
+    made = store.nights.candidates(owner=None, limit=MOST)
+    return {name for one in made if not one.retired for name in _files_of(one)}
+
+
+def _drop_files(blobs: BlobStore, candidates: Sequence[Candidate], needed: AbstractSet[str]) -> None:
+    for name in {name for one in candidates for name in _files_of(one)} - needed:
+        blobs.remove(name)
+
+
+def _files_of(candidate: Candidate) -> set[str]:
+    return {candidate.adapter, candidate.peft, candidate.dataset, candidate.importance} - {""}
+
+
+def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:
+    """A job that is not whole yet goes, too: nobody can say what it will teach. The night makes it again."""
+    for rest in nights.glob(f"{GONE}*"):
+        shutil.rmtree(rest, ignore_errors=True)
+    for folder in nights.glob("*/*"):
+        if not folder.is_dir():
+            continue
+        told = _read_prepared(folder)
+        if told is not None and not teaches_forgotten(store, told[0], told[1]):
+            continue
+        if told is not None and told[2] not in needed:
+            blobs.remove(told[2])  # of a candidate that was being handed over
+        rest = nights / f"{GONE}{new_id('job')}"  # whoever writes there finds it gone at once
+        try:
+            folder.rename(rest)
+        except FileNotFoundError:  # its night has just put it elsewhere
+            return _drop_jobs(store, blobs, nights, needed)
+        shutil.rmtree(rest, ignore_errors=True)
+    return None
+
+
+def _read_prepared(folder: Path) -> tuple[str, list[str], str] | None:
+    """Whose it is, its lessons, and the sum of its examples."""
+    try:
+        told = json.loads((folder / PREPARED).read_bytes())
+        return str(told["owner"]), [str(one) for one in told["lessons"]], str(told["dataset"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
