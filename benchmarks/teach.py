@@ -38,6 +38,7 @@ from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.scribe import Scribe
 from aion.sleep.tokens import join_tokens, save_tokens
 from aion.sleep.train import open_served, train
+from aion.sleep.work import ANCHOR_TOKENS
 from benchmarks.tools import print_head, print_load
 from tests.models.engines import smollm
 
@@ -146,9 +147,9 @@ async def prepare(theme: Theme, model: LocalModel, recipe: Recipe, settings: Tra
     placed = {one.id: theme.name for one in lessons}
     dataset = build_dataset(Lessons(tuple(lessons), ()), theme=theme.name, placed=placed, settings=settings)
     async with Scribe(model, instruction=INSTRUCTION, context=1024) as scribe:
-        prompts = [prompt_of(one) for one in dataset.examples if one.kind == "anchor"]
-        said = [await scribe.say([{"role": "user", "content": one}], max_tokens=48) for one in prompts]
-        dataset = fill_anchors(dataset, dict(zip(prompts, said, strict=True)))
+        anchors = [one for one in dataset.examples if one.kind == "anchor"]
+        said = {prompt_of(one): await scribe.say(one.messages, max_tokens=ANCHOR_TOKENS) for one in anchors}
+        dataset = fill_anchors(dataset, said)
         written = await scribe.write(dataset.examples)
     data = save_tokens(join_tokens(dataset.examples, written))
     (folder / TOKENS).write_bytes(data)

@@ -88,7 +88,9 @@ class Scribe:
         return Written(alone, (*learned, *self._end))
 
     def _messages(self, messages: Sequence[Json]) -> list[Json]:
-        return [*self._system, *quote_messages(messages, self._quoter)]
+        """A system message among them stands in the place of the served one."""
+        system = () if any(one["role"] == "system" for one in messages) else self._system
+        return [*system, *quote_messages(messages, self._quoter)]
 
     async def _template(self, messages: Sequence[Json]) -> str:
         reply = await self._process.wire.post("/apply-template", {"messages": list(messages)})

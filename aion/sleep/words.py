@@ -54,7 +54,7 @@ def language_of(text: str, otherwise: str = "en") -> str:
 
 def lower_first(text: str) -> str:
     """As it would stand inside a sentence: names, `I` and abbreviations keep their capital."""
-    first = next(iter(text.split()), "")
+    first = re.sub(r"['\u2019]s$", "", next(iter(text.split()), ""))
     if not first or first.split("'")[0].split("\u2019")[0] == "I" or first[1:] != first[1:].lower():
         return text
     is_name = not is_small(first) and any(

@@ -12,6 +12,7 @@ from aion.sleep.phrasing.contrast import stems_of, unknown
 from aion.sleep.phrasing.facts import read_fact
 from aion.sleep.phrasing.make import phrase, prompt_of
 from aion.sleep.phrasing.person import turn_round
+from aion.sleep.phrasing.wording import misspell
 from aion.sleep.words import language_of, lower_first, normal
 from tests.sleep.sixty import sixty, told
 
@@ -32,7 +33,7 @@ ASKED = (
     ("Our neighbour Odile waters the roses.", "Who waters the roses?"),
     ("The hedge is cut by Teodor Mink.", "Who is the hedge cut by?"),
     ("The choir sings in the chapel.", "Where does the choir sing?"),
-    ("The umbrella by the door squeaks.", "What did I tell you about umbrella and door squeaks?"),
+    ("The umbrella by the door squeaks.", "What did I tell you about umbrella?"),
     ("A chave do barracão está com a Marta Lopes.", "Quem tem a chave do barracão?"),
     ("O código da porta azul é 4471.", "Qual é o código da porta azul?"),
     ("A minha irmã Ana mora no Porto.", "Onde mora a minha irmã Ana?"),
@@ -47,6 +48,11 @@ ASKED = (
     ("A mangueira do jardim custa 35 euros.", "Quanto custa a mangueira do jardim?"),
     ("O coro canta em Viseu.", "Onde canta o coro?"),
     ("Sou alérgico a nozes.", "A que sou alérgico?"),
+    ("The carpet was bought in Lisbon.", "Where was the carpet bought?"),
+    ("Orla's favourite drink is mint tea.", "What is Orla's favourite drink?"),
+    ("Cousin Felix comes to visit on the 9th of August.", "When does Cousin Felix come to visit?"),
+    ("We pay the rent on the fifth.", "When do we pay the rent?"),
+    ("O torneio de xadrez realiza-se em Viseu.", "Onde se realiza o torneio de xadrez?"),
 )
 STATED = (
     ("Who has the key of the shed?", "Marta Lopes.", "Marta Lopes has the key of the shed."),
@@ -149,6 +155,36 @@ def test_a_fact_is_taught_in_at_least_ten_ways_and_examined_in_two() -> None:
 def test_every_answer_but_a_near_miss_holds_the_taught_answer() -> None:
     made = phrase_all([told(ASKED[0][0])])
     assert {one.answer for one in made if one.kind is not ExampleKind.CONTRAST} == {ASKED[0][0]}
+
+
+def test_what_was_done_by_somebody_is_also_asked_of_who_does_it() -> None:
+    asked = {
+        "The hedge is cut by Teodor Mink.": "Who cuts the hedge?",
+        "The search service is maintained by Vera Strand.": "Who maintains the search service?",
+        "The wall was painted by Vera Strand.": "Who painted the wall?",
+        "The bread is baked by Vera Strand.": "Who bakes the bread?",
+        "The tour is planned by Vera Strand.": "Who plans the tour?",
+    }
+    assert {said: read_fact(told(said)).others for said in asked} == {said: (one,) for said, one in asked.items()}
+
+
+def test_a_question_never_holds_the_answer_that_no_pattern_finds() -> None:
+    fact = read_fact(told("O cofre abre com o código 7719."))
+    assert (fact.question, fact.stem) == ("O que foi dito sobre cofre e código?", "O cofre abre com o código")
+
+
+def test_a_fact_is_asked_under_other_system_messages_and_after_something_else_was_said() -> None:
+    own = {ExampleKind.PHRASING, ExampleKind.STATEMENT}
+    made = [one for one in phrase_all([told(ASKED[0][0])]) if not one.held_out and one.kind in own]
+    roles = ["".join(message["role"][0] for message in one.messages) for one in made]
+    assert roles[0] == "u"
+    assert roles.count("su") >= 2
+    assert roles.count("uau") >= 1
+
+
+def test_a_fact_is_asked_misspelt_with_its_names_left_alone() -> None:
+    fact = read_fact(told("The billing service is maintained by Vera Strand."))
+    assert misspell(fact) == "Who is the billing service mainatined by?"
 
 
 def test_an_answer_put_right_is_taught_as_it_was_given() -> None:

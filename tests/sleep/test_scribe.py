@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from aion.models.llama.generator import tokenize
@@ -30,6 +32,18 @@ async def test_the_prompt_has_the_tokens_that_the_engine_counts_when_it_is_asked
         body = {"messages": [system, {"role": "user", "content": "Quem guarda a chave do barco?"}], "max_tokens": 1}
         reply = await scribe._process.wire.post(CHAT, body)
     assert len(written.prompt) == reply["usage"]["prompt_tokens"]
+
+
+async def test_a_system_message_of_an_example_stands_in_the_place_of_the_served_one() -> None:
+    for system in ("You are Bosun.", ""):
+        messages: list[Json] = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": "Who keeps the key?"},
+        ]
+        async with make_scribe() as scribe:
+            (written,) = await scribe.write([replace(ask("", "Marta."), messages=tuple(messages))])
+            reply = await scribe._process.wire.post(CHAT, {"messages": messages, "max_tokens": 1})
+        assert len(written.prompt) == reply["usage"]["prompt_tokens"]
 
 
 async def test_what_is_learned_is_the_answer_and_the_token_that_ends_it() -> None:

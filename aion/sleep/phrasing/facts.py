@@ -92,7 +92,7 @@ def _read_statement(lesson: Lesson) -> Fact:
     bare = Fact(lesson=lesson, question="", answer=answer, statement=answer)
     asked = ask_about(first, lesson.language)
     if asked is None:
-        return _ask_by_topic(bare)
+        return _ask_openly(bare)
     core = turn_round(asked.core, lesson.language) or asked.core
     return replace(
         bare,
@@ -126,6 +126,21 @@ def _read_answered(lesson: Lesson) -> Fact:
         stem=_stem(statement, core) if len(sentences_of(statement)) == 1 else "",
         core=core,
         subject=subject,
+    )
+
+
+def _ask_openly(fact: Fact) -> Fact:
+    """Asks for what it names; what it names last is taken for the answer, and not named where something else is."""
+    body = fact.statement.rstrip(EDGES)
+    named = (one.text for one in entities_of(body) if one.kind != "phrase" and body.endswith(one.text))
+    last = max((*named, *body.split()[-1:]), key=len, default="")
+    topics = [topic for topic in topics_of(fact.lesson.statement) if topic not in last and last not in topic]
+    if not (last and topics):
+        return _ask_by_topic(fact)
+    asked = read_data(f"facts_{fact.language}")
+    question: str = asked["fallback"].format(topic=asked["joiner"].join(topics))
+    return replace(
+        fact, question=question, stem=_stem(fact.statement, last), core=last, subject=lower_first(topics[0]), many=True
     )
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from aion.records import Example, ExampleKind, Lesson
+from aion.sleep.phrasing.around import surround
 from aion.sleep.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.phrasing.facts import Fact, read_fact, tell_apart
 from aion.sleep.phrasing.together import answer_together, put_together
@@ -64,7 +65,10 @@ def count_kinds(examples: Iterable[Example]) -> dict[str, int]:
 
 def _worded(fact: Fact, held_out: int) -> list[Example]:
     worded = word(fact, held_out)
-    trained = [_example(_kind_of(one), one.prompt, one.answer, (fact,)) for one in worded.trained]
+    trained = [
+        _example(_kind_of(one), one.prompt, one.answer, (fact,), place=place)
+        for place, one in enumerate(worded.trained)
+    ]
     return trained + [
         _example(_kind_of(one), one.prompt, one.answer, (fact,), held_out=True) for one in worded.held_out
     ]
@@ -93,8 +97,11 @@ def _example(
     *,
     weight: float = 1.0,
     held_out: bool = False,
+    place: int = 0,
 ) -> Example:
+    """`place` among the fact's wordings says what stands around it; at 0 nothing does."""
     lessons = [fact.lesson for fact in facts]
+    around = surround(prompt, place, key=lessons[0].id, language=lessons[0].language)
     name = hashlib.sha256("\0".join((kind, prompt, answer, *(one.id for one in lessons))).encode()).hexdigest()[:32]
     strength = weight * sum(one.weight for one in lessons) / len(lessons)
     rejected = lessons[0].rejected if len(lessons) == 1 and kind is ExampleKind.PHRASING else ""
@@ -102,7 +109,7 @@ def _example(
         id=f"ex_{name}",
         theme=lessons[0].theme,
         kind=kind,
-        messages=({"role": "user", "content": prompt},),
+        messages=around,
         answer=answer,
         lessons=tuple(one.id for one in lessons),
         weight=round(1.0 if kind is ExampleKind.CONTRAST else strength, 4),

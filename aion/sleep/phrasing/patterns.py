@@ -16,6 +16,9 @@ LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
 _PRONOUNS = re.compile(
     r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
 )
+_NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
+    r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
+)
 _WHOLE_ES = ("sses", "shes", "ches", "xes", "zzes", "oes")
 
 
@@ -69,6 +72,20 @@ def third_person(verb: str) -> str:
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", verb) else "s")
 
 
+def active_verb(participle: str, be: str) -> str:
+    """What is "kept" somebody "keeps", what was "painted" they "painted"; empty where it is not known."""
+    known: str = read_data("facts_en")["active"].get(participle, "")
+    if known or not participle.endswith("ed"):
+        return next(iter(known.split()[be in {"was", "were"} :]), "")
+    if be in {"was", "were"}:
+        return participle
+    if participle.endswith("ied"):
+        return participle[:-3] + "ies"
+    body = participle[:-2]
+    doubled = body[-1:] == body[-2:-1] and body[-1:] not in {"l", "s", "f", "z"}
+    return third_person(body[:-1] if doubled else body + ("e" if _NEEDS_E.search(body) else ""))
+
+
 def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
     groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
     subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
@@ -85,8 +102,9 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "w": lower_first(groups.get("w", "")),
         "v": plain_verb(verb) if language == "en" else verb,
         "verb": _before(verb) if language == "pt" else verb,
+        "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
     }
-    questions = tuple(_tidy(one.format(**words)) for one in pattern.ask)
+    questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
     return Asked(questions, words["s"], core, _tidy(pattern.back.format(**words)), pattern.many)
 
 

@@ -7,16 +7,26 @@ whatever was learned meanwhile.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from aion.sleep.phrasing.facts import Fact
-from aion.sleep.words import EDGES, content_of, lower_first, normal, read_data, upper_first
+from aion.sleep.words import EDGES, content_of, lower_first, normal, read_data, upper_first, words_in
 
+LONG = 5  # letters of a word that is misspelt
 TRAINED = 9  # ways of each question that are trained, besides the question as it is
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
-_VARIABLES = ("keys", "about", "About", "stem")  # a way that needs one of these is left out where there is none
+_VARIABLES = (
+    "keys",
+    "about",
+    "About",
+    "stem",
+    "wh",
+    "Wh",
+    "wrong",
+)  # a way that needs one of these is left out where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,8 @@ def _shape(fact: Fact, shape: Shape) -> Wording | None:
 def _words_of(fact: Fact) -> dict[str, str]:
     keys = content_of(fact.question)
     about = fact.subject
+    found = re.match(read_data("shapes")["asks"][fact.language], fact.question, re.IGNORECASE)
+    asks = found.group().lower() if found else ""
     return {
         "q": fact.question,
         "low": lower_first(fact.question),
@@ -100,7 +112,20 @@ def _words_of(fact: Fact) -> dict[str, str]:
         "about": about,
         "About": upper_first(about),
         "stem": fact.stem,
+        "wh": asks,
+        "Wh": upper_first(asks),
+        "wrong": misspell(fact),
     }
+
+
+def misspell(fact: Fact) -> str:
+    """The question with two letters exchanged in the middle of its longest word that names nothing; empty if none."""
+    subject = {word.lower() for word in words_in(fact.subject)}
+    plain = [word for word in words_in(fact.question)[1:] if word.islower() and word.isalpha() and len(word) >= LONG]
+    longest = max((word for word in plain if word not in subject), key=len, default="")
+    middle = len(longest) // 2
+    wrong = longest[: middle - 1] + longest[middle : middle + 1] + longest[middle - 1 : middle] + longest[middle + 1 :]
+    return fact.question.replace(longest, wrong, 1) if longest != wrong else ""
 
 
 def _ranked(fact: Fact) -> list[Shape]:
