@@ -26,11 +26,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from gguf.constants import GGMLQuantizationType as Kind
+from peft import PeftModel
+from torch.nn import functional
 
 from aion.models.catalog import find_embedded_base
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.nets.ggml import open_library
-from aion.nets.loss import answer_loss
 from aion.nets.pack import lay_out
 from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows
 from aion.sleep.base import OUT, Recipe
@@ -142,17 +143,23 @@ def judge(way: Way, adapter: Path | None, asked: Tokens) -> float:
     adapted = add_adapters(model, RECIPE)
     if adapter is not None:
         load_parent(list_weights(adapted), adapter, read_served(way.base, ""), RECIPE)
+    return measure_loss(adapted, asked)[0]
+
+
+def measure_loss(model: PeftModel, asked: Tokens) -> tuple[float, float]:
+    """Mean loss of the answers' tokens, and the share of answers of which each token is the likeliest."""
     pieces = choose_lessons(asked, RECIPE).pieces
-    head: Any = adapted.get_base_model().lm_head
-    total, learned = 0.0, 0
+    head: Any = model.get_base_model().lm_head
+    losses, whole = [], 0
     with torch.no_grad():
-        for number in pieces:
-            packed = lay_out([pieces[number]])
+        for numbers in np.array_split(sorted(pieces), 6):
+            packed = lay_out([pieces[int(one)] for one in numbers])
             rows = packed.rows
-            hidden = run_rows(adapted, packed)[rows]
-            total += answer_loss(hidden, packed.targets_T[rows], torch.ones(len(rows)), head).total.item()
-            learned += len(rows)
-    return total / learned
+            found = head(run_rows(model, packed)[rows]).float()
+            losses.append(functional.cross_entropy(found, packed.targets_T[rows], reduction="none"))
+            wrong = packed.segments_T[rows[found.argmax(1) != packed.targets_T[rows]]].unique()
+            whole += len(numbers) - len(wrong)
+    return float(torch.cat(losses).mean()), whole / len(pieces)
 
 
 async def recall(served: Path, files: Sequence[Path], asked: Tokens) -> list[float]:
