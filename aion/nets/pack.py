@@ -1,7 +1,8 @@
 """Packs sequences of different lengths into rows without padding, and rows into steps; the same seed gives the same.
 
-It knows positions and lengths only. That tokens of one sequence do not see those of another is the work of
-aion.nets.attention, which reads the lengths.
+What sequences of a row begin with alike (a system message, a template) may be laid out once for all of them. It knows
+positions and spans only: that a token sees the spans its sequence is made of, and no others, is the work of
+aion.nets.attention.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from aion.errors import BadInput
 
 IGNORE: Final = -100  # a target that is not learned
+SHARED: Final = -1  # a token of several sequences
 
 Row = tuple[int, ...]  # numbers of sequences
 
@@ -34,16 +36,24 @@ class Piece:
         return len(self.ids)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens next to each other: a sequence, a beginning that several share, or what follows on such a beginning."""
+
+    length: int
+    after: int = -1  # number of the span that holds the beginning; -1: there is none
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
     """Sequences one behind the other. The target of a token is the token after it where that is learned."""
 
     ids_T: Tensor
     positions_T: Tensor  # 0 where a sequence begins
-    segments_T: Tensor  # which of these sequences, from 0
+    segments_T: Tensor  # which of these sequences, from 0; SHARED where it is a beginning of several
     targets_T: Tensor  # IGNORE where nothing is learned
     weights_T: Tensor  # of the sequence where something is learned, else 0
-    lengths: tuple[int, ...]
+    spans: tuple[Span, ...]
 
     def __len__(self) -> int:
         return len(self.ids_T)
@@ -54,8 +64,8 @@ class Packed:
         return (self.targets_T != IGNORE).nonzero().squeeze(1)
 
     def to(self, device: str) -> Packed:
-        tensors = {name: getattr(self, name).to(device) for name in self.__slots__ if name != "lengths"}
-        return Packed(**tensors, lengths=self.lengths)
+        tensors = {name: getattr(self, name).to(device) for name in self.__slots__ if name != "spans"}
+        return Packed(**tensors, spans=self.spans)
 
 
 def fit_piece(piece: Piece, length: int) -> Piece:
@@ -112,22 +122,89 @@ def _group(rows: Sequence[Row], lengths: Sequence[int], tokens_per_step: int) ->
     return [tuple(group) for group in groups]
 
 
-def lay_out(pieces: Sequence[Piece]) -> Packed:
-    """The pieces one behind the other."""
-    ids = np.concatenate([piece.ids for piece in pieces]).astype(np.int64)
-    lengths = tuple(len(piece) for piece in pieces)
-    targets, weights = np.full(len(ids), IGNORE, np.int64), np.zeros(len(ids), np.float32)
-    begin = 0
-    for piece in pieces:
-        learned = np.flatnonzero(piece.labels[1:])
-        targets[begin + learned] = piece.ids[learned + 1]
-        weights[begin + learned] = piece.weight
-        begin += len(piece)
-    return Packed(
-        ids_T=torch.from_numpy(ids),
-        positions_T=torch.cat([torch.arange(length) for length in lengths]),
-        segments_T=torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)),
-        targets_T=torch.from_numpy(targets),
-        weights_T=torch.from_numpy(weights),
-        lengths=lengths,
-    )
+def lay_out(pieces: Sequence[Piece], *, share: int = 0) -> Packed:
+    """The pieces one behind the other; with `share`, beginnings of at least so many tokens once for all that have them.
+
+    Pieces that may share are laid out in the order of their tokens, so that any choice of them keeps its order.
+    """
+    order = list(range(len(pieces)))
+    groups = [_Group((number,), 0) for number in order]
+    if share:
+        order.sort(key=lambda number: (pieces[number].ids.tolist(), number))
+        groups = _find_shared(pieces, order, share)
+    builder = _Builder()
+    for group in groups:
+        builder.add(pieces, group)
+    return builder.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Numbers of pieces that begin with the same `common` tokens."""
+
+    members: tuple[int, ...]
+    common: int
+
+
+def _find_shared(pieces: Sequence[Piece], order: Sequence[int], least: int) -> list[_Group]:
+    """Neighbours in that order, taken together as long as each one more saves tokens."""
+    groups: list[_Group] = []
+    for number in order:
+        if groups:
+            last = groups[-1]
+            common = _count_common(pieces[last.members[-1]], pieces[number])
+            common = common if len(last.members) == 1 else min(common, last.common)
+            if common >= least and len(last.members) * common > (len(last.members) - 1) * last.common:
+                groups[-1] = _Group((*last.members, number), common)
+                continue
+        groups.append(_Group((number,), 0))
+    return groups
+
+
+def _count_common(one: Piece, other: Piece) -> int:
+    """How many tokens they begin with alike, the last of which nothing learned follows."""
+    most = min(_first_learned(one), _first_learned(other)) - 1
+    different = np.flatnonzero(one.ids[:most] != other.ids[:most])
+    return int(different[0]) if len(different) else max(0, most)
+
+
+def _first_learned(piece: Piece) -> int:
+    learned = np.flatnonzero(piece.labels[1:])
+    return int(learned[0]) + 1 if len(learned) else len(piece)
+
+
+class _Builder:
+    """A row as it grows."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Any, ...]] = []  # ids, targets, weights; first position; segment
+        self._spans: list[Span] = []
+
+    def add(self, pieces: Sequence[Piece], group: _Group) -> None:
+        after = -1
+        if group.common:
+            after = len(self._spans)
+            self._put(_cut(pieces[group.members[0]], 0, group.common), 0, SHARED, -1)
+        for number in group.members:
+            piece = pieces[number]
+            self._put(_cut(piece, group.common, len(piece)), group.common, number, after)
+
+    def _put(self, part: tuple[Any, Any, Any], position: int, segment: int, after: int) -> None:
+        length = len(part[0])
+        self._parts.append((*part, np.arange(position, position + length), np.full(length, segment)))
+        self._spans.append(Span(length, after))
+
+    def finish(self) -> Packed:
+        ids, targets, weights, positions, segments = (
+            torch.from_numpy(np.concatenate(parts)) for parts in zip(*self._parts, strict=True)
+        )
+        return Packed(ids, positions, segments, targets, weights, tuple(self._spans))
+
+
+def _cut(piece: Piece, begin: int, end: int) -> tuple[Any, Any, Any]:
+    """Tokens, targets and weights of a part. The last token of a sequence has no target."""
+    ids = piece.ids.astype(np.int64)
+    learned = np.append(piece.labels[1:] != 0, False)
+    targets = np.where(learned, np.append(ids[1:], IGNORE), IGNORE)
+    weights = np.where(learned, np.float32(piece.weight), np.float32(0))
+    return ids[begin:end], targets[begin:end], weights[begin:end]

@@ -97,7 +97,7 @@ def run_rows(model: PeftModel, packed: Packed) -> Tensor:
         input_ids=packed.ids_T[None],
         position_ids=packed.positions_T[None],
         use_cache=False,
-        segment_lengths=packed.lengths,
+        spans=packed.spans,
     )
     hidden_T_H: Tensor = out.last_hidden_state[0]
     return hidden_T_H

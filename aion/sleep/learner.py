@@ -28,6 +28,7 @@ from aion.sleep.optimiser import make_optimiser, put_moments, read_moments
 from aion.sleep.tokens import KIND_NUMBERS, Tokens
 
 SAMPLES: Final = 64  # sequences that importance is measured on
+SHARED_TOKENS: Final = 8  # a beginning of so many, that several sequences of a row have, is computed once
 RNG: Final = "rng"
 
 
@@ -117,7 +118,7 @@ class Learner:
             loss.total.backward()
             total += loss.total.item()
             divergences.append(loss.divergence_M)
-            tokens += len(packed)
+            tokens += self._count(members)
         total += self._pull_back()
         self._clip(number)
         self.optimiser.step()
@@ -125,11 +126,11 @@ class Learner:
         return Stepped(total, _mean(torch.cat(divergences)), tokens, learned)
 
     def try_rows(self, rows: Sequence[Row]) -> int:
-        """Computes gradients and forgets them: for measuring. Gives the tokens it computed."""
+        """Computes gradients and forgets them: for measuring. Gives the tokens of its sequences."""
         members, packed = self._lay_out(rows)
         self._measure(members, packed, 1.0).total.backward()
         self.optimiser.zero_grad(set_to_none=True)
-        return len(packed)
+        return self._count(members)
 
     def state(self) -> dict[str, Tensor]:
         """All that a step changes, by name: weights, their moments, and the state of chance."""
@@ -185,7 +186,15 @@ class Learner:
 
     def _lay_out(self, rows: Sequence[Row]) -> tuple[list[int], Packed]:
         members = [number for row in rows for number in row]
-        return members, lay_out([self.lessons.pieces[number] for number in members]).to(self.recipe.device)
+        return members, self._pack(members)
+
+    def _pack(self, members: Sequence[int]) -> Packed:
+        pieces = [self.lessons.pieces[number] for number in members]
+        return lay_out(pieces, share=SHARED_TOKENS).to(self.recipe.device)
+
+    def _count(self, members: Sequence[int]) -> int:
+        """Tokens of whole sequences, whether their beginnings were computed together or not."""
+        return sum(len(self.lessons.pieces[number]) for number in members)
 
     def _measure(self, members: Sequence[int], packed: Packed, scale: float) -> Loss:
         rows = packed.rows
@@ -199,7 +208,7 @@ class Learner:
         anchors = [place for place, number in enumerate(members) if number in self.lessons.anchors]
         if not anchors:
             return None
-        alone = lay_out([self.lessons.pieces[members[place]] for place in anchors]).to(self.recipe.device)
+        alone = self._pack([members[place] for place in anchors])
         base_M_H = run_base(self.model, alone)[alone.rows]
         segments_N = packed.segments_T[rows]
         rows_M = torch.isin(segments_N, torch.tensor(anchors, device=rows.device)).nonzero().squeeze(1)

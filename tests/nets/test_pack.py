@@ -21,7 +21,7 @@ from transformers import (
 
 from aion.errors import BadInput
 from aion.nets.attention import NAME, attend_packed
-from aion.nets.pack import IGNORE, Packed, Piece, fit_piece, lay_out, plan_rows, plan_steps
+from aion.nets.pack import IGNORE, SHARED, Packed, Piece, Span, fit_piece, lay_out, plan_rows, plan_steps
 
 SMALL: dict[str, Any] = {
     "vocab_size": 61,
@@ -44,7 +44,7 @@ def logits_of(model: PreTrainedModel, packed: Packed) -> torch.Tensor:
         input_ids=packed.ids_T[None],
         position_ids=packed.positions_T[None],
         use_cache=False,
-        segment_lengths=packed.lengths,
+        spans=packed.spans,
     )
     logits: torch.Tensor = out.logits[0]
     return logits
@@ -131,9 +131,78 @@ def test_a_sequence_in_a_row_gives_what_it_gives_alone(config: PreTrainedConfig,
     assert torch.allclose(alone, together, atol=1e-6, rtol=0)  # their norms are in float32
 
 
+def shared(beginning: list[int], rest: list[int], answer: list[int]) -> Piece:
+    ids = [*beginning, *rest, *answer]
+    return Piece(np.array(ids), np.arange(len(ids)) >= len(ids) - len(answer))
+
+
+def test_a_beginning_of_several_sequences_is_laid_out_once() -> None:
+    pieces = [shared([7, 8, 9], [1], [2, 3]), piece(5), shared([7, 8, 9], [4, 5], [6])]
+    packed = lay_out(pieces, share=3)
+    beginning = packed.spans.index(Span(3))
+    assert sorted((span.length, span.after) for span in packed.spans) == [
+        (3, -1),
+        (3, beginning),
+        (3, beginning),
+        (5, -1),
+    ]
+    assert packed.ids_T[packed.segments_T == SHARED].tolist() == [7, 8, 9]
+    assert packed.positions_T[packed.segments_T == 2].tolist() == [3, 4, 5]
+
+
+def test_what_is_learned_is_never_in_a_shared_beginning() -> None:
+    """Nor is the token it is learned from: its answers differ."""
+    same = [shared([7, 8, 9], [], [2, 3]), shared([7, 8, 9], [], [2, 4])]
+    packed = lay_out(same, share=1)
+    assert [span.length for span in packed.spans] == [2, 3, 3]
+    assert sorted(packed.targets_T[packed.rows].tolist()) == [2, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [
+        (LlamaConfig(**SMALL), LlamaForCausalLM),
+        (MistralConfig(**SMALL, sliding_window=5), MistralForCausalLM),
+        (Gemma2Config(**SMALL, sliding_window=5, attn_logit_softcapping=2.0), Gemma2ForCausalLM),
+    ],
+    ids=["llama", "sliding window", "soft cap"],
+)
+def test_sharing_beginnings_changes_neither_answers_nor_gradients(
+    config: PreTrainedConfig, kind: type[PreTrainedModel]
+) -> None:
+    torch.manual_seed(1)
+    model = kind(config).double().eval()
+    AttentionInterface.register(NAME, attend_packed)
+    model.set_attn_implementation(NAME)
+    one, other = list(range(10, 20)), list(range(30, 36))
+    pieces = [
+        shared(one, [1], [2, 3]),
+        shared(other, [4], [5]),
+        shared(one, [6, 7, 8, 9, 3, 2], [5, 5, 1]),
+        piece(12),
+        shared(other, [9, 1], [6, 2]),
+        shared(one, [], [8]),
+    ]
+
+    def learn(share: int) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+        model.zero_grad()
+        packed = lay_out(pieces, share=share)
+        logits = logits_of(model, packed)[packed.rows]
+        torch.nn.functional.cross_entropy(logits, packed.targets_T[packed.rows], reduction="sum").backward()
+        grad = model.get_input_embeddings().weight.grad
+        segments = packed.segments_T[packed.rows]
+        return {number: logits[segments == number].detach() for number in range(len(pieces))}, grad.clone()
+
+    alone, grad = learn(0)
+    together, shared_grad = learn(4)
+    assert len(lay_out(pieces, share=4)) == len(lay_out(pieces)) - 2 * 9 - 6
+    assert all(torch.allclose(alone[number], together[number], atol=1e-6, rtol=0) for number in alone)
+    assert torch.allclose(grad, shared_grad, atol=1e-5, rtol=0)
+
+
 def test_no_gradient_crosses_from_one_sequence_to_another() -> None:
     q, k, v = (torch.randn(1, 2, 12, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
-    out, _ = attend_packed(torch.nn.Identity(), q, k, v, None, segment_lengths=(5, 7))
+    out, _ = attend_packed(torch.nn.Identity(), q, k, v, None, spans=(Span(5), Span(7)))
     out[0, 5:].sum().backward()
     for tensor in (q, k, v):
         assert tensor.grad is not None
