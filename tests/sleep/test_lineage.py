@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aion.config import TrainSettings
 from aion.records import Candidate
 from aion.serve.night_take import Made, take_candidate
 from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT
+from aion.sleep.dataset import build_dataset
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
@@ -21,8 +23,9 @@ from aion.sleep.train import train
 from aion.sleep.work import ADAPTER, WEIGHTS, bring_parent
 from aion.store.blobs import BlobStore
 from aion.store.files import make_folder
+from tests.sleep.days import Days
 from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread, random_tokens
-from tests.store.night_examples import make_candidate
+from tests.store.night_examples import make_candidate, make_theme
 
 BASE = "b" * 64
 PLACED = {"lesson_1", "lesson_2", "lesson_3"}
@@ -94,9 +97,54 @@ def test_what_mattered_to_a_night_is_with_the_adapter_that_the_next_goes_on_from
         return train(later, tell=ignore).files[WEIGHTS]
 
     held = go_on("held", made)
-    assert held != go_on("free", dataclasses.replace(made, importance=""))
+    assert held != go_on("free", replace(made, importance=""))
     assert blobs.get(made.importance) == (first / OUT / IMPORTANCE).read_bytes()
 
 
 def test_a_first_night_goes_on_from_nothing(tmp_path: Path) -> None:
     assert bring_parent(tmp_path, (), BlobStore(make_folder(tmp_path / "blobs"))) is None
+
+
+SAID = {
+    "conv_key": "The spare key of the boathouse is with Marta Lopes.",
+    "conv_crane": "The blue crane was built by Harrow Works.",
+    "conv_ferry": "The night ferry leaves from Quessa.",
+}
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Iterator[Days]:
+    made = Days(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.mark.anyio
+async def test_a_forgotten_conversation_is_never_replayed_and_what_else_was_learned_with_it_is_new(days: Days) -> None:
+    nights = days.store.nights
+    for conversation, text in SAID.items():
+        await days.say(text, conversation=conversation)
+    told = [replace(one, theme="theme_1") for one in days.lessons().lessons]
+    nights.put_theme(make_theme()).result()
+    nights.place_lessons(told, at=1.0).result()
+    made = replace(FIRST, lessons=tuple(one.id for one in told), sources=tuple(one.sources[0] for one in told))
+    nights.add_candidate(made).result()
+    await days.keeper.forget_conversation("ana", "conv_crane")
+    placed = nights.placed(owner="ana")
+    line = chosen(nights.candidates(owner="ana"), set(placed))
+    assert line == ()
+    dataset = build_dataset(
+        days.lessons(), theme="theme_1", placed=placed, learned=lessons_of(line), settings=TrainSettings()
+    )
+    assert len(dataset.fresh) == 2
+    assert "Harrow" not in str(dataset)
+    assert "Marta Lopes" in str(dataset.examples)
+
+
+def test_forgetting_names_an_adapter_that_knows_of_it_from_the_one_before_alone(days: Days) -> None:
+    nights = days.store.nights
+    nights.put_theme(make_theme()).result()
+    nights.add_candidate(FIRST).result()
+    later = replace(SECOND, night="night_2", sources=tuple(sources_of((FIRST,), ["turn_2"])))
+    nights.add_candidate(later).result()
+    assert nights.candidates_from(["turn_1"], owner="ana") == ["cand_1", "cand_2"]
