@@ -26,11 +26,11 @@ from torch import Tensor
 
 from aion.config import ModelSettings, TrainSettings
 from aion.models.catalog import LocalModel
-from aion.models.llama.process import lora_field
+from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.wire import CHAT
 from aion.nets.loss import Loss, answer_loss
 from aion.nets.pack import Packed, Piece
-from aion.records import Example, Lesson, LessonKind
+from aion.records import Example, Json, Lesson, LessonKind
 from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
 from aion.sleep.base import Recipe
 from aion.sleep.dataset import build_dataset
@@ -185,21 +185,25 @@ def learn(model: LocalModel, taught: Taught, recipe: Recipe, term: Term, *, to: 
     return to
 
 
-async def examine(model: LocalModel, files: Sequence[Path], asked: Sequence[tuple[str, str, str]]) -> list[list[str]]:
-    """Of each adapter: for each question `right`, `old` or `other`."""
-    found = []
+async def ask_all(model: LocalModel, files: Sequence[Path], questions: Sequence[str]) -> list[list[str]]:
+    """What each adapter, and at last the base alone, answers to each question."""
+    told = []
     async with engine(model.path, files) as process:
-        for number in range(len(files)):
-            told = []
-            for question, right, old in asked:
-                messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": question}]
-                body = {"messages": messages, "max_tokens": 28, "temperature": 0, "cache_prompt": False}
-                scales = lora_field([float(number == one) for one in range(len(files))])
-                reply = await process.wire.post(CHAT, body | {"lora": scales})
-                answer = str(reply["choices"][0]["message"]["content"])
-                told.append("right" if right in answer else "old" if old in answer else "other")
-            found.append(told)
-    return found
+        for number in range(len(files) + 1):
+            scales = lora_field([float(number == one) for one in range(len(files))])
+            told.append([await ask(process, question, scales) for question in questions])
+    return told
+
+
+async def ask(process: EngineProcess, question: str, scales: list[Json]) -> str:
+    messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": question}]
+    body = {"messages": messages, "max_tokens": 28, "temperature": 0, "cache_prompt": False, "lora": scales}
+    reply = await process.wire.post(CHAT, body)
+    return str(reply["choices"][0]["message"]["content"])
+
+
+def sort_answer(answer: str, right: str, old: str) -> str:
+    return "right" if right in answer else "old" if old in answer else "other"
 
 
 def list_questions(
@@ -223,11 +227,12 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         taught = asyncio.run(write(model, examples, term))
         made.append(learn(model, taught, recipe, term, to=folder / term.name.replace(",", ""), parent=parent))
     asked = list_questions(facts, old, examples)
-    told = asyncio.run(examine(model, [one / "adapter.gguf" for one in made], asked))
+    told = asyncio.run(ask_all(model, [one / "adapter.gguf" for one in made], [one for one, _, _ in asked]))
     print(f"\n{'':32} right   old other  of {len(asked)}")
-    for one, answers in zip(made, told, strict=True):
-        shares = "  ".join(f"{answers.count(kind) / len(answers):.2f}" for kind in ("right", "old", "other"))
-        print(f"{one.name:32}  {shares}", flush=True)
+    for name, answers in zip([*(one.name for one in made), "no adapter"], told, strict=True):
+        sorted_ = [sort_answer(answer, *wanted) for answer, (_, *wanted) in zip(answers, asked, strict=True)]
+        shares = "  ".join(f"{sorted_.count(kind) / len(asked):.2f}" for kind in ("right", "old", "other"))
+        print(f"{name:32}  {shares}", flush=True)
 
 
 def main() -> None:
