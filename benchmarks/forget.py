@@ -159,7 +159,7 @@ class Ruler:
         firsts = iter([first for _, first in general])
         for packed in _rows_of([written for written, _ in general]):
             hidden = run_base(self.model, packed)[packed.rows]
-            self.general.append((packed, hidden, [next(firsts) for _ in packed.lengths]))
+            self.general.append((packed, hidden, [next(firsts) for _ in packed.spans]))
 
     @torch.no_grad()
     def drift(self) -> tuple[float, float]:
@@ -191,7 +191,7 @@ def _rows_of(asked: Sequence[Written]) -> Iterator[Packed]:
 def _segments(packed: Packed) -> Iterator[Tensor]:
     """Of the rows that count, those of each sequence."""
     segments = packed.segments_T[packed.rows]
-    for number in range(len(packed.lengths)):
+    for number in range(len(packed.spans)):
         yield (segments == number).nonzero().squeeze(1)
 
 
