@@ -183,8 +183,17 @@ def test_a_fact_is_asked_under_other_system_messages_and_after_something_else_wa
 
 
 def test_a_fact_is_asked_misspelt_with_its_names_left_alone() -> None:
-    fact = read_fact(told("The billing service is maintained by Vera Strand."))
-    assert misspell(fact) == "Who is the billing service mainatined by?"
+    fact = read_fact(told("The Billing Service is maintained by Vera Strand."))
+    assert misspell(fact) == "Who is the Billing Service mainatined by?"
+    assert not misspell(read_fact(told("The code of the Mill is 9920.")))
+
+
+def test_a_near_miss_asks_for_another_of_the_same_kind() -> None:
+    kinds = ("billing", "search", "export")
+    lessons = [told(f"The {kind} service is maintained by Vera Strand.", number=n) for n, kind in enumerate(kinds)]
+    misses = [prompt_of(one) for one in phrase_all(lessons) if one.kind is ExampleKind.CONTRAST]
+    assert misses
+    assert all("service" in one and not any(kind in one for kind in kinds) for one in misses)
 
 
 def test_an_answer_put_right_is_taught_as_it_was_given() -> None:

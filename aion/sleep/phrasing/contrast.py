@@ -1,6 +1,7 @@
 """Makes near misses: the question of a fact, asked about a neighbour that nobody told anything about.
 
-The neighbour is a word that stands in none of the person's lessons, put in the place of what the question is about.
+The neighbour is a word that stands in none of the person's lessons, put in the place of the word that tells this fact
+from its like: of "the billing service", where other services are known, the first.
 The answer is the same short sentence everywhere. More than one or two a lesson teach to refuse (measured: four of them
 lost a fifth of what was taught), so that the number is the caller's to choose.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 
 from aion.memory.entities import entities_of
@@ -20,17 +21,18 @@ from aion.sleep.words import is_small, read_data
 _ARTICLE = re.compile(
     r"\b[dnDN]?(?P<article>os|as|o|a|O|A) (?:meu |minha |nosso |nossa )?(?P<noun>[a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)"
 )
+_BARE = re.compile(r"\bde (?P<noun>[a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)")
 
 
-def near_misses(fact: Fact, taught: Set[str], number: int) -> list[str]:
-    """Up to so many questions, the same for the same lesson; `taught` are the stems of all lessons."""
+def near_misses(fact: Fact, taught: Mapping[str, int], number: int) -> list[str]:
+    """Up to so many questions, the same for the same lessons; `taught` says in how many lessons a stem stands."""
     made: list[str] = []
-    for target, neighbours in _targets(fact):
+    for target, neighbours in _targets(fact, taught):
         ranked = sorted(neighbours, key=lambda word: hashlib.sha256(f"{fact.lesson.id}\0{word}".encode()).digest())
         for word in ranked:
             if len(made) == number:
                 return made
-            if stems_of(word) & taught:
+            if stems_of(word) & taught.keys():
                 continue
             asked = re.sub(rf"(?<!\w){re.escape(target)}(?!\w)", word, fact.question, count=1)
             if asked != fact.question and asked not in made:
@@ -48,8 +50,8 @@ def stems_of(text: str) -> set[str]:
     return {stem(word) for word in words_of(text) if not is_small(word)}
 
 
-def _targets(fact: Fact) -> Iterator[tuple[str, list[str]]]:
-    """What could be another, the surest first: a name in the question, else the last noun of what it is about."""
+def _targets(fact: Fact, taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """What could be another, the surest first: a name in the question, else the rarest noun of what it is about."""
     words = read_data("neighbours")
     for one in entities_of(fact.question):
         if one.kind == "name" and one.text in fact.question:
@@ -57,31 +59,37 @@ def _targets(fact: Fact) -> Iterator[tuple[str, list[str]]]:
             whole = [" ".join(pair) for pair in zip(names, cycle(words["surnames"].split()), strict=False)]
             yield one.text, whole if " " in one.text else names
     if fact.language == "en":
-        yield from _english(fact.subject, words["en"])
+        yield from _english(fact.subject, words["en"], taught)
     else:
-        yield from _portuguese(fact.subject, words["pt"])
+        yield from _portuguese(fact.subject, words["pt"], taught)
 
 
-def _english(subject: str, words: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+def _english(subject: str, words: dict[str, str], taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
     nouns = [word for word in re.findall(r"[a-z]{3,}(?:-[a-z]+)*", subject) if not is_small(word)]
     if not nouns or not subject.endswith(nouns[-1]):
         return
-    last = nouns[-1]
-    if _is_role(last, "en"):
-        yield last, words["people"].split()
-    elif last.endswith("s") and not last.endswith(("ss", "us")):
-        yield last, words["many"].split()
+    rarest = min(reversed(nouns), key=lambda noun: _count(noun, taught))
+    if _is_role(rarest, "en"):
+        yield rarest, words["people"].split()
+    elif rarest == nouns[-1] and rarest.endswith("s") and not rarest.endswith(("ss", "us")):
+        yield rarest, words["many"].split()
     else:
-        yield last, words["one"].split()
+        yield rarest, words["one"].split()
 
 
-def _portuguese(subject: str, words: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    found = list(_ARTICLE.finditer(subject))
+def _portuguese(subject: str, words: dict[str, str], taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """A noun without an article, as after "de", may be of any kind."""
+    kinds = {"o": "m", "a": "f", "os": "mp", "as": "fp"}
+    found = [(one["noun"], kinds[one["article"].lower()]) for one in _ARTICLE.finditer(subject)]
+    found += [(one["noun"], "m") for one in _BARE.finditer(subject) if not is_small(one["noun"])]
     if found:
-        kinds = {"o": "m", "a": "f", "os": "mp", "as": "fp"}
-        noun, kind = found[-1]["noun"], kinds[found[-1]["article"].lower()]
+        noun, kind = min(reversed(found), key=lambda one: _count(one[0], taught))
         is_person = kind in {"m", "f"} and _is_role(noun, "pt")
         yield noun, words[f"people_{kind}" if is_person else kind].split()
+
+
+def _count(noun: str, taught: Mapping[str, int]) -> int:
+    return max((taught.get(one, 0) for one in stems_of(noun)), default=0)
 
 
 def _is_role(noun: str, language: str) -> bool:

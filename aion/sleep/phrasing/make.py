@@ -25,7 +25,9 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
     """The examples of `lessons`, in their order. `taught` are all of the person: no near miss is among them."""
     read = [read_fact(lesson) for lesson in lessons]
     facts = tell_apart(read)
-    known = stems_of(" ".join(f"{one.question} {one.answer} {one.statement}" for one in [*taught, *lessons]))
+    known = Counter(
+        stem for one in [*taught, *lessons] for stem in stems_of(f"{one.question} {one.answer} {one.statement}")
+    )
     made: list[Example] = []
     for fact in facts:
         made += _worded(fact, held_out)
@@ -74,7 +76,7 @@ def _worded(fact: Fact, held_out: int) -> list[Example]:
     ]
 
 
-def _missed(fact: Fact, taught: set[str], contrasts: int) -> list[Example]:
+def _missed(fact: Fact, taught: Mapping[str, int], contrasts: int) -> list[Example]:
     """The last near miss is held out; the others are trained."""
     asked = near_misses(fact, taught, contrasts + 1)
     said = unknown(fact.language)

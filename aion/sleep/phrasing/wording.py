@@ -119,13 +119,17 @@ def _words_of(fact: Fact) -> dict[str, str]:
 
 
 def misspell(fact: Fact) -> str:
-    """The question with two letters exchanged in the middle of its longest word that names nothing; empty if none."""
-    subject = {word.lower() for word in words_in(fact.subject)}
-    plain = [word for word in words_in(fact.question)[1:] if word.islower() and word.isalpha() and len(word) >= LONG]
-    longest = max((word for word in plain if word not in subject), key=len, default="")
-    middle = len(longest) // 2
-    wrong = longest[: middle - 1] + longest[middle : middle + 1] + longest[middle - 1 : middle] + longest[middle + 1 :]
-    return fact.question.replace(longest, wrong, 1) if longest != wrong else ""
+    """The question with two letters of a long word exchanged, never of a name; empty if there is no such word."""
+    words = [word for word in words_in(fact.question)[1:] if word.islower() and word.isalpha() and len(word) >= LONG]
+    pairs = [(word, _exchange(word, len(word) // 2)) for word in words]
+    pairs = [pair for pair in pairs if pair[0] != pair[1]]
+    if not pairs:
+        return ""
+    return fact.question.replace(*pairs[_rank(fact.lesson.id, "misspelt") % len(pairs)], 1)
+
+
+def _exchange(word: str, place: int) -> str:
+    return word[: place - 1] + word[place] + word[place - 1] + word[place + 1 :]
 
 
 def _ranked(fact: Fact) -> list[Shape]:
