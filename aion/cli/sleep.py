@@ -89,6 +89,27 @@ def nights(
     print_table(COLUMNS, [row_of(night) for night in found["data"]])
 
 
+@sleep.command("quarantine")
+def quarantine(data: Data = None, as_json: AsJson = False) -> None:
+    """List lessons that a training broke off at, and that no night tries again."""
+    found = ask(find_running(data), "GET", "/api/sleep/quarantine", owner=whose(everyone=False))["data"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [[one["lesson"], one["theme"], one["night"], moment(one["at"]), one["reason"]] for one in found]
+    print_table(("lesson", "theme", "night", "at", "reason"), rows)
+
+
+@sleep.command("release")
+def release(
+    lessons: Annotated[list[str], typer.Argument(metavar="LESSON...", help="Ids from `aion sleep quarantine`.")],
+    data: Data = None,
+) -> None:
+    """Let lessons be tried again."""
+    released = ask(find_running(data), "POST", "/api/sleep/release", {"lessons": lessons})["released"]
+    print(f"released: {' '.join(released)}")
+
+
 def row_of(night: Json) -> list[object]:
     adapters = len(night["candidates"])
     words = shorten(night["reason"])

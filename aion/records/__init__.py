@@ -17,7 +17,17 @@ from aion.records.experience import (
     Reward,
     Signal,
 )
-from aion.records.learning import Candidate, Example, ExampleKind, Lesson, LessonKind, Night, NightState, Theme
+from aion.records.learning import (
+    Candidate,
+    Example,
+    ExampleKind,
+    Lesson,
+    LessonKind,
+    Night,
+    NightState,
+    Quarantine,
+    Theme,
+)
 from aion.records.memory import Document, Forgotten, Memory, MemoryKind, Origin, Source, Trust
 from aion.records.turns import (
     AdapterUse,
@@ -65,6 +75,7 @@ __all__ = [
     "NightState",
     "Origin",
     "Outcome",
+    "Quarantine",
     "Reward",
     "Scope",
     "Signal",

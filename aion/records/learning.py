@@ -116,6 +116,18 @@ class Night:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """A lesson that a training could not get past: no night learns it until a person releases it."""
+
+    lesson: str
+    owner: str
+    theme: str
+    night: str
+    reason: str  # what happened with it, never its words
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An adapter that a night made and nobody has examined. Its files are blobs, named by their sums."""
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aion.errors import BadInput, Conflict, Forbidden, NotFound
-from aion.records import Json, Lesson, LessonKind, Night, NightState, Theme
+from aion.records import Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import CONTROL_ID, CONTROL_OWNER, Principal
@@ -115,6 +115,22 @@ class NightTold(Strict):
     candidates: list[Id] = Field(default_factory=list, max_length=100)
 
 
+class Aside(Strict):
+    """The body of POST /api/sleep/quarantine: lessons that a training could not get past."""
+
+    owner: Person
+    night: Id
+    theme: Id
+    lessons: list[Id] = Field(max_length=10_000)
+    reason: Words
+
+
+class Release(Strict):
+    """The body of POST /api/sleep/release."""
+
+    lessons: list[Id] = Field(min_length=1, max_length=1000, description="Ids of lessons in quarantine.")
+
+
 class ThemeTold(Strict):
     """A theme as the night arranged it."""
 
@@ -176,6 +192,20 @@ def sleep_routes(system: System) -> APIRouter:
     def nights(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
         found = system.store.nights.nights(owner=whose(request, owner), limit=limit)
         return {"data": [night_json(night) for night in found]}
+
+    @router.get("/api/sleep/quarantine", summary="Lessons that no training got past")
+    def aside(request: Request, owner: Owner = None) -> Json:
+        return {
+            "data": [dataclasses.asdict(one) for one in system.store.nights.quarantined(owner=whose(request, owner))]
+        }
+
+    @router.post("/api/sleep/release", summary="Let lessons in quarantine be tried again")
+    async def release(request: Request, body: Release) -> Json:
+        owner = principal_of(request).owner
+        released = await asyncio.wrap_future(system.store.nights.release(body.lessons, owner=owner))
+        if not released:
+            raise NotFound("none of these lessons of yours is in quarantine; GET /api/sleep/quarantine lists them")
+        return {"released": released}
 
     return router
 
@@ -241,6 +271,13 @@ def night_routes(system: System) -> APIRouter:
             )
         placed = system.store.nights.place_lessons([_placed(one, body.owner) for one in body.places], at=now)
         return {"placed": await asyncio.wrap_future(placed)}
+
+    @router.post("/api/sleep/quarantine")
+    async def put_aside(request: Request, body: Aside) -> Json:
+        _require_control(request)
+        now, told = time.time(), body.model_dump(exclude={"lessons"})
+        found = [Quarantine(lesson=one, at=now, **told) for one in body.lessons]
+        return {"lessons": await asyncio.wrap_future(system.store.nights.quarantine(found))}
 
     @router.post("/api/sleep/candidates")
     async def take(request: Request, body: MadeTold) -> Json:

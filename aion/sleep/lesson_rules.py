@@ -1,7 +1,7 @@
 """What a lesson is made of, and the rules by which one is left out, each with its reason. Pure; reads no store.
 
-The rules, in this order: too long; secret; pii; superseded; duplicate; capped. What untrusted, forgotten, disliked and
-unclear mean is settled where the lessons are found. A reason never quotes what it is about.
+The rules, in this order: too long; secret; pii; superseded; duplicate; quarantined; capped. What untrusted, forgotten,
+disliked and unclear mean is settled where the lessons are found. A reason never quotes what it is about.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Reason(StrEnum):
     FORGOTTEN = "forgotten"  # what it came from is gone
     SUPERSEDED = "superseded"  # something said later says otherwise
     LONG = "long"  # more than a lesson holds
+    QUARANTINED = "quarantined"  # a training broke off at it; `aion sleep release` lets it be tried again
     UNCLEAR = "unclear"  # it says nothing without what was said before it
 
 

@@ -20,6 +20,7 @@ from aion.sleep.lesson_rules import (
     Reason,
     cap_sources,
     check_content,
+    exclude,
     keep_latest,
     make_lesson,
     order_of,
@@ -63,8 +64,11 @@ def collect_lessons(store: Store, owner: str, *, source_share: float) -> Lessons
         else:
             gone.append(checked)
     found, older = keep_latest(found)
-    kept, capped = cap_sources(sorted(found, key=order_of), documents, source_share)
-    gone += [*older, *capped]
+    aside = {one.lesson: f"{one.night}: {one.reason}" for one in store.nights.quarantined(owner=owner)}
+    sound = [one for one in found if one.id not in aside]
+    kept, capped = cap_sources(sorted(sound, key=order_of), documents, source_share)
+    broke = [exclude(one, Reason.QUARANTINED, aside[one.id]) for one in found if one.id in aside]
+    gone += [*older, *broke, *capped]
     return Lessons(tuple(kept), tuple(sorted(gone, key=lambda one: (one.reason, one.at, one.sources))))
 
 

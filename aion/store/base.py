@@ -31,6 +31,7 @@ from aion.records import (
     Memory,
     MemoryKind,
     Night,
+    Quarantine,
     Theme,
     Turn,
 )
@@ -324,6 +325,21 @@ class Nights(Protocol):
 
     def placed(self, *, owner: str) -> dict[str, str]:
         """Lesson id to theme id."""
+        ...
+
+    def quarantine(self, found: Sequence[Quarantine]) -> Future[int]:
+        """Put lessons aside; one that is aside keeps its first reason, one without a place of its owner is passed over.
+
+        Resolves to how many are aside of those named.
+        """
+        ...
+
+    def quarantined(self, *, owner: str | None) -> list[Quarantine]:
+        """By lesson."""
+        ...
+
+    def release(self, lessons: Sequence[str], *, owner: str) -> Future[list[str]]:
+        """Let lessons be tried again; resolves to those that had been put aside."""
         ...
 
     def append_night(self, night: Night) -> Future[None]:

@@ -218,7 +218,7 @@ def _forgotten(
 
 
 def _name_learners(connection: apsw.Connection, forgotten: Forgotten, refs: Sequence[str], owner: str) -> Forgotten:
-    """Add the adapters that learned from any of it, and drop the lessons: their rows stay, as a record of what was."""
+    """Add the adapters that learned from any of it, whose rows stay as a record, and drop the lessons."""
     sources = [ref for ref in (*refs, *forgotten.memories) if ref]
     adapters = find_learners(connection, sources, owner)
     drop_lessons(connection, sources, owner)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from aion.records import Candidate, Json, Night, NightState, Theme
+from aion.records import Candidate, Json, Night, NightState, Quarantine, Theme
 from aion.store.rows import Row, check_text, damaged, digest, to_json, to_number
 
 
@@ -47,6 +47,16 @@ def decode_night(row: Row) -> Night:
     body: Json = _read(_checked(row[1:], f"a state of night {row[1]}")[-1])
     made = {"state": NightState(body["state"]), "candidates": tuple(body["candidates"])}
     return Night(**{**body, **made})
+
+
+def encode_quarantine(found: Quarantine) -> Row:
+    check_text(found.lesson, found.owner, found.theme, found.night)
+    return _proven(found.lesson, found.owner, to_json(asdict(found)))
+
+
+def decode_quarantine(row: Row) -> Quarantine:
+    body: Json = _read(_checked(row, f"the quarantine of lesson {row[0]}")[-1])
+    return Quarantine(**body)
 
 
 def encode_candidate(candidate: Candidate) -> Row:

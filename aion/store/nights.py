@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from aion.errors import Conflict, NotFound
-from aion.records import Candidate, Lesson, Night, Theme
+from aion.records import Candidate, Lesson, Night, Quarantine, Theme
 from aion.store import night_rows, statements
 from aion.store.database import fetch, where
 from aion.store.rows import Row
@@ -67,6 +67,28 @@ class SqliteNights:
         with self._reading() as connection:
             rows = fetch(connection, f"{statements.SELECT_LESSONS} WHERE owner = ? ORDER BY id", (owner,))
         return dict(night_rows.decode_place(row) for row in rows)
+
+    def quarantine(self, found: Sequence[Quarantine]) -> Future[int]:
+        def job(connection: apsw.Connection) -> int:
+            placed = "SELECT 1 FROM lessons WHERE id = ? AND owner = ?"
+            known = [one for one in found if fetch(connection, placed, (one.lesson, one.owner))]
+            connection.executemany(statements.PUT_QUARANTINE, [night_rows.encode_quarantine(one) for one in known])
+            return len(known)
+
+        return self._write(job)
+
+    def quarantined(self, *, owner: str | None) -> list[Quarantine]:
+        clause, given = where({"owner = ?": owner})
+        with self._reading() as connection:
+            rows = fetch(connection, f"{statements.SELECT_QUARANTINE} {clause} ORDER BY lesson", given)
+        return [night_rows.decode_quarantine(row) for row in rows]
+
+    def release(self, lessons: Sequence[str], *, owner: str) -> Future[list[str]]:
+        def job(connection: apsw.Connection) -> list[str]:
+            sql = "DELETE FROM quarantine WHERE lesson = ? AND owner = ? RETURNING lesson"
+            return [id_ for one in dict.fromkeys(lessons) for (id_,) in fetch(connection, sql, (one, owner))]
+
+        return self._write(job)
 
     def append_night(self, night: Night) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
@@ -168,8 +190,8 @@ def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str
     lessons = {id_ for ref in dict.fromkeys(sources) for (id_,) in fetch(connection, of_it, (owner, ref))}
     themes = {row[0] for id_ in lessons for row in fetch(connection, "SELECT theme FROM lessons WHERE id = ?", (id_,))}
     for lesson in lessons:
-        connection.execute("DELETE FROM lesson_sources WHERE lesson = ?", (lesson,))
-        connection.execute("DELETE FROM lessons WHERE id = ?", (lesson,))
+        for table, column in (("quarantine", "lesson"), ("lesson_sources", "lesson"), ("lessons", "id")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (lesson,))  # noqa: S608  # constants
     for theme_id in themes:
         _unname_theme(connection, theme_id, owner)
 

@@ -344,4 +344,18 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX candidate_sources_by_ref ON candidate_sources (ref, candidate)",
         ),
     ),
+    Migration(
+        10,
+        "quarantine",
+        (
+            # Lessons that a training could not get past, until a person lets them go; each goes with its place.
+            """CREATE TABLE quarantine (
+                lesson TEXT PRIMARY KEY REFERENCES lessons (id),
+                owner TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX quarantine_by_owner ON quarantine (owner, lesson)",
+        ),
+    ),
 )

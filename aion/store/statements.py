@@ -162,6 +162,11 @@ INSERT_NIGHT = "INSERT INTO nights (id, owner, body, digest) VALUES (?, ?, ?, ?)
 SELECT_NIGHTS = "SELECT seq, id, owner, body, digest FROM nights"
 SELECT_NEWEST_NIGHTS = f"{SELECT_NIGHTS} WHERE seq IN (SELECT MAX(seq) FROM nights GROUP BY id)"  # noqa: S608  # constants
 
+PUT_QUARANTINE = (
+    "INSERT INTO quarantine (lesson, owner, body, digest) VALUES (?, ?, ?, ?) ON CONFLICT (lesson) DO NOTHING"
+)
+SELECT_QUARANTINE = "SELECT lesson, owner, body, digest FROM quarantine"
+
 SELECT_CANDIDATES = "SELECT id, owner, theme, night, base, created, body, digest FROM candidates"
 INSERT_CANDIDATE = (
     "INSERT INTO candidates (id, owner, theme, night, base, created, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

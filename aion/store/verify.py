@@ -192,6 +192,9 @@ KINDS = (
     Rows("calibration", _paged(CALIBRATIONS, "id"), "", _alone(experience_rows.decode_calibration)),
     Rows("theme", _paged(statements.SELECT_THEMES, "id"), "", _alone(night_rows.decode_theme)),
     Rows("the place of lesson", _paged(statements.SELECT_LESSONS, "id"), "", _alone(night_rows.decode_place)),
+    Rows(
+        "quarantine of lesson", _paged(statements.SELECT_QUARANTINE, "lesson"), "", _alone(night_rows.decode_quarantine)
+    ),
     Rows("state of night, number", _paged(statements.SELECT_NIGHTS, "seq"), -1, _alone(night_rows.decode_night)),
     Rows("candidate", _paged(statements.SELECT_CANDIDATES, "id"), "", _prove_candidate),
     Rows("sample", _paged(SAMPLES, "at"), float("-inf"), _alone(experience_rows.decode_sample)),

@@ -13,7 +13,7 @@ from aion.store.base import Store
 from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_feedback, make_source, put
-from tests.store.night_examples import make_candidate, make_lesson, make_night, make_theme
+from tests.store.night_examples import make_candidate, make_lesson, make_night, make_quarantine, make_theme
 
 
 def put_themes(store: Store, *ids: str) -> None:
@@ -205,3 +205,19 @@ def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
     themes = store.nights.themes(owner="ana")
     assert [(theme.id, theme.name, theme.vector) for theme in themes] == [("theme_2", "", ()), ("theme_3", "Mine", ())]
     assert list(store.verify()) == []
+
+
+def test_a_lesson_put_aside_stays_so_until_it_is_released_or_forgotten(store: Store) -> None:
+    put_themes(store, "theme_1")
+    turn = make_turn()
+    store.append_turn(turn).result()
+    lessons = [make_lesson(id=f"lesson_{n}", sources=(turn.id if n == 1 else "turn_other",)) for n in (1, 2)]
+    store.nights.place_lessons(lessons, at=1.0).result()
+    aside = [make_quarantine(lesson=one) for one in ("lesson_1", "lesson_2", "lesson_unknown")]
+    assert store.nights.quarantine(aside).result() == 2
+    store.nights.quarantine([dataclasses.replace(aside[0], reason="again", night="night_2")]).result()
+    assert store.nights.quarantined(owner="ana") == aside[:2]
+    assert (store.nights.quarantined(owner="eva"), store.nights.release(["lesson_2"], owner="eva").result()) == ([], [])
+    assert store.nights.release(["lesson_2", "lesson_3"], owner="ana").result() == ["lesson_2"]
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert store.nights.quarantined(owner=None) == []

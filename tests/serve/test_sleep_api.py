@@ -165,6 +165,27 @@ def test_themes_are_named_pinned_and_merged_by_their_owner(up: RunningServer) ->
     assert eva.get("/api/themes")["data"] == []
 
 
+def test_lessons_in_quarantine_are_told_to_their_owner_who_releases_them(up: RunningServer) -> None:
+    ana, eva = join(up, "ana"), join(up, "eva")
+    arrange(up, "ana", lesson_1=["turn_1"], lesson_2=["turn_1"])
+    told = {"owner": "ana", "night": "night_1", "theme": "theme_1", "reason": "the loss of step 3 is not a number"}
+    reply = tell(up, "quarantine", **told, lessons=["lesson_1", "lesson_2", "lesson_9"])
+    assert reply.json() == {"lessons": 2}
+    assert (
+        httpx2.post(f"{up.url}/api/sleep/quarantine", json=told | {"lessons": []}, headers=up.headers).status_code
+        == 403
+    )
+    assert [(one["lesson"], one["reason"]) for one in ana.get("/api/sleep/quarantine")["data"]] == [
+        ("lesson_1", told["reason"]),
+        ("lesson_2", told["reason"]),
+    ]
+    assert eva.get("/api/sleep/quarantine")["data"] == []
+    wish = {"lessons": ["lesson_1"]}
+    assert eva.ask("POST", "/api/sleep/release", json=wish).status_code == 404
+    assert ana.ask("POST", "/api/sleep/release", json=wish).json() == {"released": ["lesson_1"]}
+    assert [one["lesson"] for one in ana.get("/api/sleep/quarantine")["data"]] == ["lesson_2"]
+
+
 def make_job(up: RunningServer, night: str, theme: str = "theme_1") -> tuple[Path, dict[str, Any]]:
     """A finished job folder, and what the night tells of it."""
     folder = up.data / "nights" / night / theme

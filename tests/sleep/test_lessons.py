@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from aion.records import Label, LessonKind, MemoryKind, Origin, Trust
 from aion.sleep.lesson_rules import FEWEST, Reason
 from aion.sleep.lessons import Lessons
 from tests.sleep.days import Days
+from tests.store.night_examples import make_quarantine, make_theme
 
 pytestmark = pytest.mark.anyio
 KEY = "The spare key of the boathouse is with Marta Lopes."
@@ -50,6 +52,24 @@ async def test_a_choice_is_a_lesson_with_the_other_rejected(days: Days) -> None:
     days.choose(turn, "In hollow trees.", "In rivers.")
     [lesson] = days.lessons().lessons
     assert (lesson.kind, lesson.answer, lesson.rejected) == (LessonKind.CHOICE, "In hollow trees.", "In rivers.")
+
+
+async def test_a_lesson_in_quarantine_stays_out_and_revives_no_older_one(days: Days) -> None:
+    for answer in ("Nobody.", "Marta Lopes."):
+        turn = days.ask("Who has the key of the shed?", "I do not know.")
+        await days.edit(turn, answer)
+    [latest] = days.lessons().lessons
+    nights = days.store.nights
+    nights.put_theme(make_theme(owner=latest.owner)).result()
+    nights.place_lessons([dataclasses.replace(latest, theme="theme_1")], at=1.0).result()
+    aside = make_quarantine(owner=latest.owner, lesson=latest.id)
+    nights.quarantine([aside]).result()
+    found = days.lessons()
+    assert found.lessons == ()
+    told = next(one for one in found.exclusions if one.reason is Reason.QUARANTINED)
+    assert (told.lesson, told.detail) == (latest.id, f"night_1: {aside.reason}")
+    nights.release([latest.id], owner=latest.owner).result()
+    assert days.lessons().lessons == (latest,)
 
 
 async def test_the_surest_lessons_come_first(days: Days) -> None:

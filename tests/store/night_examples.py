@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from aion.records import Candidate, Lesson, LessonKind, Night, NightState, Theme
+from aion.records import Candidate, Lesson, LessonKind, Night, NightState, Quarantine, Theme
 from aion.store.base import Store
 from tests.store.examples import numbers
 
@@ -44,6 +44,18 @@ def make_night(**changes: Any) -> Night:
     return dataclasses.replace(night, **changes)
 
 
+def make_quarantine(**changes: Any) -> Quarantine:
+    aside = Quarantine(
+        lesson="lesson_1",
+        owner="ana",
+        theme="theme_1",
+        night="night_1",
+        reason="the loss of step 3 of 40 is not a number",
+        at=30.0,
+    )
+    return dataclasses.replace(aside, **changes)
+
+
 def make_candidate(**changes: Any) -> Candidate:
     candidate = Candidate(
         id="cand_1",
@@ -71,6 +83,7 @@ def fill_night(store: Store, turn: str) -> None:
     store.nights.put_theme(make_theme(id=theme)).result()
     lesson = make_lesson(theme=theme, sources=(turn,))
     store.nights.place_lessons([lesson], at=1.0).result()
+    store.nights.quarantine([make_quarantine(lesson=lesson.id)]).result()
     store.nights.append_night(make_night(id=night, state=NightState.DONE, candidates=(made,))).result()
     candidate = make_candidate(id=made, night=night, theme=theme, lessons=(lesson.id,), sources=(turn,))
     store.nights.add_candidate(candidate).result()

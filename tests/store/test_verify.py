@@ -84,6 +84,7 @@ TAMPERINGS = {
     "samples": ("body = replace(body, '12.5', '92.5')", "sample "),
     "themes": ("body = replace(body, 'Boats', 'Boots')", "theme "),
     "lessons": ("moved = 1", "the place of lesson "),
+    "quarantine": ("body = replace(body, 'step 3', 'step 4')", "quarantine of lesson "),
     "nights": ("body = replace(body, 'done', 'failed')", "state of night"),
     "candidates": ("created = created + 1", "candidate "),
     "candidate_lessons": ("lesson = 'lesson_other'", "candidate "),
