@@ -1,10 +1,11 @@
 """Sorts lessons into a few themes and keeps them there: a lesson that has a place never moves by itself.
 
 A new lesson joins the theme in which its nearest neighbours lie, if they are near enough. Those left over are clustered
-among themselves (average linkage); a cluster of enough lessons is a new theme, and what is alone waits in the person's
-gathering theme, so that it is learned all the same. Themes are never merged here: that, a name and a pin are a person's
-to give. Nearness is the cosine of two lessons, raised by the share of names and words of matter they have in common,
-because an embedder of one language is nearly blind in the other. It embeds nothing and writes nothing.
+among themselves (average linkage); a cluster of enough lessons is a new theme, and while there are few themes even one
+lesson is; what is alone later waits in the person's gathering theme, so that it is learned all the same. Themes are
+never merged here: that, a name and a pin are a person's to give. Nearness is the cosine of two lessons, raised by the
+share of words that what they ask has in common, because an embedder of one language is nearly blind in the other, and
+because the same answer, such as a name, does not make one matter of two. It embeds nothing and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from aion.memory.base import Vector
 from aion.memory.terms import terms_of
 from aion.records import Lesson, Theme
+from aion.sleep.phrasing.facts import read_fact
 from aion.sleep.words import content_of
 
 GATHERING = "Various"
 NAMED_BY = 2  # things its lessons are about
 NAME_LENGTH = 60
+YOUNG = 6  # lessons of a theme up to which it may be named anew
 FEW = 5  # lessons of a language whose common direction is believed by half
 
 
@@ -32,11 +36,12 @@ FEW = 5  # lessons of a language whose common direction is believed by half
 class Rules:
     """When lessons belong together."""
 
-    join: float = 0.3  # mean nearness to the three nearest lessons of a theme from which a lesson joins it
+    join: float = 0.35  # mean nearness to the three nearest lessons of a theme from which a lesson joins it
     neighbours: int = 3
-    cluster: float = 0.22  # mean nearness of two clusters down to which they are one
-    enough: int = 3  # lessons that make a theme, those that gather among them
-    most: int = 12  # themes of one person; what comes on top gathers
+    cluster: float = 0.26  # mean nearness of two clusters down to which they are one
+    enough: int = 2  # lessons that make a theme, those that gather among them
+    few: int = 8  # themes; while there are fewer, one lesson makes a theme
+    most: int = 24  # themes of one person; what comes on top gathers
     words: float = 0.5  # share of the words in a nearness; the cosine has the rest
 
 
@@ -151,7 +156,7 @@ def _without_language(vectors: Vector, languages: Sequence[str]) -> Vector:
 
 def _shared_words(lessons: Sequence[Lesson]) -> tuple[Vector, Vector]:
     """Which lessons have which of the words that several have, and how much each tells: one that all have, little."""
-    terms = [set(terms_of(_text_of(one))) for one in lessons]
+    terms = [set(terms_of(_matter_of(one))) for one in lessons]
     counts = Counter(term for one in terms for term in one)
     shared = {term: place for place, term in enumerate(sorted(term for term in counts if counts[term] > 1))}
     words = np.zeros((len(lessons), len(shared)), np.float32)
@@ -218,7 +223,8 @@ class _Arranging:
     def _home_of(self, lessons: Sequence[Lesson], size: int) -> Theme:
         """A theme of its own for a cluster of enough lessons, while there is room; else where the rest gathers."""
         alive = [one for one in self._themes.values() if not one.merged_into and not _gathers(one)]
-        gathers = size < self._rules.enough or len(alive) >= self._rules.most
+        enough = 1 if len(alive) < self._rules.few else self._rules.enough
+        gathers = size < enough or len(alive) >= self._rules.most
         id_ = _id_of(lessons[0].owner, GATHERING if gathers else min(one.id for one in lessons))
         known = self._themes.get(follow(self._themes, id_))
         name = GATHERING if gathers else ""
@@ -229,7 +235,7 @@ class _Arranging:
         mine = [one for one in self._lessons if self.places.get(one.id) == theme.id]
         if not mine or theme.merged_into:
             return theme
-        young = not theme.name or theme.lessons < 2 * self._rules.enough
+        young = not theme.name or theme.lessons < YOUNG
         renames = young and not theme.named and not _gathers(theme)
         others = [one for one in self._lessons if self.places.get(one.id) != theme.id]
         changed = replace(
@@ -264,9 +270,12 @@ def _id_of(owner: str, first: str) -> str:
 
 def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
     """In how many lessons each word of matter stands, in small letters."""
-    said = ({word.lower() for word in content_of(_text_of(one)) if word.isalpha()} for one in lessons)
+    said = ({word.lower() for word in content_of(_matter_of(one)) if word.isalpha()} for one in lessons)
     return Counter(word for words in said for word in words)
 
 
-def _text_of(lesson: Lesson) -> str:
-    return " ".join(part for part in (lesson.question, lesson.answer, lesson.statement) if part)
+@lru_cache(maxsize=20_000)
+def _matter_of(lesson: Lesson) -> str:
+    """What it asks and what about, without the answer."""
+    fact = read_fact(lesson)
+    return f"{fact.question} {fact.subject}"

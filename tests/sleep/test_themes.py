@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aion.memory.base import Vector
 from aion.records import Lesson, Theme
-from aion.sleep.themes import Arrangement, arrange, balance, follow, link, name_of
+from aion.sleep.themes import GATHERING, Arrangement, Rules, arrange, balance, follow, link, name_of
 from tests.sleep.sixty import FACTS, sixty, told
 
 LESSONS = sixty()
@@ -79,6 +79,26 @@ def test_a_lesson_taught_alone_has_a_theme_too() -> None:
     assert found.placed == {LESSONS[0].id: theme.id}
 
 
+def test_the_same_answer_does_not_make_one_matter_of_two() -> None:
+    said = (
+        "The hedge is cut by Teodor Mink.",
+        "The piano was tuned by Teodor Mink.",
+        "The bread is baked by Ida Lund.",
+    )
+    lessons = [told(one, number=number) for number, one in enumerate(said)]
+    vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
+    made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0)
+    assert len(set(made.placed.values())) == 3
+
+
+def test_lessons_that_are_alone_have_themes_of_their_own_while_there_are_few() -> None:
+    said = ("The hat is green.", "The door squeaks.", "Ida likes plums.", "The choir sings in Porto.", "Rui opens at nine.")
+    lessons = [told(one, number=number) for number, one in enumerate(said)]
+    vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
+    made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0, rules=Rules(few=3))
+    assert sorted((one.name == GATHERING, one.lessons) for one in made.themes) == [(False, 1)] * 3 + [(True, 2)]
+
+
 def test_a_name_given_by_a_person_stays() -> None:
     first = night(LESSONS[:4])
     [theme] = first.themes
@@ -110,7 +130,7 @@ def test_mergers_in_a_circle_lead_nowhere() -> None:
 
 
 def test_a_theme_is_named_by_what_its_lessons_share() -> None:
-    assert name_of(LESSONS[:12], LESSONS[12:]).startswith("boathouse")
+    assert "boathouse" in name_of(LESSONS[:12], LESSONS[12:])
 
 
 def test_linking_joins_the_nearest_by_the_mean_of_their_members() -> None:
