@@ -63,6 +63,6 @@ def build_api(system: System) -> FastAPI:
         api.include_router(routes(system))
     if problems := mismatches(api):
         raise AionError(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py lists every route")
-    api.add_middleware(Guard, keys=system.keys, settings=system.settings.server)
+    api.add_middleware(Guard, keys=system.keys, settings=system.settings.server, presence=system.sleep.yielding)
     api.add_middleware(CountRequests, metrics=system.metrics)  # outermost: counts what the guard refuses, too
     return api

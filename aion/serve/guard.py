@@ -1,15 +1,17 @@
 """Decides about each HTTP request before a handler sees it, and writes the reply to every one that is refused or fails.
 
 In this order: Host, Origin and Sec-Fetch-Site, route and method, key, scope, content type, length; then the body is
-counted and timed while it arrives. All but the last happens before a byte of the body is read. It sends no CORS header
-ever, reads no key from a query string or a cookie, and serves no WebSocket. What a route asks for stands in `rules`.
+counted and timed while it arrives. All but the last happens before a byte of the body is read; `presence` is told then
+of who needs a model. It sends no CORS header ever, reads no key from a query string or a cookie, and serves no
+WebSocket. What a route asks for stands in `rules`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -31,6 +33,7 @@ from aion.errors import (
     UnknownHost,
     WrongMediaType,
 )
+from aion.models.queue import Presence
 from aion.records import Scope, new_id
 from aion.serve.error_reply import (
     CACHE,
@@ -86,8 +89,17 @@ def request_id_of(request: Request) -> str:
 class Guard:
     """ASGI middleware: `FastAPI.add_middleware(Guard, keys=..., settings=settings.server)`, the outermost one."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, settings: ServerSettings, rules: Sequence[Rule] = RULES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyRing,
+        settings: ServerSettings,
+        rules: Sequence[Rule] = RULES,
+        presence: Presence | None = None,
+    ) -> None:
         self._app = app
+        self._presence = presence
         self._keys = keys
         self._rules = RuleBook(rules)
         self._max_body = settings.max_body_bytes
@@ -113,7 +125,8 @@ class Guard:
             rule, state["principal"] = self._admit(scope, headers)
             reply.rule = rule
             body = _Body(receive, self._check_length(rule, headers), self._body_timeout_s)
-            await self._app(scope, body.receive, reply.send)
+            with self._wake(rule):
+                await self._app(scope, body.receive, reply.send)
         except ClientDisconnect:
             return  # nobody is left to be told
         except AionError as error:
@@ -121,6 +134,18 @@ class Guard:
         except Exception:  # the last line of defence: logged with its id, and the caller is told the id
             log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
             await self._refuse(unexpected(), reply, scope, receive)
+
+    @contextlib.contextmanager
+    def _wake(self, rule: Rule) -> Iterator[None]:
+        """Whoever needs a model is there from here to the end of the reply."""
+        if self._presence is None or not rule.wakes:
+            yield
+            return
+        self._presence.enter()
+        try:
+            yield
+        finally:
+            self._presence.leave()
 
     async def _refuse(self, error: AionError, reply: _Reply, scope: Connection, receive: Receive) -> None:
         if isinstance(error, Failed) and not isinstance(error, Overloaded):

@@ -32,6 +32,7 @@ class Rule:
     reads_json: bool = False
     max_body: int | None = None  # bytes; None leaves it to server.max_body_bytes
     shows: Literal["data", "page", "asset"] = "data"  # a page may load our own scripts; an asset may be cached
+    wakes: bool = False  # somebody needs a model now: the night is held still from the request's head on
 
 
 RULES: tuple[Rule, ...] = (
@@ -40,10 +41,10 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/docs/{asset}", None, shows="asset"),
     Rule("GET", "/openapi.json", None),
     Rule("GET", "/metrics", Scope.USER),
-    Rule("POST", "/v1/chat/completions", Scope.USER, reads_json=True),
-    Rule("POST", "/v1/completions", Scope.USER, reads_json=True),
-    Rule("POST", "/v1/embeddings", Scope.USER, reads_json=True),
-    Rule("POST", "/v1/responses", Scope.USER, reads_json=True),
+    Rule("POST", "/v1/chat/completions", Scope.USER, reads_json=True, wakes=True),
+    Rule("POST", "/v1/completions", Scope.USER, reads_json=True, wakes=True),
+    Rule("POST", "/v1/embeddings", Scope.USER, reads_json=True, wakes=True),
+    Rule("POST", "/v1/responses", Scope.USER, reads_json=True, wakes=True),
     Rule("GET", "/v1/responses/{response_id}", Scope.USER),
     Rule("GET", "/v1/models", Scope.USER),
     Rule("GET", "/v1/models/{model:path}", Scope.USER),
@@ -57,9 +58,9 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/feedback", Scope.USER),
     Rule("GET", "/api/experiences", Scope.USER),
     Rule("GET", "/api/experiences/{turn_id}", Scope.USER),
-    Rule("POST", "/api/memory", Scope.USER, reads_json=True),
+    Rule("POST", "/api/memory", Scope.USER, reads_json=True, wakes=True),
     Rule("GET", "/api/memory", Scope.USER),
-    Rule("POST", "/api/memory/recall", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
+    Rule("POST", "/api/memory/recall", Scope.USER, reads_json=True, max_body=LARGE_NOTE, wakes=True),
     Rule("GET", "/api/memory/export", Scope.USER),
     Rule("POST", "/api/memory/import", Scope.USER, reads_json=True),
     Rule("GET", "/api/memory/{memory_id}", Scope.USER),

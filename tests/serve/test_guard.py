@@ -427,3 +427,52 @@ async def test_a_fault_in_midstream_leaves_the_reply_visibly_unfinished() -> Non
         reply = await call(failing(ValueError("x"), started=True), "GET", "/health")
     assert (reply.status, reply.body, reply.is_whole) == (200, b"half", False)
     assert [line["event"] for line in logs] == ["request_failed", "reply_cut"]
+
+
+# Who needs a model wakes AION
+
+
+class Door:
+    """Who is there, as a night would be told."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.seen = 0
+
+    def enter(self) -> None:
+        self.inside += 1
+        self.seen += 1
+
+    def leave(self) -> None:
+        self.inside -= 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("rule", RULES, ids=name_of)
+async def test_who_needs_a_model_is_there_before_their_body_and_until_the_end_of_the_reply(
+    rule: Rule, keys: Keys, bearer: tuple[str, str]
+) -> None:
+    door, inside = Door(), list[int]()
+
+    async def answer(scope: Connection, receive: Receive, send: Send) -> None:
+        inside.append(door.inside)
+        raise RuntimeError("a handler that fails lets them go, too")
+
+    guard = Guard(answer, keys=keys.ring, settings=SETTINGS, presence=door)
+    await call(guard, rule.method, path_of(rule), [HOST, JSON, bearer])
+    assert inside == [int(rule.wakes)]
+    assert door.inside == 0
+
+
+def test_all_that_a_model_answers_wakes_and_looking_on_does_not() -> None:
+    wakes = {rule.path for rule in RULES if rule.wakes}
+    v1 = {f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses")}
+    assert wakes == v1 | {"/api/memory", "/api/memory/recall"}
+
+
+@pytest.mark.anyio
+async def test_nobody_without_a_key_wakes_anything(keys: Keys, counter: Counter) -> None:
+    door = Door()
+    guard = Guard(counter, keys=keys.ring, settings=SETTINGS, presence=door)
+    await call(guard, "POST", "/v1/chat/completions", [HOST, JSON])
+    assert (counter.calls, door.seen) == (0, 0)
