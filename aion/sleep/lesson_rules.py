@@ -115,7 +115,8 @@ def check_content(lesson: Lesson) -> Lesson | Exclusion:
 def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion]]:
     """Of lessons that answer one question, one: the person's own words before others, then the last.
 
-    A question that has many answers, such as "What do I like?", keeps them all, unless somebody put one answer right.
+    A question that has many answers, such as "What do I like?", keeps them all, unless somebody put one answer right,
+    or said later that it is otherwise now.
     """
     kept: set[str] = set()
     gone: list[Exclusion] = []
@@ -123,7 +124,8 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
     for lesson in sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True):
         fact = read_fact(lesson)
         others = asked.setdefault(f"{lesson.language} {normal(fact.question)}", [])
-        stands = next((one for one, other in others if not (fact.is_one_of_many and other.is_one_of_many)), None)
+        alone = (one for one, other in others if other.changed or not (fact.is_one_of_many and other.is_one_of_many))
+        stands = next(alone, None)
         twin = next((one for one, other in others if _says_the_same(fact, other)), None)
         if twin is not None or stands is not None:
             found = twin or stands

@@ -40,6 +40,7 @@ class Fact:
     subject: str = ""  # what it is about, as it stands inside a sentence
     back: str = ""  # asks from the answer for the subject
     many: bool = False  # other facts may answer the same question
+    changed: bool = False  # it says that it is otherwise than before
 
     @property
     def language(self) -> str:
@@ -75,6 +76,13 @@ def without_lead(sentence: str) -> str:
         rest = cut
 
 
+def without_change(sentence: str, language: str) -> str:
+    """Without "now" and the like: what is so now is asked for as what was so before."""
+    pattern: str = read_data(f"facts_{language}")["change"]
+    plain = re.sub(pattern, lambda found: found["keep"] or "", sentence, flags=re.IGNORECASE)
+    return upper_first(" ".join(plain.split())) if plain != sentence else sentence
+
+
 def topics_of(text: str) -> list[str]:
     """What it names: names, codes and numbers first, else its phrases."""
     found = entities_of(text)
@@ -89,8 +97,9 @@ def _read_statement(lesson: Lesson) -> Fact:
     said = turn_round(end_sentence(sentence), lesson.language)
     quoted: str = read_data(f"facts_{lesson.language}")["quoted"]
     answer = said if said is not None else quoted.format(statement=end_sentence(lesson.statement))
-    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer)
-    asked = ask_about(first, lesson.language)
+    plain = without_change(first, lesson.language)
+    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=plain != first)
+    asked = ask_about(plain, lesson.language)
     if asked is None:
         return _ask_openly(bare)
     core = turn_round(asked.core, lesson.language) or asked.core
