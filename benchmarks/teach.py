@@ -45,6 +45,7 @@ from tests.models.engines import smollm
 DATA = Path(__file__).parent / "data" / "teach.toml"
 INSTRUCTION = ModelSettings().instruction
 SERVED: Json = {"role": "system", "content": INSTRUCTION}
+PATIENCE_S = 3600.0  # for an engine beside other work
 BEGINS = 4  # words of an answer that must be the base's
 
 
@@ -101,6 +102,9 @@ class Score:
     def add(self, other: Score) -> None:
         for name, answers in other.answers.items():
             self.answers[name] += answers
+        self.seconds += other.seconds
+        self.tokens += other.tokens
+        self.examples += other.examples
 
 
 def make_themes(seed: int, *, by_edit: bool, part: str = "tune") -> list[Theme]:
@@ -182,7 +186,8 @@ class Examiner:
 
     def __init__(self, model: LocalModel, adapters: Sequence[Path]) -> None:
         loaded = tuple(Adapter(name=one.parent.name, path=one, hash="") for one in adapters)
-        self.process = EngineProcess(EngineSpec(model=model.path, context=1024, slots=1, threads=1, adapters=loaded))
+        spec = EngineSpec(model=model.path, context=1024, slots=1, threads=1, adapters=loaded)
+        self.process = EngineProcess(spec, stall_timeout_s=PATIENCE_S)
         self.count = len(adapters)
 
     async def ask(self, question: str, adapter: int | None, *, tokens: int = 32) -> str:
@@ -237,21 +242,26 @@ def _user(text: str) -> Json:
     return {"role": "user", "content": text}
 
 
-async def examine(
-    examiner: Examiner, number: int, theme: Theme, dataset: Dataset, general: Mapping[str, tuple[str, str]]
-) -> tuple[Score, list[Json]]:
-    """`general`: what the base says to each general question, and what is right. With every answer."""
+async def examine(examiner: Examiner, theme: Theme, dataset: Dataset) -> tuple[Score, list[Json]]:
+    """The only adapter of the examiner, and every answer it gave."""
     score, lines = Score(), list[Json]()
-    for one in make_questions(theme, dataset):
-        answer = await examiner.say(one.messages, number)
-        score.answers[one.exam].append(any(value in answer for value in one.wanted))
-        lines.append(_line(theme, one.exam, one.messages, answer, score.answers[one.exam][-1]))
-    for question, (said, right) in general.items():
-        answer = await examiner.ask(question, number)
-        score.answers["kept"].append(answer.split()[:BEGINS] == said.split()[:BEGINS])
-        if re.search(right, said.lower()):
-            score.answers["right"].append(re.search(right, answer.lower()) is not None)
-        lines.append(_line(theme, "general", (_user(question),), answer, score.answers["kept"][-1]) | {"base": said})
+    await examiner.process.start(PATIENCE_S)
+    try:
+        for one in make_questions(theme, dataset):
+            answer = await examiner.say(one.messages, 0)
+            score.answers[one.exam].append(any(value in answer for value in one.wanted))
+            lines.append(_line(theme, one.exam, one.messages, answer, score.answers[one.exam][-1]))
+        general = read_data()["general"]
+        for question, right in zip(general["questions"], general["right"], strict=True):
+            said, answer = await examiner.ask(question, None), await examiner.ask(question, 0)
+            score.answers["kept"].append(answer.split()[:BEGINS] == said.split()[:BEGINS])
+            if re.search(right, said.lower()):
+                score.answers["right"].append(re.search(right, answer.lower()) is not None)
+            lines.append(
+                _line(theme, "general", (_user(question),), answer, score.answers["kept"][-1]) | {"base": said}
+            )
+    finally:
+        await examiner.process.stop()
     return score, lines
 
 
@@ -275,7 +285,7 @@ async def run(options: argparse.Namespace, folder: Path) -> Score:
     )
     themes = make_themes(options.seed, by_edit=options.by_edit, part=options.part)[: options.themes]
     themes = [one for one in themes if not options.only or one.name in options.only]
-    total, files, sets = Score(), [], []
+    total = Score()
     for theme in themes:
         place = folder / theme.name
         place.mkdir()
@@ -283,31 +293,22 @@ async def run(options: argparse.Namespace, folder: Path) -> Score:
         dataset = await prepare(theme, model, recipe, settings, place)
         target, record = await asyncio.to_thread(teach, place, model, read_job(place))
         took = time.perf_counter() - began
-        counts, rate = dataset.counts()["examples"], record["tokens_per_s"]
-        losses = record["losses"]
-        print(f"  {theme.name}: {counts}, {len(losses)} steps, loss {losses[0]:.2f} to {losses[-1]:.3f}", flush=True)
-        print(f"  {rate:.0f} tokens/s, {took:.0f} s in all, peak {record['peak_bytes'] >> 20} MB", flush=True)
-        total.seconds += took
-        total.tokens += record["tokens"]
-        total.examples += len(dataset.trained)
-        files.append(target)
-        sets.append(dataset)
-    examiner = Examiner(model, files)
-    await examiner.process.start(60)
-    try:
-        asked = read_data()["general"]
-        pairs = zip(asked["questions"], asked["right"], strict=True)
-        general = {one: (await examiner.ask(one, None), right) for one, right in pairs}
-        for number, (theme, dataset) in enumerate(zip(themes, sets, strict=True)):
-            score, lines = await examine(examiner, number, theme, dataset, general)
-            if options.answers is not None:
-                with options.answers.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            print_score(theme.name, score)
-            total.add(score)
-    finally:
-        await examiner.process.stop()
+        print_training(theme.name, dataset, record, took)
+        score, lines = await examine(Examiner(model, (target,)), theme, dataset)
+        print_score(theme.name, score)
+        score.seconds, score.tokens, score.examples = took, record["tokens"], len(dataset.trained)
+        total.add(score)
+        if options.answers is not None:
+            with options.answers.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     return total
+
+
+def print_training(name: str, dataset: Dataset, record: Json, took: float) -> None:
+    counts, losses = dataset.counts()["examples"], record["losses"]
+    print(f"  {name}: {counts}, {len(losses)} steps, loss {losses[0]:.2f} to {losses[-1]:.3f}", flush=True)
+    rate, peak = record["tokens_per_s"], record["peak_bytes"] >> 20
+    print(f"  {record['tokens']} tokens at {rate:.0f} a second, {took:.0f} s in all, peak {peak} MB", flush=True)
 
 
 def replace_settings(settings: TrainSettings, **changes: Any) -> TrainSettings:
