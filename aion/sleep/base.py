@@ -25,6 +25,10 @@ IMPORTANCE = "importance.safetensors"  # in out/ when old weights are held to, a
 IDS, LABELS, OFFSETS, WEIGHTS, KINDS = "ids", "labels", "offsets", "weights", "kinds"
 
 
+class Ended(Exception):  # noqa: N818 - what happened, not a fault
+    """Raised by whoever a training tells, or asks whether it may go on: it ends, and can be taken up again."""
+
+
 class Stage(StrEnum):
     """Where a training job is."""
 

@@ -6,7 +6,6 @@ name, brought to the disk, and renamed. The newest is kept and one before it. Wh
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from torch import Tensor
 from aion.errors import StorageFull
 from aion.models.durable import fsync_folder
 from aion.records import Json
+from aion.sleep.full import is_disk_full
 from aion.sleep.jobs import check_folder, seal_folder
 
 STATE, NOTES = "state.safetensors", "state.json"
@@ -49,9 +49,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     unfinished = folder / f"{target.name}{UNFINISHED}"
     try:
         _write(unfinished, checkpoint)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise StorageFull("no space left for a checkpoint of the training; free some, then start again") from error
         raise
     shutil.rmtree(target, ignore_errors=True)  # one of the same step that did not pass its check

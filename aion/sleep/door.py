@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from aion.errors import Refused, Unavailable
+from aion.errors import Refused, StorageFull, Unavailable
 from aion.records import Json
 from aion.store.lock import boot_id
 
@@ -29,7 +29,7 @@ class Door:
     token: str = field(repr=False)
 
     def tell(self, what: str, body: Json) -> Json:
-        """POST /api/sleep/`what`. Raises Unavailable when nobody answers, Refused with the server's own words."""
+        """POST /api/sleep/`what`. Raises Unavailable when nobody answers, else the server's own refusal."""
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=PATIENCE_S)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
@@ -41,6 +41,8 @@ class Door:
             raise Unavailable("the server does not answer the night; it goes on when there is one again") from None
         finally:
             connection.close()
+        if response.status == StorageFull.status:
+            raise StorageFull(_message(reply, response.status))
         if response.status >= 500:
             raise Unavailable(_message(reply, response.status))
         if response.status >= 400:

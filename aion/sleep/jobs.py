@@ -27,16 +27,17 @@ def read_job(folder: Path) -> TrainJob:
     """Raises Corrupt unless it is a whole job of this version."""
     fields = read_object(folder / JOB)
     try:
-        return _build_job(fields)
+        return _build_job(fields, folder)
     except (KeyError, TypeError, AttributeError) as error:
         raise Corrupt(f"{JOB} is not a training job of this version ({error}); prepare the night again") from None
 
 
-def _build_job(fields: dict[str, Any]) -> TrainJob:
+def _build_job(fields: dict[str, Any], folder: Path) -> TrainJob:
+    """A parent is named from the job's own folder, which may be moved."""
     told = fields.pop("recipe")
     recipe = Recipe(**{**told, "targets": tuple(told["targets"])})
     base, parent = Path(fields.pop("base")), fields.pop("parent")
-    return TrainJob(**fields, recipe=recipe, base=base, parent=Path(parent) if parent else None)
+    return TrainJob(**fields, recipe=recipe, base=base, parent=folder / parent if parent else None)
 
 
 def read_object(path: Path) -> dict[str, Any]:

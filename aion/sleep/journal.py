@@ -28,6 +28,9 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS attempts (
         night TEXT PRIMARY KEY, mark TEXT NOT NULL, count INTEGER NOT NULL
     );
+    CREATE TABLE IF NOT EXISTS notes (
+        night TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (night, name)
+    );
 """
 BUSY_MS = 5000
 
@@ -74,10 +77,20 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?)", (night, mark, count))
         return int(count)
 
+    def note(self, night: str, name: str, value: str) -> None:
+        """Something to know when the night is begun again; replaces what was noted under the name."""
+        with self._open() as connection:
+            connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (night, name, value))
+
+    def noted(self, night: str, name: str) -> str | None:
+        with self._open() as connection:
+            found = fetch(connection, "SELECT value FROM notes WHERE night = ? AND name = ?", (night, name))
+        return str(found[0][0]) if found else None
+
     def forget(self, night: str) -> None:
         """What was noted of a night that is over."""
         with self._open() as connection:
-            for table in ("steps", "attempts"):
+            for table in ("steps", "attempts", "notes"):
                 connection.execute(f"DELETE FROM {table} WHERE night = ?", (night,))  # noqa: S608  # constants
 
     @contextmanager

@@ -33,6 +33,7 @@ from aion.records import Json, Night, NightState, new_id
 from aion.sleep.bandit import Bandit, Outcome
 from aion.sleep.door import Door, find_door
 from aion.sleep.journal import Journal
+from aion.sleep.kept import drop_old, keep_unfinished, list_done
 from aion.sleep.outlook import OVER, Base, collect_facts, count_starved
 from aion.sleep.when import Decision, Facts, decide
 from aion.store.base import Store
@@ -231,11 +232,22 @@ class Sleeper:
         door.tell("progress", body)
 
     def _check_disk_of(self, nights: Sequence[Night]) -> None:
-        """Remove the folders of nights that are over, but not of one that is not known."""
+        """Remove the folders of nights that are over, but not of one that is not known.
+
+        What a night that failed has trained is not gone on with: it may be why. A full disk is no such reason, and
+        that night has put its work aside by itself.
+        """
+        place = self.settings.data / NIGHTS
         for night in nights:
-            folder = self.settings.data / NIGHTS / night.id
-            if night.state in OVER and folder.is_dir():
-                shutil.rmtree(folder, ignore_errors=True)
+            if night.state not in OVER or not (place / night.id).is_dir():
+                continue
+            journal = Journal(place)
+            if night.state is NightState.FAILED:
+                shutil.rmtree(place / night.id, ignore_errors=True)
+            else:
+                keep_unfinished(place, night.id, done=list_done(journal.finished(night.id)))
+            journal.forget(night.id)
+        drop_old(place)
 
     def _find_base(self) -> Base:
         if self.base is None:

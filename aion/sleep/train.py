@@ -26,7 +26,7 @@ from aion.errors import BadInput, Corrupt
 from aion.models.durable import replacing, write_json
 from aion.records import Json
 from aion.sleep.adapt import add_adapters, call_between_layers, list_weights, load_parent, save_adapter
-from aion.sleep.base import CHECKPOINTS, IMPORTANCE, JOB, OUT, TOKENS, Progress, Recipe, Stage, Trained, TrainJob
+from aion.sleep.base import CHECKPOINTS, IMPORTANCE, JOB, OUT, TOKENS, Ended, Progress, Recipe, Stage, Trained, TrainJob
 from aion.sleep.checkpoint import Checkpoint, latest_valid, save_checkpoint
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import ServedBase, read_served
@@ -203,17 +203,26 @@ def run_steps(folder: Path, job: TrainJob, learner: Learner, tell: Tell) -> Run:
     if found is not None:
         learner.restore(dict(found.tensors), found.step)
         run.losses, run.tokens, run.seconds = (found.notes[name] for name in ("losses", "tokens", "seconds"))
-    saved = time.monotonic()
-    for number in range(len(run.losses), run.steps):
-        begin = time.perf_counter()
-        stepped = learner.step(number)
-        run.add(stepped.loss, stepped.tokens, time.perf_counter() - begin)
-        tell(run.progress())
-        if time.monotonic() - saved >= job.checkpoint_s and number + 1 < run.steps:
-            notes: Json = {"job": identity, "losses": run.losses, "tokens": run.tokens, "seconds": run.seconds}
-            save_checkpoint(folder / CHECKPOINTS, Checkpoint(number + 1, learner.state(), notes))
-            saved = time.monotonic()
+    saved, kept = time.monotonic(), len(run.losses)
+    try:
+        while len(run.losses) < run.steps:
+            begin = time.perf_counter()
+            stepped = learner.step(len(run.losses))
+            run.add(stepped.loss, stepped.tokens, time.perf_counter() - begin)
+            tell(run.progress())
+            if time.monotonic() - saved >= job.checkpoint_s and len(run.losses) < run.steps:
+                save_run(folder, identity, learner, run)
+                saved, kept = time.monotonic(), len(run.losses)
+    except Ended:  # a step that was begun has not touched the weights
+        if len(run.losses) > kept:
+            save_run(folder, identity, learner, run)
+        raise
     return run
+
+
+def save_run(folder: Path, identity: str, learner: Learner, run: Run) -> None:
+    notes: Json = {"job": identity, "losses": run.losses, "tokens": run.tokens, "seconds": run.seconds}
+    save_checkpoint(folder / CHECKPOINTS, Checkpoint(len(run.losses), learner.state(), notes))
 
 
 def write_result(folder: Path, job: TrainJob, base: ServedBase, learner: Learner, run: Run) -> None:

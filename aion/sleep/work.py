@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -27,12 +27,23 @@ from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import Candidate, ExampleKind, Json, Lesson, Night
 from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
-from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
+from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, read_examples, write_examples
 from aion.sleep.door import Door
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.jobs import read_job, seal_folder, sum_file, write_job
+from aion.sleep.jobs import read_job, read_object, seal_folder, sum_file, write_job
+from aion.sleep.kept import (
+    PREPARED,
+    Present,
+    drop_kept,
+    find_misfit,
+    is_prepared,
+    keep_unfinished,
+    list_kept,
+    note_prepared,
+    take_up,
+)
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.offline import keep_offline
@@ -72,17 +83,30 @@ class NightWork:
         made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=night.asked)
         self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys())
         waiting = Counter(theme for lesson, theme in made.placed.items() if lesson not in learned)
+        kept = self._look_through_kept(night.owner, waiting)
         wanted = [one for one in made.themes if waiting[one.id] and night.theme in ("", one.id)]
-        ordered = sorted(wanted, key=lambda one: (-waiting[one.id], one.id))
-        return {"themes": [{"id": one.id, "name": one.name} for one in ordered]}
+        ordered = sorted(wanted, key=lambda one: (one.id not in kept, -waiting[one.id], one.id))
+        return {"themes": [one.id for one in ordered], "backlog": waiting.total()}
+
+    def name_theme(self, night: Night, theme: str) -> str:
+        with self._store() as store:
+            found = store.nights.theme(theme, owner=night.owner)
+        return found.name if found is not None else ""
 
     def prepare(self, night: Night, theme: str) -> Json:
+        """A job that is there, or was kept, is gone on with while it is the one that would be made now."""
+        folder = self._folder(night, theme)
+        taken_up = take_up(self._nights, night.id, theme)
         with self._store() as store:
             lessons = collect_lessons(store, night.owner, source_share=self._settings.train.source_share)
             placed = store.nights.placed(owner=night.owner)
             before = store.nights.candidates(owner=night.owner, theme=theme, limit=MOST_CANDIDATES)
         line = self._choose_line(before, placed.keys())
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
+        misfit = find_misfit(folder, self._present(night, mine, line)) if is_prepared(folder) else ""
+        if is_prepared(folder) and not misfit:
+            return read_object(folder / PREPARED) | {"taken_up": taken_up}
+        shutil.rmtree(folder, ignore_errors=True)
         vectors, _ = asyncio.run(self._embed(mine))
         dataset = build_dataset(
             lessons,
@@ -93,8 +117,19 @@ class NightWork:
             settings=self._settings.train,
         )
         if not dataset.fresh or not dataset.trained:
-            return {"fresh": 0}
-        return self._write_job(night, theme, dataset, line)
+            return {"fresh": 0, "thrown_away": misfit if taken_up else ""}
+        told = self._write_job(night, theme, dataset, line)
+        self._require_places(night.owner, told["lessons"], folder)
+        return told | {"thrown_away": misfit if taken_up else ""}
+
+    def stands(self, night: Night, theme: str) -> bool:
+        return is_prepared(self._folder(night, theme))
+
+    def find_lessons(self, night: Night, theme: str, sequences: Sequence[int]) -> list[str]:
+        folder = self._folder(night, theme)
+        examples = read_examples(folder / EXAMPLES, read_job(folder).dataset)
+        trained = [one for one in examples if not one.held_out]
+        return sorted({lesson for number in sequences for lesson in trained[number].lessons})
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
         keep_offline()
@@ -106,14 +141,14 @@ class NightWork:
     def export(self, night: Night, theme: str) -> Json:
         folder = self._folder(night, theme)
         job = read_job(folder)
-        marks = Marks(base=job.base_hash, theme=theme, night=night.id, dataset=job.dataset)
+        marks = Marks(base=job.base_hash, theme=theme, night=job.night, dataset=job.dataset)
         export_gguf(folder / OUT, read_served(job.base, job.base_hash), folder / OUT / ADAPTER, marks)
         sync_file(folder / OUT / ADAPTER)
         sums = seal_folder(folder / OUT)
         return {"adapter": sums[ADAPTER]}
 
-    def tidy(self, night: Night) -> None:
-        shutil.rmtree(self._settings.data / NIGHTS / night.id, ignore_errors=True)
+    def tidy(self, night: Night, done: Collection[str]) -> list[str]:
+        return keep_unfinished(self._nights, night.id, done=done)
 
     def _write_job(self, night: Night, theme: str, dataset: Dataset, line: Line) -> Json:
         folder = make_folder(self._folder(night, theme))
@@ -134,12 +169,14 @@ class NightWork:
             recipe=make_recipe(self._settings.train, model.path.stat().st_size),
             dataset=named,
             tokens=sum_file(folder / TOKENS),
-            parent=parent,
+            parent=parent and Path(PARENT),
             checkpoint_s=self._settings.train.checkpoint_s,
         )
         write_job(folder, job)
         taught = sorted({lesson for one in dataset.examples for lesson in one.lessons})
-        return {
+        told = {
+            "owner": night.owner,
+            "forced": night.forced,
             "fresh": len(dataset.fresh),
             "lessons": taught,
             "sources": sources_of(line, dataset.sources),
@@ -147,6 +184,8 @@ class NightWork:
             "base": model.sha256,
             "parent": line[0].id if line else "",
         }
+        note_prepared(folder, told)
+        return told
 
     async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
         settings = self._settings
@@ -203,6 +242,36 @@ class NightWork:
                 raise BadInput("the model is on another server, where no adapter can be trained; serve a GGUF here")
             self._model = found
         return self._model
+
+    def _present(self, night: Night, mine: Sequence[Lesson], line: Line) -> Present:
+        model = self._base()
+        return Present(
+            lessons={one.id for one in mine},
+            base=model.path,
+            base_hash=model.sha256,
+            recipe=make_recipe(self._settings.train, model.path.stat().st_size),
+            parent=line[0].id if line else "",
+            forced=night.forced,
+        )
+
+    def _require_places(self, owner: str, lessons: Sequence[str], folder: Path) -> None:
+        """What was forgotten while the job was made has been read before: the job goes, and is made again."""
+        with self._store() as store:
+            placed = store.nights.placed(owner=owner)
+        if not placed.keys() >= set(lessons):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _look_through_kept(self, owner: str, waiting: Mapping[str, int]) -> set[str]:
+        """Themes whose kept job may be gone on with; the others of this person's have nothing left to learn."""
+        mine = {theme for theme, whose in list_kept(self._nights).items() if whose in ("", owner)}
+        for theme in mine:
+            if not waiting.get(theme):
+                drop_kept(self._nights, theme)
+        return {theme for theme in mine if waiting.get(theme)}
+
+    @property
+    def _nights(self) -> Path:
+        return self._settings.data / NIGHTS
 
     def _folder(self, night: Night, theme: str) -> Path:
         return self._settings.data / NIGHTS / night.id / theme

@@ -68,6 +68,21 @@ def is_over(me: Person) -> bool:
     return bool(me.get("/api/sleep/status")["state"] == "awake")
 
 
+def let_live(server: RunningServer, sleeper: Sleeper) -> None:
+    """Until the night's process has come further than where it was begun, or to its end."""
+    assert sleeper.child is not None
+    child, began = sleeper.child, steps_of(server)
+    wait_until(lambda: steps_of(server) != began or child.process.poll() is not None, timeout=30)
+
+
+def steps_of(server: RunningServer) -> list[str]:
+    log = server.data / "steps.log"
+    return [
+        *sorted(path.name for path in server.data.glob("nights/*/*/checkpoints/*")),
+        *(log.read_text().split() if log.exists() else []),
+    ]
+
+
 def check_once(server: RunningServer, nights: int = 1) -> None:
     """P6: every lesson of every night is in exactly one candidate of it."""
     store = SqliteStore(server.data, read_only=True)
@@ -103,7 +118,8 @@ def test_a_night_killed_at_random_goes_on_and_nothing_is_doubled(
         while not is_over(me) and time.monotonic() < deadline:
             sleeper.step()
             if sleeper.child is not None and kills < 6:
-                time.sleep(draw.uniform(0.5, 1.2))
+                let_live(up, sleeper)
+                time.sleep(draw.uniform(0, 0.4))
                 os.kill(sleeper.child.process.pid, signal.SIGKILL)
                 sleeper.child.process.wait()
                 kills += 1
