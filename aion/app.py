@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -151,7 +151,7 @@ async def _start_models(system: System, announce: Announce) -> None:
         system.stage = stage
         announce({"stage": "model", "message": stage, "done": done, "total": total})
 
-    generator = await start_generator(system.settings, progress)
+    generator = await start_generator(system.settings, progress, system.sleep.yielding.pids)
     embedder = await start_embedder(system.settings, progress)
     progress("opening the memory")
     queue = make_queue(system.settings, system.sleep)
@@ -198,7 +198,9 @@ def make_queue(settings: Settings, sleep: NightDesk | None = None) -> AdmissionQ
     return AdmissionQueue(settings.engine.slots, settings.engine.queue_tokens, presence=presence)
 
 
-async def start_generator(settings: Settings, progress: Callable[..., None]) -> Generator:
+async def start_generator(
+    settings: Settings, progress: Callable[..., None], ours: Callable[[], Iterable[int]]
+) -> Generator:
     if (delay_s := fake_delay(settings.model.source)) is not None:
         return FakeGenerator(name=settings.model.name, delay_s=delay_s)
     source = await resolve_model(settings, progress)
@@ -206,7 +208,7 @@ async def start_generator(settings: Settings, progress: Callable[..., None]) -> 
         progress("asking the model server")
         return await RemoteGenerator.connect(source, settings)
     progress("loading the model")
-    generator = LlamaGenerator(source, settings)
+    generator = LlamaGenerator(source, settings, ours=ours)
     await generator.start()
     return generator
 

@@ -1,9 +1,10 @@
-"""Holds a night's process still while anybody is answered, and lets it go on after a quiet spell.
+"""Holds a night's process still while anybody is answered, and lets it go on after a quiet spell, or in a window.
 
-A night on the processor is stopped by the kernel, through a descriptor of that very process, so that a number that was
-given to another process is never signalled. It is not stopped while it holds a database open, nor on a GPU, whose
-memory a stopped process would keep: there it is asked by signal, and waits by itself. When nothing sleeps, a request
-costs two additions and one look at the clock. One event loop only.
+A night that trains on the processor is stopped by the kernel, through a descriptor of that very process, so that a
+number that was given to another process is never signalled. It is not stopped while it holds a database open, nor on a
+GPU, whose memory a stopped process would keep: there it is asked by signal, and holds itself and its engines still. In
+a window that a person granted it works beside the requests. When nothing sleeps, a request costs two additions and one
+look at the clock. One event loop only.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import structlog
 
 log = structlog.get_logger()
 PAUSE, RESUME = signal.SIGUSR1, signal.SIGUSR2  # asks a night that may not be stopped
+SHORTEST_S, LONGEST_S = 0.05, 30.0  # between two looks: a window may open while somebody is answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class NightProcess:
 
 
 class Yielding:
-    """`enter` before anything waits for a model, `leave` after it."""
+    """`enter` before anything waits for a model, `leave` after it. `opens` says how long a window is open anyway."""
 
     def __init__(
         self,
@@ -42,12 +44,15 @@ class Yielding:
         *,
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        opens: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._quiet_s = quiet_s
         self._on_change = on_change
         self._clock = clock
+        self._opens = opens
         self._busy = 0
         self._last = clock()
+        self._granted = self._last  # until then
         self._process: NightProcess | None = None
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -59,19 +64,31 @@ class Yielding:
         return 0.0 if self._busy else self._clock() - self._last
 
     @property
+    def window_s(self) -> float:
+        """How long a night may still work beside requests; 0 when it may not."""
+        return max(0.0, self._granted - self._clock(), self._opens())
+
+    @property
     def wants_pause(self) -> bool:
-        """Somebody is being answered, or was a moment ago."""
-        return self._busy > 0 or self.idle_s < self._quiet_s
+        """Somebody is being answered, or was a moment ago, and no window is open."""
+        return (self._busy > 0 or self.idle_s < self._quiet_s) and not self.window_s
 
     def enter(self) -> None:
         self._busy += 1
         self._last = self._clock()
         if self._process is not None and not self.paused:
-            self._pause()
+            self.look()
 
     def leave(self) -> None:
         self._busy -= 1
         self._last = self._clock()
+        if self.paused and not self._busy:
+            self.look()
+
+    def grant(self, seconds: float) -> None:
+        """Open a window for so long from now; 0 closes it."""
+        self._granted = self._clock() + seconds
+        self.look()
 
     def register(self, process: NightProcess) -> bool:
         """A night begins, or tells that it may or may not be stopped from now on. False: there is no such process."""
@@ -82,20 +99,18 @@ class Yielding:
                 return False
             self._descriptor = descriptor
         self._process = process
-        if self._busy and not self.paused:
-            self._pause()
+        self.look()
         return True
 
     def forget(self) -> None:
-        """The night is over. What is stopped is let go."""
+        """The night is over. What is held still is let go."""
         if self._process is None:
             return
-        self._send(signal.SIGCONT)
+        if self.paused:
+            self._let_go()
         os.close(self._descriptor)
         self._process, self._descriptor, self.paused = None, -1, False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
 
     def lives(self) -> bool:
         """Whether the night that registered still runs; forgets one that does not."""
@@ -103,31 +118,52 @@ class Yielding:
             self.forget()
         return self._process is not None
 
+    def pids(self) -> list[int]:
+        """The night and the engines it began: no neighbours to those who answer, because they stop for them."""
+        pid = self._process.pid if self._process is not None else None
+        return [] if pid is None else [pid, *children_of(pid)]
+
+    def look(self) -> None:
+        """Hold the night still or let it go, as the moment asks, and look again when that may change."""
+        self._cancel_timer()
+        if self._process is None:
+            return
+        window_s = self.window_s
+        if not self.paused and self._busy and not window_s:
+            self._pause()
+        elif self.paused and not self.wants_pause:
+            self._resume()
+        if self.paused:
+            self._wait(LONGEST_S if self._busy else self._quiet_s - self.idle_s)
+        elif window_s:
+            self._wait(window_s)
+
     def _pause(self) -> None:
         process = self._process
         if process is None or not self._send(signal.SIGSTOP if process.may_stop else PAUSE):
             return
         self.paused = True
         self.interruptions += 1
-        self._wait(self._quiet_s)
         self._on_change()
 
     def _resume(self) -> None:
-        """Once it has been quiet for long enough; until then it looks again."""
-        self._timer = None
-        if self._process is None:
-            return
-        left = self._quiet_s - self.idle_s
-        if self._busy or left > 0:
-            self._wait(max(left, 0.05) if not self._busy else max(self._quiet_s, 0.05))
-            return
-        self._send(signal.SIGCONT)
-        self._send(RESUME)
+        self._let_go()
         self.paused = False
         self._on_change()
 
+    def _let_go(self) -> None:
+        """However it was held: what it tells meanwhile may have changed that."""
+        if self._send(signal.SIGCONT):
+            self._send(RESUME)
+
     def _wait(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._resume)
+        seconds = min(max(seconds, SHORTEST_S), LONGEST_S)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.look)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _send(self, number: signal.Signals) -> bool:
         try:
@@ -159,6 +195,13 @@ def began_at(pid: int) -> int:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
     return 0
+
+
+def children_of(pid: int) -> list[int]:
+    """What its main thread has begun; none where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    return []
 
 
 def has_ended(descriptor: int) -> bool:

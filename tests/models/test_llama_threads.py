@@ -158,6 +158,29 @@ async def test_the_monitor_swaps_down_and_back_up() -> None:
 
 
 @pytest.mark.anyio
+async def test_what_stops_for_the_engine_is_no_neighbour_to_its_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+
+    class Meter:
+        def __init__(self, own_pids: Any) -> None:
+            self._own_pids = own_pids
+
+        def read(self) -> float:
+            asked.append(list(self._own_pids()))
+            return 0.0
+
+    monkeypatch.setattr("aion.models.llama.monitor.NeighbourMeter", Meter)
+    engine = FakeEngine()
+    engine.pids = lambda: [7]  # type: ignore[attr-defined]
+    night: list[int] = []
+    monitor = ThreadMonitor(cast(Engine, engine), 2, ours=lambda: night)
+    await monitor.step(1.0)
+    night += [8, 9]
+    await monitor.step(2.0)
+    assert asked == [[os.getpid(), 7], [os.getpid(), 7, 8, 9]]
+
+
+@pytest.mark.anyio
 async def test_the_monitor_leaves_an_engine_on_a_gpu_alone() -> None:
     engine = FakeEngine(gpu_layers=-1)
     await watch(engine, each_second((5, 0.0), (20, 2.0)))

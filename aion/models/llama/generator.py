@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from aion.config import AUTO, Settings
@@ -31,8 +31,17 @@ LEAST_ALTERNATIVES = 5  # log-probabilities cost nothing measurable, and entropy
 class LlamaGenerator:
     """One local model with its adapters, on a supervised engine. `start` first, `close` last."""
 
-    def __init__(self, model: LocalModel, settings: Settings, adapters: Sequence[Adapter] = ()) -> None:
+    def __init__(
+        self,
+        model: LocalModel,
+        settings: Settings,
+        adapters: Sequence[Adapter] = (),
+        *,
+        ours: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
+        """`ours` gives the processes that are no busy neighbours, because they stop when anybody is answered."""
         self._model = model
+        self._ours = ours
         self._name = settings.model.name
         self._quoter = make_quoter(model.header.control_tokens)
         self.engine = Engine(
@@ -60,7 +69,9 @@ class LlamaGenerator:
         """Load and prove the model. Raises Unavailable with the reason."""
         await self.engine.start()
         if self._adapts_threads:
-            self._monitor = asyncio.create_task(ThreadMonitor(self.engine, self.engine.spec.threads).run())
+            self._monitor = asyncio.create_task(
+                ThreadMonitor(self.engine, self.engine.spec.threads, ours=self._ours).run()
+            )
 
     async def swap(self, spec: EngineSpec) -> None:
         """Serve another spec without failing a request; see Engine.swap."""

@@ -108,12 +108,19 @@ def memory_of(pid: int) -> float:
 
 
 class ThreadMonitor:
-    """`run` until cancelled. `cores` is what the engine uses on a quiet machine."""
+    """`run` until cancelled. `cores` is what the engine uses on a quiet machine; `ours` names what stops for it."""
 
-    def __init__(self, engine: Engine, cores: int, *, read: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        cores: int,
+        *,
+        ours: Callable[[], Iterable[int]] = tuple,
+        read: Callable[[], float] | None = None,
+    ) -> None:
         self._engine = engine
         self._cores = cores
-        self._read = read or NeighbourMeter(lambda: [os.getpid(), *engine.pids()]).read
+        self._read = read or NeighbourMeter(lambda: [os.getpid(), *engine.pids(), *ours()]).read
         self._samples: deque[Sample] = deque(maxlen=int(2 * QUIET_FOR_S / INTERVAL_S))
         self._last_swap = float("-inf")
 
