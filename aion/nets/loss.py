@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 CHUNK: Final = 1 << 23  # logits held at one time: 32 MB in float32, four times over
 
@@ -83,7 +84,7 @@ class _AnswerLoss(torch.autograd.Function):
         for rows, base in _chunks(hidden_N_H, head, anchors, form.chunk):
             part = _Chunk(hidden_N_H[rows], head, form.softcap, real)
             nll_N[rows], smooth_N[rows] = part.measure(targets_N[rows], form.smoothing)
-            part.pull_to_targets(targets_N[rows], weights_N[rows].to(real), form.smoothing)
+            part.pull_to_targets(targets_N[rows], weights_N[rows].to(real), form.smoothing, last=base is None)
             if base is not None:
                 kl_N[rows] = part.pull_to_base(base, kl_weights_N[rows])
             grad_N_H[rows] = part.back()
@@ -109,7 +110,7 @@ class _Chunk:
         with torch.enable_grad():
             self.raw = head(self.hidden)
         self.log_C_V = _log_probabilities(self.raw.detach(), softcap, real)
-        self.grad_C_V = self.log_C_V.exp()
+        self.grad_C_V = self.log_C_V
 
     def measure(self, targets: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         nll = -self.log_C_V.gather(1, targets[:, None]).squeeze(1)
@@ -117,8 +118,9 @@ class _Chunk:
             return nll, nll
         return nll, (1 - smoothing) * nll - smoothing * self.log_C_V.mean(dim=1)
 
-    def pull_to_targets(self, targets: Tensor, weights: Tensor, smoothing: float) -> None:
-        """Leaves weight * (p - wanted) as the gradient; p alone must be in it."""
+    def pull_to_targets(self, targets: Tensor, weights: Tensor, smoothing: float, *, last: bool) -> None:
+        """Leaves weight * (p - wanted) as the gradient; `last`: in the place of the log-probabilities."""
+        self.grad_C_V = self.log_C_V.exp_() if last else self.log_C_V.exp()
         ones = torch.full_like(targets[:, None], smoothing - 1.0, dtype=self.grad_C_V.dtype)
         self.grad_C_V.scatter_add_(1, targets[:, None], ones)
         if smoothing:
@@ -143,10 +145,9 @@ class _Chunk:
 
 
 def _log_probabilities(raw_C_V: Tensor, softcap: float, real: torch.dtype) -> Tensor:
-    logits_C_V = raw_C_V.to(real)
     if softcap:
-        logits_C_V = softcap * torch.tanh(logits_C_V / softcap)
-    return logits_C_V - logits_C_V.logsumexp(dim=1, keepdim=True)
+        raw_C_V = softcap * torch.tanh(raw_C_V.to(real) / softcap)
+    return functional.log_softmax(raw_C_V, dim=1, dtype=real)
 
 
 def _chunks(hidden_N_H: Tensor, head: Head, anchors: Anchors | None, chunk: int) -> Iterator[tuple[Tensor, Any]]:

@@ -42,7 +42,6 @@ class Kind:
     config: type[PretrainedConfig]
     more: Callable[[Values, int], dict[str, Any]]  # settings only it has; the second is the width of a head
     norms: Mapping[str, str]  # part within a layer -> within a block
-    norm_offset: float = 0.0  # transformers adds it when it runs; the file has it added already
 
 
 def _plain(value: Values, head: int) -> dict[str, Any]:
@@ -110,8 +109,8 @@ KINDS: Final = {
     "llama": Kind(LlamaConfig, _plain, _TWO),
     "qwen2": Kind(Qwen2Config, _none, _TWO),
     "qwen3": Kind(Qwen3Config, _plain, _TWO | _HEADS),
-    "gemma2": Kind(Gemma2Config, _gemma2, _FOUR, norm_offset=1.0),
-    "gemma3": Kind(Gemma3TextConfig, _gemma3, _FOUR | _HEADS, norm_offset=1.0),
+    "gemma2": Kind(Gemma2Config, _gemma2, _FOUR),
+    "gemma3": Kind(Gemma3TextConfig, _gemma3, _FOUR | _HEADS),
     "phi3": Kind(Phi3Config, _phi3, _TWO),
 }
 

@@ -22,6 +22,8 @@ from aion.errors import BadInput
 from aion.models.gguf_file import GgufContents, GgufTensor, read_contents
 from aion.nets.blocks import BlockKind, dequantise
 from aion.nets.frozen import FrozenEmbedding, FrozenLinear
+from aion.nets.gated import GatedLayer
+from aion.nets.norm import FrozenNorm
 from aion.sleep.export.families import row_order, tensor_of
 from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.graph.families import Kind, find_kind, make_config
@@ -142,6 +144,9 @@ class _Filler:
                 self._put(name, self._linear(tensor, (module.out_features, module.in_features)))
         for name, tensor in self._norms():
             self._put_norm(name, tensor)
+        for layer in range(self._served.layers):
+            name = f"model.layers.{layer}.mlp"
+            self._put(name, GatedLayer(self._model.get_submodule(name)))
         self._fill_rotary()
         self._require_whole()
 
@@ -188,9 +193,9 @@ class _Filler:
     def _put_norm(self, name: str, tensor: str) -> None:
         module = cast(Any, self._model.get_submodule(name))
         self._fits(tensor, (1, module.weight.numel()))
-        values = self._file.numbers(tensor) - self._kind.norm_offset
         self._used.add(tensor)
-        module.weight = nn.Parameter(values.to(self._dtype), requires_grad=False)
+        eps = getattr(module, "variance_epsilon", None) or module.eps
+        self._put(name, FrozenNorm(self._file.numbers(tensor), eps))
 
     def _fill_rotary(self) -> None:
         rotary = self._model.get_submodule("model.rotary_emb")
