@@ -310,6 +310,9 @@ class TrainSettings(Section):
     contrasts: int = Field(
         1, ge=0, le=8, description="Near misses trained for each lesson; more than two teach to refuse what was taught."
     )
+    rewordings: int = Field(
+        1, ge=0, le=2, description="Wordings of each new lesson asked of the base itself, learned where it agrees."
+    )
     source_share: float = Field(0.05, gt=0, le=1, description="Largest part of the lessons that one document may give.")
     seed: int = Field(1, ge=0, description="Seed of everything that is drawn at random.")
 

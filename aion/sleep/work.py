@@ -49,6 +49,7 @@ from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.recipe import make_recipe
+from aion.sleep.reword import add_rewordings
 from aion.sleep.scribe import Scribe
 from aion.sleep.themes import Arrangement, arrange, balance
 from aion.sleep.tokens import join_tokens, save_tokens
@@ -191,6 +192,7 @@ class NightWork:
         settings = self._settings
         context = min(self._base().header.context_length or 4096, settings.train.length + TEMPLATE_ROOM)
         async with Scribe(self._base(), instruction=settings.model.instruction, context=context) as scribe:
+            dataset = await add_rewordings(dataset, scribe, most=settings.train.rewordings)
             answers: dict[str, str] = {}
             for one in dataset.examples:
                 if one.kind is ExampleKind.ANCHOR:
