@@ -35,6 +35,7 @@ from aion.sleep.export.lora import Marks
 from aion.sleep.jobs import read_job, write_job
 from aion.sleep.lessons import Lessons
 from aion.sleep.phrasing.make import prompt_of
+from aion.sleep.reword import add_rewordings
 from aion.sleep.scribe import Scribe
 from aion.sleep.tokens import join_tokens, save_tokens
 from aion.sleep.train import open_served, train
@@ -151,6 +152,7 @@ async def prepare(theme: Theme, model: LocalModel, recipe: Recipe, settings: Tra
     placed = {one.id: theme.name for one in lessons}
     dataset = build_dataset(Lessons(tuple(lessons), ()), theme=theme.name, placed=placed, settings=settings)
     async with Scribe(model, instruction=INSTRUCTION, context=1024) as scribe:
+        dataset = await add_rewordings(dataset, scribe, most=settings.rewordings)
         anchors = [one for one in dataset.examples if one.kind == "anchor"]
         said = {prompt_of(one): await scribe.say(one.messages, max_tokens=ANCHOR_TOKENS) for one in anchors}
         dataset = fill_anchors(dataset, said)
@@ -272,7 +274,8 @@ def _line(theme: Theme, exam: str, messages: Sequence[Json], answer: str, counte
 
 async def run(options: argparse.Namespace, folder: Path) -> Score:
     model = smollm()
-    settings = replace_settings(TrainSettings(), contrasts=options.contrasts, anchors=options.anchors)
+    given = {name: getattr(options, name) for name in ("contrasts", "anchors", "rewordings")}
+    settings = replace_settings(TrainSettings(), **given)
     recipe = Recipe(
         rank=options.rank,
         learning_rate=options.rate,
@@ -336,6 +339,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0: measured")
     parser.add_argument("--contrasts", type=int, default=1)
     parser.add_argument("--anchors", type=float, default=0.1)
+    parser.add_argument("--rewordings", type=int, default=1)
     options = parser.parse_args()
     print_head(__doc__ or "")
     with tempfile.TemporaryDirectory() as folder:
