@@ -75,6 +75,20 @@ def cancel(data: Data = None) -> None:
     print(f"cancelled night {night['id']}")
 
 
+@sleep.command("window")
+def window(
+    minutes: Annotated[float, typer.Argument(help="How long from now; 0 closes it.")],
+    data: Data = None,
+) -> None:
+    """Let a night work beside requests for some minutes: it finishes, and answers are slower meanwhile."""
+    told = ask(find_running(data), "POST", "/api/sleep/window", {"minutes": minutes})
+    if not told["window_s"]:
+        print("no window is open")
+        return
+    begins = "" if told["night"] else "; no night is under way, `aion sleep --now` begins one"
+    print(f"a window is open for {told['window_s'] / 60:.0f} min{begins}")
+
+
 @sleep.command("nights")
 def nights(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to show.")] = 20,
@@ -186,5 +200,10 @@ def _show_status(server: Running, *, as_json: bool) -> None:
         print_json(told)
         return
     print(describe(told))
-    if told["wants_window"]:
-        print("nights were interrupted too often to finish; give one a quiet hour with `aion sleep --now`")
+    if told["window_s"]:
+        print(f"a window is open for {told['window_s'] / 60:.0f} min more: a night works beside requests")
+    elif told["wants_window"]:
+        print(
+            f"{told['starved_nights']} nights in a row were interrupted and finished nothing; `aion sleep window 60` "
+            "lets one work beside requests for an hour, and the setting sleep.window does so every day"
+        )

@@ -273,6 +273,11 @@ class SleepSettings(Section):
     tau_ndcg: float = Field(0.82, ge=0, le=1, description="nDCG@10 of recall below which there is a reason to sleep.")
     quiet_s: float = Field(30.0, ge=0, le=3600, description="Seconds without a request before paused training goes on.")
     starved_nights: int = Field(3, ge=1, le=100, description="Interrupted nights after which a window is asked for.")
+    window: str = Field(
+        "",
+        pattern=r"^((?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d)?$",
+        description="Hours of each day, as 03:00-05:00, in which a night works on beside requests; empty: none.",
+    )
     max_minutes: float = Field(240.0, gt=0, le=1440, description="Longest night, pauses not counted.")
     disk_reserve_mb: int = Field(512, ge=0, le=1 << 20, description="Free disk space a night leaves, in MiB.")
 

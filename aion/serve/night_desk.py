@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ import structlog
 from aion.config import SleepSettings
 from aion.errors import AionError, Conflict, NotFound, StorageFull, Unprocessable
 from aion.records import Json, Night, NightState, new_id
+from aion.serve.window import OVER, count_starved, measure_window
 from aion.serve.yielding import NightProcess, Yielding
 from aion.store.base import Store
 from aion.store.changes import changed_since
 
-OVER = frozenset({NightState.DONE, NightState.CANCELLED, NightState.FAILED})
 AT_WORK = frozenset({NightState.PREPARING, NightState.TRAINING, NightState.EXPORTING})
 AWAKE, ASLEEP_S = "awake", 15.0  # a sleeper that has said nothing for so long is not there
 MIB = 1 << 20
@@ -41,7 +42,6 @@ class Outlook:
     disk_needed: int = 0
     reason: str = ""  # there is to sleep
     why_not: str = ""  # it waits
-    wants_window: bool = False  # nights were interrupted too often
     at: float = 0.0  # when it looked
     version: int = 0  # of the person's memories then
 
@@ -69,7 +69,11 @@ class NightDesk:
         self._heard: float | None = None  # from the sleeper, on the steady clock
         self._going: Going | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.yielding = Yielding(settings.quiet_s, on_change=self._note_pause)
+        self.yielding = Yielding(
+            settings.quiet_s,
+            on_change=self._note_pause,
+            opens=lambda: measure_window(settings.window, datetime.now()),  # noqa: DTZ005  # of the clock on the wall
+        )
 
     async def start(self, owner: str, *, minutes: float, theme: str, force: bool) -> Night:
         """Ask for a night: durable when this returns, and begun by the sleeper."""
@@ -136,7 +140,7 @@ class NightDesk:
         """What everyone may know, and of one's own night everything."""
         night = await self.active()
         mine = night is not None and owner in (None, night.owner)
-        outlook = self._outlook_of(owner)
+        outlook, starved = self._outlook_of(owner), await self.count_starved(owner)
         if night is None and not outlook.lessons and await asyncio.to_thread(self._is_stale, owner, outlook):
             outlook = dataclasses.replace(outlook, why_not=NOT_LOOKED)
         found: Json = {
@@ -145,7 +149,9 @@ class NightDesk:
             "idle_s": round(self.yielding.idle_s, 1),
             "reason": outlook.reason,
             "why_not": self._why_not(night, outlook),
-            "wants_window": outlook.wants_window,
+            "starved_nights": starved,
+            "wants_window": starved >= self._settings.starved_nights,
+            "window_s": round(self.yielding.window_s, 1),
             "lessons": outlook.lessons,
         }
         if night is not None and mine:
@@ -153,6 +159,18 @@ class NightDesk:
             found |= {"night": night.id, "reason": night.reason, "theme": night.theme, "since": night.asked}
             found |= {"interruptions": self._interruptions(night), **going}
         return found
+
+    async def open_window(self, minutes: float) -> Json:
+        """For so long a night works on while people are answered; it is the slower of the two."""
+        self.yielding.grant(minutes * 60)
+        night = await self.active()
+        return {"window_s": round(self.yielding.window_s, 1), "night": night.id if night is not None else None}
+
+    async def count_starved(self, owner: str | None) -> int:
+        """Nights in a row that were interrupted and finished nothing."""
+        found = await asyncio.to_thread(self._store.nights.nights, owner=owner, limit=20)
+        told = [dataclasses.replace(one, interruptions=self._interruptions(one)) for one in found]
+        return count_starved(told, time.time())
 
     async def close(self) -> None:
         """What is stopped is let go: without a server nobody needs the machine."""
@@ -192,7 +210,8 @@ class NightDesk:
 
     def _interruptions(self, night: Night) -> int:
         """Those of before a restart, or those counted since."""
-        return max(night.interruptions, self.yielding.interruptions if self._going is not None else 0)
+        going = self._going is not None and self._going.night == night.id
+        return max(night.interruptions, self.yielding.interruptions if going else 0)
 
     def _leave(self) -> None:
         self.yielding.forget()

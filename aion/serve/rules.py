@@ -74,6 +74,8 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/sleep/start", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("GET", "/api/sleep/status", Scope.USER),
     Rule("POST", "/api/sleep/cancel", Scope.USER),
+    Rule("POST", "/api/sleep/window", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
+    Rule("POST", "/api/sleep/hush", Scope.USER, wakes=True),
     Rule("GET", "/api/sleep/nights", Scope.USER),
     Rule("GET", "/api/sleep/quarantine", Scope.USER),
     Rule("POST", "/api/sleep/release", Scope.USER, reads_json=True, max_body=SMALL_BODY),

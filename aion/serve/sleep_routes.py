@@ -50,6 +50,12 @@ class NightWish(Strict):
     force: bool = Field(default=False, description="Without a reason, too. What is not safe stays refused.")
 
 
+class WindowWish(Strict):
+    """The body of POST /api/sleep/window."""
+
+    minutes: float = Field(ge=0, le=1440, allow_inf_nan=False, description="How long from now; 0 closes it.")
+
+
 class ThemeChange(Strict):
     """The body of POST /api/themes: what a person wants of one theme."""
 
@@ -72,7 +78,6 @@ class OutlookTold(Strict):
     disk_needed: Count = 0
     reason: Words = ""
     why_not: Words = ""
-    wants_window: bool = False
     at: Amount = 0.0
     version: Count = 0
 
@@ -188,6 +193,14 @@ def sleep_routes(system: System) -> APIRouter:
     async def cancel(request: Request) -> Json:
         return night_json(await system.sleep.cancel(principal_of(request).sees))
 
+    @router.post("/api/sleep/window", summary="Let a night work beside requests for some minutes")
+    async def open_window(body: WindowWish) -> Json:
+        return await system.sleep.open_window(body.minutes)
+
+    @router.post("/api/sleep/hush", summary="Somebody is about to ask: hold a night still already")
+    async def hush() -> Json:
+        return {"quiet_s": system.settings.sleep.quiet_s}
+
     @router.get("/api/sleep/nights", summary="Nights, the latest first")
     def nights(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
         found = system.store.nights.nights(owner=whose(request, owner), limit=limit)
@@ -255,7 +268,7 @@ def night_routes(system: System) -> APIRouter:
     async def hear_night(request: Request, body: NightTold) -> Json:
         _require_control(request)
         process = None
-        if body.pid is not None and body.state is NightState.TRAINING:
+        if body.pid is not None:
             process = NightProcess(pid=body.pid, began=body.began, may_stop=body.may_stop)
         ended, waits = await system.sleep.hear_night(_night(body), body.doing.model_dump(), process)
         return {"cancel": ended, "pause": waits}

@@ -55,6 +55,7 @@ class Yielding:
         self._granted = self._last  # until then
         self._process: NightProcess | None = None
         self._descriptor = -1
+        self._release = signal.SIGCONT  # what ends the hold that it was begun with
         self._timer: asyncio.TimerHandle | None = None
         self.paused = False
         self.interruptions = 0
@@ -107,7 +108,7 @@ class Yielding:
         if self._process is None:
             return
         if self.paused:
-            self._let_go()
+            self._send(self._release)
         os.close(self._descriptor)
         self._process, self._descriptor, self.paused = None, -1, False
         self._cancel_timer()
@@ -140,21 +141,19 @@ class Yielding:
 
     def _pause(self) -> None:
         process = self._process
-        if process is None or not self._send(signal.SIGSTOP if process.may_stop else PAUSE):
+        if process is None:
+            return
+        held, self._release = (signal.SIGSTOP, signal.SIGCONT) if process.may_stop else (PAUSE, RESUME)
+        if not self._send(held):
             return
         self.paused = True
         self.interruptions += 1
         self._on_change()
 
     def _resume(self) -> None:
-        self._let_go()
+        self._send(self._release)
         self.paused = False
         self._on_change()
-
-    def _let_go(self) -> None:
-        """However it was held: what it tells meanwhile may have changed that."""
-        if self._send(signal.SIGCONT):
-            self._send(RESUME)
 
     def _wait(self, seconds: float) -> None:
         seconds = min(max(seconds, SHORTEST_S), LONGEST_S)

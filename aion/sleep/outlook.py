@@ -86,17 +86,5 @@ def is_on_battery() -> bool:
     return battery is not None and battery.power_plugged is False
 
 
-def count_starved(nights: Sequence[Night]) -> int:
-    """Nights at the end of the list (the latest first) that were interrupted and brought nothing."""
-    starved = 0
-    for night in nights:
-        if night.state not in OVER:
-            continue
-        if night.candidates or not night.interruptions:
-            break
-        starved += 1
-    return starved
-
-
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None

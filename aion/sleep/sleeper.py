@@ -34,7 +34,7 @@ from aion.sleep.bandit import Bandit, Outcome
 from aion.sleep.door import Door, find_door
 from aion.sleep.journal import Journal
 from aion.sleep.kept import drop_old, keep_unfinished, list_done
-from aion.sleep.outlook import OVER, Base, collect_facts, count_starved
+from aion.sleep.outlook import OVER, Base, collect_facts
 from aion.sleep.when import Decision, Facts, decide
 from aion.store.base import Store
 from aion.store.changes import changed_since
@@ -145,7 +145,7 @@ class Sleeper:
             base = self._find_base()
             facts = collect_facts(store, self.settings, night.owner, base, idle_s=self.idle_s, asked=night)
             decision = decide(facts, self.settings.sleep)
-            self._note(night.owner, facts, decision, store)
+            self._note(night.owner, facts, decision)
             if not facts.lessons and not (facts.forced and facts.lessons_learned):
                 self._tell_failed(door, night, decision.why_not)
                 return
@@ -181,7 +181,7 @@ class Sleeper:
             decision = decide(facts, self.settings.sleep)
             if decision.sleep:
                 decision = self._ask_bandit(store, owner, facts, decision)
-            self._note(owner, facts, decision, store)
+            self._note(owner, facts, decision)
             if decision.sleep:
                 self._start(door, owner, facts, decision)
                 return
@@ -192,7 +192,7 @@ class Sleeper:
         for owner, told in list(self.outlooks.items()):
             if time.time() - told["at"] > REFRESH_S and changed_since(store, owner, told["at"], told["version"]):
                 facts = collect_facts(store, self.settings, owner, base, idle_s=self.idle_s)
-                self._note(owner, facts, decide(facts, self.settings.sleep), store)
+                self._note(owner, facts, decide(facts, self.settings.sleep))
 
     def _ask_bandit(self, store: Store, owner: str, facts: Facts, decision: Decision) -> Decision:
         now = time.time()
@@ -213,8 +213,7 @@ class Sleeper:
         body = {"night": night, "owner": owner, "state": "waiting", "reason": decision.reason, "asked": now}
         door.tell("progress", body | {"body": context})
 
-    def _note(self, owner: str, facts: Facts, decision: Decision, store: Store) -> None:
-        starved = count_starved(store.nights.nights(owner=owner, limit=20))
+    def _note(self, owner: str, facts: Facts, decision: Decision) -> None:
         self.outlooks[owner] = {
             "lessons": facts.lessons,
             "lessons_learned": facts.lessons_learned,
@@ -223,7 +222,6 @@ class Sleeper:
             "why_not": decision.why_not,
             "at": facts.at,
             "version": facts.version,
-            "wants_window": starved >= self.settings.sleep.starved_nights,
         }
         self.told = NEVER  # the next look tells it
 

@@ -15,7 +15,14 @@ from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
 
 Aion = Callable[..., Ran]
-AWAKE: dict[str, Any] = {"state": "awake", "reason": "", "why_not": "there is no reason yet", "wants_window": False}
+AWAKE: dict[str, Any] = {
+    "state": "awake",
+    "reason": "",
+    "why_not": "there is no reason yet",
+    "wants_window": False,
+    "starved_nights": 0,
+    "window_s": 0.0,
+}
 TRAINING = AWAKE | {
     "state": "training",
     "why_not": "",
@@ -43,11 +50,31 @@ def test_status_says_where_a_night_is_and_what_it_waits_for(aion: Aion, data: Pa
     assert describe(TRAINING) == line
     assert describe(TRAINING | {"state": "paused", "why_not": "somebody is being answered"}).startswith("paused, Boats")
     with serve(data) as server:
-        server.replies["GET /api/sleep/status"] = (200, AWAKE | {"wants_window": True})
+        server.replies["GET /api/sleep/status"] = (200, AWAKE | {"wants_window": True, "starved_nights": 4})
         ran = aion("sleep")
         assert json.loads(aion("sleep", "status", "--json").out)["state"] == "awake"
     assert ran.out.splitlines()[0] == "awake; there is no reason yet"
-    assert "aion sleep --now" in ran.out
+    assert "4 nights in a row were interrupted" in ran.out
+    assert "`aion sleep window 60`" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("minutes", "reply", "line"),
+    [
+        ("60", {"window_s": 3600.0, "night": "night_1"}, "a window is open for 60 min"),
+        ("5", {"window_s": 300.0, "night": None}, "no night is under way, `aion sleep --now` begins one"),
+        ("0", {"window_s": 0.0, "night": "night_1"}, "no window is open"),
+    ],
+)
+def test_a_window_is_granted_as_told(aion: Aion, data: Path, minutes: str, reply: dict[str, Any], line: str) -> None:
+    with serve(data) as server:
+        server.replies["POST /api/sleep/window"] = (200, reply)
+        server.replies["GET /api/sleep/status"] = (200, AWAKE | {"wants_window": True, "window_s": 90.0})
+        ran, status = aion("sleep", "window", minutes), aion("sleep", "status")
+        assert server.asked[0][:2] == ("POST /api/sleep/window", {"minutes": float(minutes)})
+    assert line in ran.out
+    assert "a window is open for 2 min more" in status.out
+    assert "in a row" not in status.out
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from aion.config import Settings, load
-from aion.records import Label, Night, NightState
-from aion.sleep.outlook import Base, collect_facts, count_starved, disk_needed, read_load
+from aion.records import Label, NightState
+from aion.sleep.outlook import Base, collect_facts, disk_needed, read_load
 from aion.sleep.sleeper import read_outcomes
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import make_turn
@@ -72,15 +72,6 @@ def test_load_is_the_mean_of_the_last_samples(store: SqliteStore) -> None:
     for ago, percent in ((400.0, 99.0), (100.0, 10.0), (40.0, 30.0)):
         store.experience.append_sample(time.time() - ago, {"cpu_percent": percent}).result()
     assert read_load(store) == (20.0, None)
-
-
-def test_nights_that_were_interrupted_and_brought_nothing_are_counted_from_the_latest() -> None:
-    hungry = make_night(state=NightState.FAILED, interruptions=3)
-    fed = make_night(state=NightState.DONE, interruptions=9, candidates=("cand_1",))
-    going = make_night(state=NightState.TRAINING, interruptions=1)
-    quiet = make_night(state=NightState.CANCELLED)
-    lists: tuple[list[Night], ...] = ([going, hungry, hungry], [hungry, fed, hungry], [quiet, hungry], [])
-    assert [count_starved(nights) for nights in lists] == [2, 1, 0, 0]
 
 
 def test_the_bandit_learns_from_nights_that_were_examined() -> None:
