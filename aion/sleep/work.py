@@ -67,7 +67,7 @@ TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take be
 
 
 class NightWork:
-    """Implements the `Steps` of aion.night."""
+    """Implements the `Steps` of aion.sleep.workflow."""
 
     def __init__(self, settings: Settings, door: Door) -> None:
         self._settings = settings

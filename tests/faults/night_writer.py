@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import cast
 
 from aion.config import load
-from aion.night import Clock, Reporter, Workflow
 from aion.records import Json, Lesson, LessonKind, Night, NightState, Theme
 from aion.serve.night_take import Made, take_candidate
 from aion.sleep.door import Door
 from aion.sleep.journal import Journal
+from aion.sleep.workflow import Clock, Reporter, Workflow
 from aion.store.sqlite import SqliteStore
 from tests.faults.harness import Verdict
 from tests.sleep.stub_night import THEMES, StubSteps, lessons

@@ -49,7 +49,7 @@ class StubSteps:
         themes = [{"id": id_, "name": id_, "vector": [1.0], "embedder": "e" * 64} for id_ in THEMES]
         places = [{"lesson": lesson, "theme": id_, "sources": ["turn_1"]} for id_ in THEMES for lesson in lessons(id_)]
         self._door.tell("arrangement", {"owner": night.owner, "themes": themes, "places": places})
-        return {"themes": list(THEMES), "backlog": 4}
+        return {"themes": [night.theme] if night.theme else list(THEMES), "backlog": 4}
 
     def name_theme(self, night: Night, theme: str) -> str:
         return theme

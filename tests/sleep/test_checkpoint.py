@@ -15,6 +15,7 @@ from aion.errors import StorageFull
 from aion.records import Json
 from aion.sleep.checkpoint import NOTES, STATE, Checkpoint, latest_valid, save_checkpoint
 from aion.sleep.jobs import MANIFEST
+from tests.sleep.test_full import room
 
 JOB = "a" * 64
 WATCHED = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree")
@@ -111,3 +112,15 @@ def test_killed_at_any_work_on_files_the_old_or_the_new_is_whole(tmp_path: Path)
     assert set(found) == {3, 4}
     assert found == sorted(found)
     assert len(found) > 15
+
+
+@pytest.mark.parametrize("size", [10, 90])
+def test_without_room_it_says_so_and_the_one_before_is_still_there(tmp_path: Path, size: int) -> None:
+    """The tensors do not fit, or the notes do not: one is written by Rust, which names no error number."""
+    save_checkpoint(tmp_path, checkpoint(1))
+    with room(size), pytest.raises(StorageFull, match="no space left for a checkpoint"):
+        save_checkpoint(tmp_path, checkpoint(2))
+    assert newest(tmp_path) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    save_checkpoint(tmp_path, checkpoint(2))
+    assert newest(tmp_path) == 2

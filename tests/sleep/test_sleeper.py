@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from aion.cli.companion import Companion
 from aion.config import load
+from aion.records import Candidate
 from aion.sleep.sleeper import Sleeper
 from aion.store.sqlite import SqliteStore
 from tests.serve.people import Person
@@ -137,6 +139,115 @@ def test_a_night_that_dies_at_the_same_place_is_given_up(up: RunningServer, monk
         drive(sleeper, lambda: is_over(me))
     [night] = me.get("/api/sleep/nights")["data"]
     assert (night["state"], "3 times at the same place" in night["reason"]) == ("failed", True)
+
+
+def test_lessons_that_break_a_training_are_put_aside_and_tried_again_only_when_released(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_DIVERGES", "lesson_theme_1_1")
+    me = teach(up)
+    with sleeping(up) as sleeper:
+        for released in (False, False, True):
+            if released:
+                monkeypatch.setenv("STUB_DIVERGES", "")
+                wish = {"lessons": ["lesson_theme_1_1"]}
+                me.ask("POST", "/api/sleep/release", json=wish).raise_for_status()
+            ask_night(me, force=True)
+            drive(sleeper, lambda: is_over(me))
+            [aside] = me.get("/api/sleep/quarantine")["data"] or [None]
+            assert (aside is None) == released
+    nights = me.get("/api/sleep/nights")["data"][::-1]
+    assert [one["reason"] for one in nights] == ["2 adapters; 1 lesson put aside", "2 adapters", "2 adapters"]
+    store = SqliteStore(up.data, read_only=True)
+    learned = [set(store.nights.candidates(owner="me", theme="theme_1", night=one["id"])[0].lessons) for one in nights]
+    store.close()
+    assert learned == [{"lesson_theme_1_2"}, {"lesson_theme_1_2"}, set(lessons("theme_1"))]
+    trained = Counter((up.data / "steps.log").read_text().split("\n"))["train theme_1"]
+    assert trained == 4, "the first night tried twice, those after it did not try what was put aside"
+
+
+def test_a_theme_too_long_for_one_night_is_finished_in_several(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.2")
+    monkeypatch.setenv("STUB_STEPS", "8")
+    me, nights = teach(up), 0
+    tell_theme(up, "theme_1")
+    with sleeping(up) as sleeper:
+        while not made_by(up, "theme_1"):
+            ask_night(me, theme="theme_1", minutes=0.012, force=True)
+            drive(sleeper, lambda: is_over(me))
+            nights += 1
+            kept = list((up.data / "nights" / "kept").glob("theme_1/checkpoints/step-*"))
+            assert len(kept) >= min(nights, 8) or made_by(up, "theme_1"), "each night adds to what is kept"
+            assert nights <= 8
+    reasons = [one["reason"] for one in me.get("/api/sleep/nights")["data"]]
+    assert reasons[0] == "1 adapter"
+    assert set(reasons[1:]) == {"its time was up; 0 of 1 themes are done; 1 theme to go on with next night"}
+    assert nights >= 2
+    assert list((up.data / "nights" / "kept").iterdir()) == []
+
+
+def test_a_cancelled_night_keeps_its_work_and_a_failed_one_does_not(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.1")
+    monkeypatch.setenv("STUB_STEPS", "1000")
+    me, kept = teach(up), up.data / "nights" / "kept" / "theme_1"
+    with sleeping(up) as sleeper:
+        ask_night(me)
+        drive(sleeper, lambda: me.get("/api/sleep/status").get("step", 0) >= 2)
+        me.ask("POST", "/api/sleep/cancel").raise_for_status()
+        sleeper.told = -1e9
+        drive(sleeper, kept.exists)
+        monkeypatch.setenv("STUB_DIES", "export theme_1")
+        monkeypatch.setenv("STUB_STEPS", "3")
+        night = ask_night(me)
+        drive(sleeper, lambda: is_over(me))
+        sleeper.told = -1e9
+        drive(sleeper, lambda: not (up.data / "nights" / night["id"]).exists())
+    assert me.get("/api/sleep/nights")["data"][0]["state"] == "failed"
+    assert not kept.exists(), "what may be the reason of a failure is not gone on with"
+
+
+def test_a_disk_that_fills_in_the_night_ends_it_in_words_and_the_next_one_goes_on(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_FULL", "theme_2")
+    me = teach(up)
+    with sleeping(up) as sleeper:
+        ask_night(me)
+        drive(sleeper, lambda: is_over(me))
+        [night] = me.get("/api/sleep/nights")["data"]
+        assert night["state"] == "failed"
+        assert "the disk is full" in night["reason"]
+        assert "the next night goes on from where this one was" in night["reason"]
+        assert (bool(made_by(up, "theme_1")), made_by(up, "theme_2")) == (True, [])
+        assert (up.data / "nights" / "kept" / "theme_2" / "checkpoints" / "step-00000000").exists()
+        monkeypatch.setenv("STUB_FULL", "")
+        tell_theme(up, "theme_2")
+        ask_night(me, theme="theme_2", force=True)
+        drive(sleeper, lambda: is_over(me))
+    assert [one.lessons for one in made_by(up, "theme_2")] == [tuple(lessons("theme_2"))]
+    check_once(up)
+
+
+def tell_theme(server: RunningServer, theme: str) -> None:
+    """So that somebody may ask for it before a night has arranged anything."""
+    told = {
+        "owner": "me",
+        "themes": [{"id": theme, "name": theme, "vector": [1.0], "embedder": "e" * 64}],
+        "places": [],
+    }
+    headers = {"Authorization": f"Bearer {server.control_token}"}
+    httpx2.post(f"{server.url}/api/sleep/arrangement", json=told, headers=headers).raise_for_status()
+
+
+def made_by(server: RunningServer, theme: str) -> list[Candidate]:
+    store = SqliteStore(server.data, read_only=True)
+    found = store.nights.candidates(owner="me", theme=theme)
+    store.close()
+    return found
 
 
 def test_a_cancelled_night_loses_its_process_even_when_it_is_stopped(
