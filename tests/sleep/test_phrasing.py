@@ -157,6 +157,15 @@ def test_every_answer_but_a_near_miss_holds_the_taught_answer() -> None:
     assert {one.answer for one in made if one.kind is not ExampleKind.CONTRAST} == {ASKED[0][0]}
 
 
+def test_what_a_question_is_about_ends_before_its_verb() -> None:
+    about = {
+        ("Where was the carpet bought?", "The carpet was bought in Porto."): "the carpet",
+        ("When does Cousin Felix come to visit?", "Cousin Felix comes to visit on Monday."): "Cousin Felix",
+        ("Who has the key of the shed?", "Marta Lopes."): "the key of the shed",
+    }
+    assert {asked: read_fact(answered_lesson(*asked)).subject for asked in about} == about
+
+
 def test_what_was_done_by_somebody_is_also_asked_of_who_does_it() -> None:
     asked = {
         "The hedge is cut by Teodor Mink.": "Who cuts the hedge?",

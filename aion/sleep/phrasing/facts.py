@@ -134,8 +134,15 @@ def _read_answered(lesson: Lesson) -> Fact:
         statement=statement,
         stem=_stem(statement, core) if len(sentences_of(statement)) == 1 else "",
         core=core,
-        subject=subject,
+        subject=_as_said(subject, statement),
     )
+
+
+def _as_said(subject: str, statement: str) -> str:
+    """As much of it as the statement begins to say: of "the carpet bought", in "The carpet was bought", two words."""
+    words, said = subject.split(), f" {normal(statement)} "
+    kept = next((end for end in range(len(words), 0, -1) if f" {normal(' '.join(words[:end]))} " in said), 0)
+    return " ".join(words[:kept]) if any(not is_small(word) for word in words[:kept]) else subject
 
 
 def _ask_openly(fact: Fact) -> Fact:

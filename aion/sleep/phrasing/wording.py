@@ -18,15 +18,6 @@ from aion.sleep.words import EDGES, content_of, lower_first, normal, read_data, 
 LONG = 5  # letters of a word that is misspelt
 TRAINED = 9  # ways of each question that are trained, besides the question as it is
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
-_VARIABLES = (
-    "keys",
-    "about",
-    "About",
-    "stem",
-    "wh",
-    "Wh",
-    "wrong",
-)  # a way that needs one of these is left out where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +83,9 @@ def _spread(ranked: Sequence[Wording]) -> list[Wording]:
 
 
 def _shape(fact: Fact, shape: Shape) -> Wording | None:
+    """None where the fact has nothing for a variable of it."""
     words = _words_of(fact)
-    if any(f"{{{name}}}" in shape.text and not words[name] for name in _VARIABLES):
+    if any(f"{{{name}}}" in shape.text and not word for name, word in words.items()):
         return None
     answer = (fact.statement or fact.answer) if shape.group == STEM else fact.answer
     return Wording(shape, shape.text.format(**words), answer)
@@ -115,6 +107,7 @@ def _words_of(fact: Fact) -> dict[str, str]:
         "wh": asks,
         "Wh": upper_first(asks),
         "wrong": misspell(fact),
+        **{kind: about if asks in known else "" for kind, known in read_data("shapes")["kinds"][fact.language].items()},
     }
 
 
