@@ -101,11 +101,9 @@ def main(make_steps: Callable[[Settings, Door], Steps] | None = None) -> int:
 
 def attend(settings: Settings, door: Door, night: Night, make_steps: Callable[[Settings, Door], Steps]) -> int:
     """Run it, and tell the server how it ended when it failed."""
-    for number in (signal.SIGUSR1, signal.SIGUSR2):  # the reporter asks the server by itself
-        signal.signal(number, lambda *_: None)
     on_processor = settings.train.device in (AUTO, "cpu")
     reporter = Reporter(door, night, may_stop=on_processor, began=began_at(os.getpid()))
-    signal.signal(signal.SIGUSR1, lambda *_: setattr(reporter, "waits", True))
+    reporter.hold.install()
     nights = settings.data / NIGHTS
     journal = Journal(nights)
     clock = Clock((night.minutes or settings.sleep.max_minutes) * 60, journal, night.id)

@@ -21,6 +21,7 @@ from aion.models.wire import CHAT
 from aion.records import Example, Json
 
 TOGETHER = 16  # requests in flight; the engine answers one after the other
+HELD_S = 86_400.0  # while somebody is answered the engine is stopped, and its silence is no stall
 PROBE = (
     {"role": "user", "content": "ping"},
     {"role": "assistant", "content": "pong"},
@@ -40,7 +41,9 @@ class Scribe:
     """An engine on the base, without adapters. Use it as an async context manager."""
 
     def __init__(self, model: LocalModel, *, instruction: str, context: int, timeout_s: float = 120.0) -> None:
-        self._process = EngineProcess(EngineSpec(model=model.path, context=context, slots=1, threads=1))
+        self._process = EngineProcess(
+            EngineSpec(model=model.path, context=context, slots=1, threads=1), stall_timeout_s=HELD_S
+        )
         self._control = model.header.control_tokens
         self._quoter = make_quoter(model.header.control_tokens)
         self._system: tuple[Json, ...] = ({"role": "system", "content": instruction},) if instruction else ()

@@ -17,6 +17,7 @@ from aion.errors import Diverged, Failed
 from aion.records import Json, Night, NightState
 from aion.sleep.base import Ended, Progress
 from aion.sleep.door import Door
+from aion.sleep.hold import Hold
 from aion.sleep.journal import Journal
 from aion.sleep.report import Fate, NightReport, ThemeReport
 
@@ -89,6 +90,7 @@ class Reporter:
     waits: bool = False
     told: float = 0.0
     began: int = 0
+    hold: Hold = field(default_factory=Hold)
 
     def tell(
         self, state: NightState, *, reason: str = "", candidates: tuple[str, ...] = (), body: Json | None = None
@@ -109,7 +111,8 @@ class Reporter:
             "candidates": list(candidates),
             "body": dict(self.night.body) if body is None else body,
         }
-        reply = self.door.tell("progress", told)
+        with self.hold.after():
+            reply = self.door.tell("progress", told)
         self.told = time.monotonic()
         self.waits = bool(reply["pause"])
         if reply["cancel"]:
@@ -284,7 +287,7 @@ class Workflow:
         return {"strike": True, "lessons": lessons, "reason": reason}
 
     def _once(self, name: str, work: Callable[[], Json]) -> Json:
-        result = self.journal.once(self.night.id, name, work)
+        result = self.journal.once(self.night.id, name, lambda: self.reporter.hold.try_again(work))
         self.clock.work()
         return result
 

@@ -144,6 +144,62 @@ def test_a_request_stops_the_night_and_it_goes_on_by_itself(up: RunningServer) -
     assert states == [1]
 
 
+HELD = """
+import time
+from aion.sleep.hold import Hold
+Hold().install()
+print("ready", flush=True)
+while True:
+    print("works", flush=True)
+    time.sleep(0.01)
+"""
+
+
+def test_a_night_that_prepares_holds_itself_still_from_the_moment_somebody_is_about_to_ask(
+    up: RunningServer, tmp_path: Path
+) -> None:
+    ana, words = join(up, "ana"), tmp_path / "words"
+    night = start(ana).json()
+    with words.open("wb") as out, subprocess.Popen([sys.executable, "-c", HELD], stdout=out) as child:
+        try:
+            wait_until(lambda: words.stat().st_size > 20)
+            progress(up, night, "preparing", pid=child.pid, began=began_at(child.pid), may_stop=False)
+            assert ana.get("/api/sleep/status")["state"] == "preparing"
+            ana.ask("POST", "/api/sleep/hush").raise_for_status()
+            assert ana.get("/api/sleep/status")["state"] == "paused"
+            wait_until(lambda: ana.get("/api/sleep/status")["state"] == "preparing")
+            said = words.stat().st_size
+            wait_until(lambda: words.stat().st_size > said)
+        finally:
+            child.kill()
+
+
+def test_a_night_that_is_always_interrupted_asks_for_a_window_and_works_on_in_it(up: RunningServer) -> None:
+    ana = join(up, "ana")
+    for _ in range(3):
+        assert not ana.get("/api/sleep/status")["wants_window"]
+        night = start(ana, force=True).json()
+        with subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.01)"]) as child:
+            progress(up, night, "training", pid=child.pid, began=began_at(child.pid), may_stop=True)
+            ana.say("Are you there?")
+            child.kill()
+        progress(up, night, "done", reason="its time was up")
+    status = ana.get("/api/sleep/status")
+    assert (status["wants_window"], status["starved_nights"]) == (True, 3)
+    assert ana.ask("POST", "/api/sleep/window", json={"minutes": 5}).status_code == 403
+    own = Person(up, up.control_token)
+    assert own.ask("POST", "/api/sleep/window", json={"minutes": 5}).json() == {"window_s": 300.0, "night": None}
+    night = start(ana, force=True).json()
+    with subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.01)"]) as child:
+        progress(up, night, "training", pid=child.pid, began=began_at(child.pid), may_stop=True)
+        ana.say("Are you there?")
+        assert ana.get("/api/sleep/status")["state"] == "training"
+        child.kill()
+    progress(up, night, "done", candidates=["cand_1"])
+    status = ana.get("/api/sleep/status")
+    assert (status["starved_nights"], status["window_s"] > 200) == (0, True)
+
+
 def test_themes_are_named_pinned_and_merged_by_their_owner(up: RunningServer) -> None:
     ana, eva = join(up, "ana"), join(up, "eva")
     arrange(up, "ana", "theme_1", lesson_1=["turn_1"], lesson_2=["turn_1"])
