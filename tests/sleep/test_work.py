@@ -1,0 +1,202 @@
+"""The real steps of a night on a real store, with a random model for a base and numbers for tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from aion.config import load
+from aion.models.catalog import LocalModel
+from aion.models.gguf_file import read_header
+from aion.records import Json, Lesson, LessonKind, Night, Theme
+from aion.sleep.base import EXAMPLES, Ended, Progress
+from aion.sleep.dataset import Dataset, fill_anchors
+from aion.sleep.door import Door
+from aion.sleep.jobs import sum_file
+from aion.sleep.kept import KEPT, PREPARED
+from aion.sleep.tokens import save_tokens
+from aion.sleep.work import NightWork
+from tests.sleep.days import Days
+from tests.sleep.small_jobs import make_base, one_thread, random_tokens
+from tests.store.night_examples import make_candidate, make_night, make_quarantine
+
+KEY = "The spare key of the boathouse is with Marta Lopes."
+MILL = "The mill by the river is called Azenha."
+LATER = "The ferry to the island is called Alva."
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+class Places:
+    """Takes the arrangement of a night, as the server's route does."""
+
+    def __init__(self, days: Days) -> None:
+        self._nights = days.store.nights
+
+    def tell(self, what: str, body: Json) -> Json:
+        for one in body["themes"]:
+            self._nights.put_theme(
+                Theme(id=one["id"], owner="ana", name=one["name"], created=1.0, updated=1.0)
+            ).result()
+        lessons = [
+            Lesson(
+                id=one["lesson"], owner="ana", kind=LessonKind.TOLD, theme=one["theme"], sources=tuple(one["sources"])
+            )
+            for one in body["places"]
+        ]
+        return {"placed": self._nights.place_lessons(lessons, at=1.0).result()}
+
+
+class Work(NightWork):
+    """Without an engine for tokens; `meanwhile` happens while they would be made."""
+
+    def __init__(self, days: Days, folder: Path, base: Path) -> None:
+        flags = {"data": str(folder), "embedder.source": "fake", "train.rank": 4, "train.checkpoint_s": 3600}
+        super().__init__(load(flags).settings, cast("Door", Places(days)))
+        self._model = LocalModel(path=base, sha256=sum_file(base), header=read_header(base), source="test")
+        self.meanwhile: list[Any] = []
+
+    async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
+        filled = fill_anchors(dataset, {})
+        for happens in self.meanwhile:
+            happens()
+        return filled, save_tokens(random_tokens(len(filled.trained)))
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Iterator[Days]:
+    made = Days(tmp_path)
+    asyncio.run(made.say(KEY, conversation="boats"))
+    with one_thread():
+        yield made
+    made.store.close()
+
+
+@pytest.fixture
+def work(days: Days, tmp_path: Path, base: Path) -> Work:
+    return Work(days, tmp_path, base)
+
+
+def night(number: int, **changes: Any) -> Night:
+    return make_night(id=f"night_{number}", body={}, **changes)
+
+
+def prepare(work: Work, number: int = 1, **changes: Any) -> tuple[str, Json]:
+    [theme] = work.arrange(night(number, **changes))["themes"]
+    return theme, work.prepare(night(number, **changes), theme)
+
+
+def break_off(work: Work, theme: str, number: int = 1) -> None:
+    """A night that ends after three steps of training."""
+
+    def tell(progress: Progress) -> None:
+        if progress.step == 3:
+            raise Ended
+
+    with pytest.raises(Ended):
+        work.train(night(number), theme, tell, lambda: None)
+    assert work.tidy(night(number), done=()) == [theme]
+
+
+def test_a_job_broken_off_is_gone_on_with_although_something_new_was_told(
+    days: Days, work: Work, tmp_path: Path
+) -> None:
+    theme, first = prepare(work)
+    break_off(work, theme)
+    asyncio.run(days.say(LATER))
+    themes = work.arrange(night(2))["themes"]
+    assert themes[0] == theme, "what was begun comes first"
+    again = work.prepare(night(2), theme)
+    assert (again["taken_up"], again["lessons"], again["dataset"]) == (True, first["lessons"], first["dataset"])
+    told: list[Progress] = []
+    work.train(night(2), theme, told.append, lambda: None)
+    assert next(one.step for one in told if one.step) == 4
+    assert work.tidy(night(2), done=[theme]) == []
+    assert list((tmp_path / "nights" / KEPT).iterdir()) == []
+
+
+def test_a_kept_job_is_not_gone_on_with_once_something_in_it_was_forgotten(days: Days, work: Work) -> None:
+    """Nor does it lie there any longer, even where the server had no time to remove it."""
+    theme, _ = prepare(work)
+    break_off(work, theme)
+    days.store.forget_conversation("boats", owner="ana").result()
+    asyncio.run(days.say(MILL))
+    for one in work.arrange(night(2))["themes"]:
+        again = work.prepare(night(2), one)
+        assert not again.get("taken_up")
+        assert "Marta" not in (work._folder(night(2), one) / EXAMPLES).read_text()
+    assert list((work._nights / KEPT).iterdir()) == []
+
+
+def test_a_kept_job_goes_when_one_of_its_lessons_does(days: Days, work: Work) -> None:
+    theme, first = prepare(work)
+    break_off(work, theme)
+    asyncio.run(days.say("The spare key of the boathouse is with Rui Costa.", conversation="later"))
+    asyncio.run(days.say("The spare key of the shed is with Rui Costa.", conversation="later"))
+    assert theme in work.arrange(night(2))["themes"]
+    again = work.prepare(night(2), theme)
+    assert "something in it was forgotten, put aside or said otherwise" in again["thrown_away"]
+    assert not set(first["lessons"]) <= set(again["lessons"])
+
+
+def test_what_was_learned_or_put_aside_meanwhile_ends_a_kept_job(days: Days, work: Work) -> None:
+    theme, first = prepare(work)
+    break_off(work, theme)
+    made = make_candidate(
+        theme=theme, lessons=tuple(first["lessons"]), base=first["base"], config={"r": 4, "lora_alpha": 16.0}
+    )
+    days.store.nights.add_candidate(made).result()
+    assert work.arrange(night(2))["themes"] == []
+    assert list((work._nights / KEPT).iterdir()) == [], "twice would be once too often"
+    days.store.nights.retire_candidates([made.id]).result()
+    prepare(work, 3)
+    break_off(work, theme, 3)
+    days.store.nights.quarantine([make_quarantine(lesson=first["lessons"][0], theme=theme)]).result()
+    assert work.arrange(night(4))["themes"] == []
+    assert list((work._nights / KEPT).iterdir()) == []
+
+
+def test_what_is_forgotten_while_its_job_is_made_leaves_no_job(days: Days, work: Work) -> None:
+    work.meanwhile = [lambda: days.store.forget_conversation("boats", owner="ana").result()]
+    theme, _ = prepare(work)
+    assert not work.stands(night(1), theme)
+    assert not work._folder(night(1), theme).exists()
+
+
+def test_a_job_made_whole_is_not_made_again_in_its_night(work: Work) -> None:
+    theme, first = prepare(work)
+    work.meanwhile = [lambda: pytest.fail("it was there")]
+    again = work.prepare(night(1), theme)
+    assert {name: again[name] for name in first if name in again} == {
+        name: first[name] for name in first if name in again
+    }
+    note = work._folder(night(1), theme) / PREPARED
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"parent": "cand_other"}))
+    work.meanwhile = []
+    assert work.prepare(night(1), theme)["parent"] == ""
+
+
+def test_sequences_lead_to_their_lessons(days: Days, work: Work) -> None:
+    asyncio.run(days.say("The boat in the boathouse is called Gaivota."))
+    for theme in work.arrange(night(1))["themes"]:
+        told = work.prepare(night(1), theme)
+        path = work._folder(night(1), theme) / EXAMPLES
+        trained = [one for one in map(json.loads, path.read_text().splitlines()) if not one["held_out"]]
+        for number, example in enumerate(trained):
+            assert work.find_lessons(night(1), theme, [number]) == sorted(example["lessons"])
+        assert set(work.find_lessons(night(1), theme, range(len(trained)))) <= set(told["lessons"])
+
+
+def test_a_theme_has_a_name_while_it_is_there(days: Days, work: Work) -> None:
+    theme, _ = prepare(work)
+    assert work.name_theme(night(1), theme)
+    assert work.name_theme(replace(night(1), owner="eva"), theme) == ""
