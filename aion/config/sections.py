@@ -269,7 +269,6 @@ class SleepSettings(Section):
     experiences: int = Field(50, ge=1, le=100_000, description="High-priority experiences that are a reason to sleep.")
     priority: float = Field(0.5, ge=0, le=1, description="Priority from which an experience counts towards them.")
     error_pattern: int = Field(3, ge=2, le=1000, description="Errors in one theme that are a reason to sleep.")
-    tau_fallback: float = Field(0.18, ge=0, le=1, description="Share of answers by fallback that is a reason to sleep.")
     tau_ndcg: float = Field(0.82, ge=0, le=1, description="nDCG@10 of recall below which there is a reason to sleep.")
     quiet_s: float = Field(30.0, ge=0, le=3600, description="Seconds without a request before paused training goes on.")
     starved_nights: int = Field(3, ge=1, le=100, description="Interrupted nights after which a window is asked for.")

@@ -22,7 +22,6 @@ class Why(StrEnum):
     ASKED = "asked"  # a person wants it
     NEW_BASE = "new_base"  # adapters of another base are of no use on this one
     ERRORS = "errors"  # the same theme went wrong again and again
-    FALLBACK = "fallback"  # too many answers came from somewhere else
     RECALL = "recall"  # what is recalled is too often not what was needed
     EXPERIENCES = "experiences"  # enough of what matters has come together
     NONE = "none"
@@ -44,7 +43,6 @@ class Facts:
     lessons_learned: int = 0  # that one has: only a forced night learns them again
     experiences: int = 0  # of high priority, since the last night
     errors: int = 0  # of the theme with the most, since the last night
-    fallback_rate: float | None = None
     ndcg: float | None = None
     new_base: bool = False
     asked: bool = False
@@ -95,11 +93,6 @@ def find_reason(facts: Facts, settings: SleepSettings) -> tuple[Why, str]:
             facts.errors >= settings.error_pattern,
             Why.ERRORS,
             f"{facts.errors} answers in one theme were wrong (from {settings.error_pattern})",
-        ),
-        (
-            (facts.fallback_rate or 0.0) > settings.tau_fallback,
-            Why.FALLBACK,
-            f"{facts.fallback_rate or 0:.0%} of the answers were fallbacks (from {settings.tau_fallback:.0%})",
         ),
         (
             facts.ndcg is not None and facts.ndcg < settings.tau_ndcg,
