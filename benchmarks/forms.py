@@ -47,7 +47,7 @@ from aion.sleep.tokens import Tokens
 from aion.sleep.train import train
 from benchmarks.adapters import engine
 from benchmarks.tools import print_head, print_load
-from benchmarks.train import ASKED, TAUGHT, as_tokens, make_folder, make_tokens
+from benchmarks.train_jobs import ASKED, TAUGHT, as_tokens, make_folder, make_tokens
 
 RECIPE = Recipe(rank=8, alpha=16.0, epochs=3.0, tokens_per_step=256, length=256, kl=0.0)
 ANSWER = 32  # tokens an answer may have

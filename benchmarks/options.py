@@ -41,7 +41,8 @@ from aion.sleep.tokens import Tokens
 from aion.sleep.train import train
 from benchmarks.forms import RECIPE, ask_once, measure_loss, recall
 from benchmarks.tools import median, parse_options, print_head, print_load
-from benchmarks.train import TAUGHT, make_folder, make_tokens, read_learner, run_timed
+from benchmarks.train_jobs import TAUGHT, make_folder, make_tokens
+from benchmarks.train_peers import read_learner, run_timed
 
 RANKS = (4, 8, 16)
 RATES = (3e-3, 1e-2)  # of (IA)^3, whose numbers start at 1
