@@ -30,12 +30,13 @@ from aion.config import Settings, load
 from aion.errors import AionError, BadConfig
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json, Night, NightState, new_id
-from aion.sleep.bandit import Bandit, Outcome
+from aion.sleep.bandit import LONGEST_S, Bandit
 from aion.sleep.door import Door, find_door
 from aion.sleep.journal import Journal
 from aion.sleep.kept import drop_old, keep_unfinished, list_done
 from aion.sleep.outlook import OVER, Base, collect_facts
-from aion.sleep.when import Decision, Facts, decide
+from aion.sleep.reward import GainOf, read_outcomes, unexamined
+from aion.sleep.when import Decision, Facts, Why, decide
 from aion.store.base import Store
 from aion.store.changes import changed_since
 from aion.store.database import DATABASE
@@ -43,6 +44,7 @@ from aion.store.sqlite import SqliteStore
 
 NIGHT = (sys.executable, "-m", "aion.night")
 NIGHTS = "nights"
+POSTPONED = "postponed"  # in the journal, beside the nights: owner and since when
 AT_THE_MACHINE = "me"  # whom the command line speaks for
 POLL_S = 0.5
 HEARTBEAT_S = 5.0
@@ -78,7 +80,7 @@ class Sleeper:
     argv: Sequence[str] = NIGHT
     child: Child | None = None
     outlooks: dict[str, Json] = field(default_factory=dict)
-    postponed: dict[str, float] = field(default_factory=dict)  # owner -> since when
+    gain_of: GainOf = unexamined
     checked: float = NEVER
     told: float = NEVER
     weighed: float = NEVER  # when a night that waits was last looked at
@@ -181,6 +183,8 @@ class Sleeper:
             decision = decide(facts, self.settings.sleep)
             if decision.sleep:
                 decision = self._ask_bandit(store, owner, facts, decision)
+            elif decision.why is Why.NONE:
+                self._put_off(owner, "")  # another reason is put off anew
             self._note(owner, facts, decision)
             if decision.sleep:
                 self._start(door, owner, facts, decision)
@@ -195,15 +199,22 @@ class Sleeper:
                 self._note(owner, facts, decide(facts, self.settings.sleep))
 
     def _ask_bandit(self, store: Store, owner: str, facts: Facts, decision: Decision) -> Decision:
+        """What is put off stands in the journal: a sleeper begun again does not put it off anew."""
         now = time.time()
-        since = self.postponed.setdefault(owner, now)
-        bandit = Bandit(read_outcomes(store.nights.nights(owner=None, limit=1000)))
+        since = float(Journal(self.settings.data / NIGHTS).noted(POSTPONED, owner) or now)
+        outcomes = read_outcomes(store.nights.nights(owner=None, limit=1000), self.gain_of)
         hour = datetime.datetime.now().astimezone().hour
-        advice = bandit.advise(decision.why, facts.lessons, hour, postponed_s=now - since)
+        advice = Bandit(outcomes).advise(decision.why, facts.lessons, hour, postponed_s=now - since)
+        self._put_off(owner, "" if advice.now else repr(since))
         if advice.now:
-            del self.postponed[owner]
             return replace(decision, reason=f"{decision.reason}; {advice.words}")
-        return replace(decision, sleep=False, why_not=advice.words)
+        left = max(0.0, LONGEST_S - (now - since)) / 3600
+        return replace(decision, sleep=False, why_not=f"{advice.words}; it begins in {left:.0f} h at the latest")
+
+    def _put_off(self, owner: str, since: str) -> None:
+        journal = Journal(self.settings.data / NIGHTS)
+        if (journal.noted(POSTPONED, owner) or "") != since:
+            journal.note(POSTPONED, owner, since)
 
     def _start(self, door: Door, owner: str, facts: Facts, decision: Decision) -> None:
         """The row first: from then on the night is begun again until it is over."""
@@ -227,7 +238,7 @@ class Sleeper:
 
     def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
         body = {"night": night.id, "owner": night.owner, "state": "failed", "reason": reason, "asked": night.asked}
-        door.tell("progress", body)
+        door.tell("progress", body | {"body": dict(night.body)})
 
     def _check_disk_of(self, nights: Sequence[Night]) -> None:
         """Remove the folders of nights that are over, but not of one that is not known.
@@ -262,24 +273,6 @@ class Sleeper:
             yield store
         finally:
             store.close()
-
-
-def read_outcomes(nights: Sequence[Night]) -> list[Outcome]:
-    """Of the nights whose examination has said what they were worth, the oldest first."""
-    found: list[Outcome] = []
-    for night in reversed(nights):
-        body = night.body
-        if night.state is NightState.DONE and {"why", "backlog", "hour", "minutes", "gain"} <= body.keys():
-            found.append(
-                Outcome(
-                    why=str(body["why"]),
-                    backlog=int(body["backlog"]),
-                    hour=int(body["hour"]),
-                    minutes=float(body["minutes"]),
-                    gain=float(body["gain"]),
-                )
-            )
-    return found
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from aion.config import Settings, load
 from aion.records import Label, NightState
 from aion.sleep.outlook import Base, collect_facts, disk_needed, read_load
-from aion.sleep.sleeper import read_outcomes
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_experience
@@ -72,11 +70,3 @@ def test_load_is_the_mean_of_the_last_samples(store: SqliteStore) -> None:
     for ago, percent in ((400.0, 99.0), (100.0, 10.0), (40.0, 30.0)):
         store.experience.append_sample(time.time() - ago, {"cpu_percent": percent}).result()
     assert read_load(store) == (20.0, None)
-
-
-def test_the_bandit_learns_from_nights_that_were_examined() -> None:
-    body = {"why": "errors", "backlog": 60, "hour": 3, "minutes": 20.0, "gain": 4.0}
-    examined = make_night(state=NightState.DONE, body=body)
-    others = [make_night(state=NightState.DONE), dataclasses.replace(examined, state=NightState.FAILED)]
-    [found] = read_outcomes([examined, *others])
-    assert (found.why, found.hour, found.value) == ("errors", 3, 0.2)

@@ -20,7 +20,9 @@ import pytest
 from aion.cli.companion import Companion
 from aion.config import load
 from aion.records import Candidate
-from aion.sleep.sleeper import Sleeper
+from aion.sleep.bandit import LONGEST_S, name_part, part_of
+from aion.sleep.journal import Journal
+from aion.sleep.sleeper import POSTPONED, Sleeper
 from aion.store.sqlite import SqliteStore
 from tests.serve.people import Person
 from tests.serving import RunningServer, running, wait_until
@@ -232,6 +234,15 @@ def test_a_disk_that_fills_in_the_night_ends_it_in_words_and_the_next_one_goes_o
     check_once(up)
 
 
+def wait_for_words(sleeper: Sleeper, me: Person, words: str) -> None:
+    drive(sleeper, lambda: words in me.get("/api/sleep/status")["why_not"])
+
+
+def tell(server: RunningServer, night: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {server.control_token}"}
+    httpx2.post(f"{server.url}/api/sleep/progress", json=night, headers=headers).raise_for_status()
+
+
 def tell_theme(server: RunningServer, theme: str) -> None:
     """So that somebody may ask for it before a night has arranged anything."""
     told = {
@@ -322,6 +333,36 @@ def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> 
         assert "cooldown" in me.get("/api/sleep/status")["why_not"]
     [night] = me.get("/api/sleep/nights")["data"]
     assert (night["state"], len(night["candidates"])) == ("done", 2)
+
+
+def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(up: RunningServer) -> None:
+    me, now = teach(up), time.localtime().tm_hour
+    worth: dict[str, float] = {}
+    for number, hour in enumerate([now, (now + 12) % 24] * 5):
+        night = {"night": f"night_{number}", "owner": "me", "asked": float(number)}
+        candidate, body = f"cand_{number}", {"why": "experiences", "backlog": 1, "hour": hour, "minutes": 10.0}
+        tell(up, {**night, "state": "preparing"})
+        tell(up, {**night, "state": "done", "candidates": [candidate], "body": body})
+        worth[candidate] = 0.0 if hour == now else 5.0
+    me.wait_for_experience(me.say("The harbour of Sines is deep.")["aion"]["turn_id"])
+    eager = {"sleep.idle_minutes": 0, "sleep.experiences": 1, "sleep.priority": 0, "sleep.idle_percent": 100}
+    eager |= {"sleep.cooldown_hours": 0}
+    for age, awake in ((0, True), (LONGEST_S - 7200, True), (LONGEST_S, False)):
+        journal = Journal(up.data / "nights")
+        if age:  # a sleeper that was begun again remembers since when
+            assert abs(float(journal.noted(POSTPONED, "me") or 0) - time.time()) < 60
+            journal.note(POSTPONED, "me", repr(time.time() - age))
+        with sleeping(up, **eager) as sleeper:
+            sleeper.gain_of = worth.get
+            if awake:
+                left = f"it begins in {24 - age / 3600:.0f} h at the latest"
+                wait_for_words(sleeper, me, f"0.5 a minute, those {name_part(part_of(now))} 0; {left}")
+            else:
+                drive(sleeper, (up.data / "steps.log").exists)
+                latest = max(me.get("/api/sleep/nights")["data"], key=lambda one: one["asked"])
+                assert "it has been postponed for a day" in latest["reason"]
+        if age:
+            journal.note(POSTPONED, "me", repr(time.time()))
 
 
 def test_the_sleeper_ends_with_whoever_started_it(up: RunningServer, tmp_path: Path) -> None:
