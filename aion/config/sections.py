@@ -308,8 +308,10 @@ class TrainSettings(Section):
     replay: float = Field(0.15, ge=0, le=0.9, description="Share of tokens from the theme's earlier nights.")
     anchors: float = Field(0.1, ge=0, le=0.9, description="Share of tokens from the base's own general answers.")
     kl: float = Field(0.1, ge=0, le=100, description="Weight of the divergence from the base on anchors.")
-    mas: float = Field(0.0, ge=0, le=1e6, description="Weight of memory-aware synapses on what earlier nights used.")
-    ewc: float = Field(0.0, ge=0, le=1e6, description="Weight of elastic weight consolidation.")
+    mas: float = Field(
+        0.0, ge=0, le=1e6, description="Pull to weights that earlier nights used (MAS); 0.2 to 1 is felt."
+    )
+    ewc: float = Field(0.0, ge=0, le=1e6, description="Pull to weights that earlier nights rest on (EWC); 1 is felt.")
     held_out: int = Field(2, ge=1, le=20, description="Phrasings of each lesson put aside for the examination.")
     contrasts: int = Field(
         1, ge=0, le=8, description="Near misses trained for each lesson; more than two teach to refuse what was taught."
