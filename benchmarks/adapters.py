@@ -38,6 +38,7 @@ from benchmarks.tools import parse_options, print_head, print_load
 
 RANK, ALPHA, RATE, EPOCHS = 8, 16, 1e-3, 12
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+PATIENCE_S = 7200.0  # the machine's owner may hold everything still meanwhile
 EIGHT_BITS = "8-bit rows of A, columns of B"
 SMALLER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("rank 4, F16", {"rank": 4}),
@@ -226,7 +227,8 @@ def line_of(form: Form | None, whole_size: int, loss: float, whole: float) -> st
 async def engine(path: Path, files: Sequence[Path]) -> AsyncIterator[EngineProcess]:
     """One engine process with these adapters loaded."""
     loaded = tuple(Adapter(name=file.stem, path=file, hash="") for file in files)
-    process = EngineProcess(EngineSpec(model=path, context=256, slots=1, threads=1, adapters=loaded))
+    spec = EngineSpec(model=path, context=256, slots=1, threads=1, adapters=loaded)
+    process = EngineProcess(spec, stall_timeout_s=PATIENCE_S)
     await process.start(120)
     try:
         yield process

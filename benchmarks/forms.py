@@ -49,7 +49,7 @@ from benchmarks.adapters import engine
 from benchmarks.tools import print_head, print_load
 from benchmarks.train_jobs import ASKED, TAUGHT, as_tokens, make_folder, make_tokens
 
-RECIPE = Recipe(rank=8, alpha=16.0, epochs=3.0, tokens_per_step=256, length=256, kl=0.0)
+RECIPE = Recipe(rank=8, alpha=16.0, epochs=4.0, tokens_per_step=256, length=256, kl=0.0)
 ANSWER = 32  # tokens an answer may have
 SERVED = {"Q4_0": Kind.Q4_0, "Q4_0, ffn_down Q2_K": Kind.Q2_K}  # only rows of ffn_down are long enough for Q2_K here
 
@@ -126,11 +126,20 @@ class Teacher:
         return self._made[way, seed]
 
 
+def teach_half(path: Path) -> Tokens:
+    """Every second fact, in three wordings."""
+    return take(make_tokens(path, TAUGHT[:3]), lambda one: one // 3 % 2 == 0)
+
+
 def ask_once(path: Path) -> Tokens:
-    """Each fact in one of two wordings that nobody trained."""
-    both = make_tokens(path, ASKED)
-    spans = [slice(*both.offsets[one : one + 2]) for one in range(len(both)) if (one // 2 + one) % 2 == 0]
-    ids, labels = ([number for span in spans for number in column[span].tolist()] for column in (both.ids, both.labels))
+    """Each taught fact in one of two wordings that nobody trained."""
+    return take(make_tokens(path, ASKED), lambda one: one // 2 % 2 == 0 and one % 2 == one // 4 % 2)
+
+
+def take(tokens: Tokens, wanted: Callable[[int], bool]) -> Tokens:
+    """Those sequences alone whose numbers are wanted."""
+    spans = [slice(*tokens.offsets[one : one + 2]) for one in range(len(tokens)) if wanted(one)]
+    ids, labels = ([int(one) for span in spans for one in column[span]] for column in (tokens.ids, tokens.labels))
     return as_tokens(ids, labels, [int(span.stop - span.start) for span in spans])
 
 
@@ -219,7 +228,7 @@ def main() -> None:
         original = folder / "original.gguf"
         rewrite(find_embedded_base(), original, lambda _: Kind.BF16)
         recipe = replace(RECIPE, epochs=0.05 if options.quick else RECIPE.epochs)
-        teacher = Teacher(folder, recipe, make_tokens(original, TAUGHT[:3]))
+        teacher = Teacher(folder, recipe, teach_half(original))
         for served, kind in SERVED.items():
             file = folder / f"served-{kind.name}.gguf"
             rewrite(original, file, lambda tensor, kind=kind: kind if "ffn_down" in tensor else Kind.Q4_0)  # type: ignore[misc]
