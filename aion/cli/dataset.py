@@ -47,7 +47,8 @@ def dataset(
         if theme is None:
             _tell_lessons(store, owner, lessons, excluded=excluded, as_json=as_json)
         else:
-            _tell_theme(_build(store, owner, theme, lessons, settings), excluded=excluded, as_json=as_json)
+            made = _build(store, owner, theme, lessons, settings)
+            _tell_theme(made, settings.train.rewordings, excluded=excluded, as_json=as_json)
 
 
 def _build(store: Store, owner: str, theme: str, lessons: Lessons, settings: Settings) -> Dataset:
@@ -80,7 +81,7 @@ def _tell_lessons(store: Store, owner: str, lessons: Lessons, *, excluded: bool,
     _tell_exclusions(lessons.exclusions, one_by_one=excluded)
 
 
-def _tell_theme(made: Dataset, *, excluded: bool, as_json: bool) -> None:
+def _tell_theme(made: Dataset, rewordings: int, *, excluded: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -95,9 +96,13 @@ def _tell_theme(made: Dataset, *, excluded: bool, as_json: bool) -> None:
         )
         return
     sources = {one.id: one.sources for one in made.lessons}
-    print_table(("kind", "asked", "answered", "from"), [_row_of(one, sources) for one in made.examples])
+    print_table(("kind", "asked", "around", "answered", "from"), [_row_of(one, sources) for one in made.examples])
     for name, counted in made.counts()["examples"].items():
         note(f"{counted} {name.replace('_', ' ')}")
+    if rewordings and made.fresh:
+        note(
+            f"up to {rewordings * len(made.fresh)} wordings that the base itself finds, where it agrees with the lesson"
+        )
     if not made.fresh:
         note("every lesson of this theme has been learned: a night would leave it as it is")
     _tell_exclusions(made.exclusions, one_by_one=excluded)
@@ -107,7 +112,13 @@ def _row_of(example: Example, sources: dict[str, tuple[str, ...]]) -> list[str]:
     came = dict.fromkeys(source for lesson in example.lessons for source in sources.get(lesson, ()))
     kind = f"{example.kind.value} (held out)" if example.held_out else example.kind.value
     answer = example.answer or "(the base's own)"
-    return [kind, shorten(prompt_of(example)), shorten(answer), " ".join(came)]
+    return [kind, shorten(prompt_of(example)), shorten(_around(example)), shorten(answer), " ".join(came)]
+
+
+def _around(example: Example) -> str:
+    """What stands before the question: another system message than the served one, or what was said."""
+    said = (f"{one['role']}: {one['content'] or '(nothing)'}" for one in example.messages[:-1])
+    return " / ".join(said)
 
 
 def _tell_exclusions(exclusions: Sequence[Exclusion], *, one_by_one: bool) -> None:

@@ -62,7 +62,10 @@ def test_a_themes_examples_are_shown_with_where_they_are_from(aion: Aion, data: 
     [lesson] = fill(data).lessons
     ran = aion("dataset", "--theme", named)
     rows = [line.split("\t") for line in ran.out.splitlines()[1:]]
-    assert ["phrasing", "Who has the spare key of the boathouse?", KEY, " ".join(lesson.sources)] in rows
+    assert ["phrasing", "Who has the spare key of the boathouse?", "", KEY, " ".join(lesson.sources)] in rows
+    assert any(row[2].startswith("system: ") for row in rows)
+    assert any(row[2].startswith("user: ") for row in rows)
+    assert "up to 1 wordings that the base itself finds" in ran.err
     assert any(row[0] == "phrasing (held out)" for row in rows)
     assert any(row[0] == "anchor" for row in rows)
 
