@@ -32,6 +32,11 @@ TABLES = """
         night TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (night, name)
     );
 """
+SURE = """
+    PRAGMA journal_mode=DELETE;
+    PRAGMA synchronous=EXTRA; -- with FULL a power cut brings the rollback journal back, and what was noted is lost
+    PRAGMA fullfsync=ON;
+"""
 BUSY_MS = 5000
 
 
@@ -99,7 +104,7 @@ class Journal:
             connection = apsw.Connection(str(self._path))
             try:
                 connection.set_busy_timeout(BUSY_MS)
-                connection.execute("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON")
+                fetch(connection, SURE)  # all of it: left to itself it stops at the first that answers
                 connection.execute(TABLES)
                 with connection:
                     yield connection
