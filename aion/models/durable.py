@@ -11,15 +11,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aion.records import Json
+
+NEW: Final = ".new"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; put in its place at the end, or removed if that is not reached."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -30,6 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """What a process that was killed left of `replacing`; only where no other writes."""
+    for path in folder.glob(f".*{NEW}"):
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Json) -> None:

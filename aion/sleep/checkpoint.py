@@ -57,8 +57,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     shutil.rmtree(target, ignore_errors=True)  # one of the same step that did not pass its check
     unfinished.rename(target)
     fsync_folder(folder)
-    for old in _all(folder)[:-2]:
-        shutil.rmtree(old)
+    _keep_two(folder)
 
 
 def latest_valid(folder: Path, job: str) -> Checkpoint | None:
@@ -67,6 +66,7 @@ def latest_valid(folder: Path, job: str) -> Checkpoint | None:
     for path in reversed(_all(folder)):
         checkpoint = _read(path)
         if checkpoint is not None and checkpoint.notes.get("job") == job:
+            _keep_two(folder)
             return checkpoint
         log.warning("checkpoint_passed_over", checkpoint=path.name, broken=checkpoint is None)
         shutil.rmtree(path)
@@ -98,6 +98,15 @@ def _all(folder: Path) -> list[Path]:
     """The oldest first."""
     found = folder.glob(f"{PREFIX}*") if folder.is_dir() else []
     return sorted(path for path in found if not path.name.endswith(UNFINISHED))
+
+
+def _keep_two(folder: Path) -> None:
+    """Also when reading: who died before the oldest was removed may have no other to save."""
+    surplus = _all(folder)[:-2]
+    for old in surplus:
+        shutil.rmtree(old)
+    if surplus:
+        fsync_folder(folder)
 
 
 def _sweep(folder: Path) -> None:

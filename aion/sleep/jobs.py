@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aion.errors import Corrupt
-from aion.models.durable import write_json
+from aion.models.durable import remove_unfinished, write_json
 from aion.sleep.base import JOB, OUT, Recipe, Trained, TrainJob
 
 MANIFEST: Final = "manifest.json"
@@ -57,6 +57,7 @@ def sum_file(path: Path) -> str:
 
 def seal_folder(folder: Path) -> dict[str, str]:
     """Writes the sums of all files in a folder beside them: from now on it is whole. May be done again."""
+    remove_unfinished(folder)
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     sums = {name: sum_file(folder / name) for name in names}
     write_json(folder / MANIFEST, sums)

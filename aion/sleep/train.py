@@ -35,6 +35,7 @@ from aion.sleep.jobs import RECORD, read_job, read_object, read_trained, seal_fo
 from aion.sleep.learner import Kept, Learner, Lessons, choose_lessons
 from aion.sleep.nf4 import PACKAGE, hold_nf4
 from aion.sleep.tokens import load_tokens
+from aion.store.files import make_folder
 
 MEASURED: Final = "measured.json"  # what was measured for a recipe that leaves it open; the same when taken up again
 TRIES: Final = 3  # micro-batches for each number of threads
@@ -226,8 +227,7 @@ def save_run(folder: Path, identity: str, learner: Learner, run: Run) -> None:
 
 
 def write_result(folder: Path, job: TrainJob, base: ServedBase, learner: Learner, run: Run) -> None:
-    out = folder / OUT
-    out.mkdir(exist_ok=True)
+    out = make_folder(folder / OUT)
     marks = Marks(base=job.base_hash, theme=job.theme, night=job.night, dataset=job.dataset)
     save_adapter(learner.weights, out, base=base, marks=marks, recipe=job.recipe)
     importance = learner.measure_importance()

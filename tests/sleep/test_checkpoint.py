@@ -42,6 +42,17 @@ def test_the_newest_is_found_and_one_before_it_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003", "step-00000004"]
 
 
+def test_a_third_one_is_removed_when_it_is_read(tmp_path: Path) -> None:
+    """Whoever wrote the newest died before the oldest was removed, and there was nothing more to save."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path / "other", checkpoint(step))
+        (tmp_path / "other" / f"step-0000000{step}").rename(folder / f"step-0000000{step}")
+    assert newest(folder) == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000002", "step-00000003"]
+
+
 def test_none_is_found_where_there_is_none(tmp_path: Path) -> None:
     assert newest(tmp_path / "nothing") is None
 
@@ -106,7 +117,7 @@ def test_killed_at_any_work_on_files_the_old_or_the_new_is_whole(tmp_path: Path)
         ended = die_at(moment, folder)
         assert len(list(folder.iterdir())) <= 3
         found.append(newest(folder) or 0)
-        assert len(list(folder.iterdir())) <= 3
+        assert len(list(folder.iterdir())) <= 2
         if ended:
             break
     assert set(found) == {3, 4}
