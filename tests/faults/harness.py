@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tests.faults.injectors import Acks, Injector, Strike
+from tests.faults.injectors import NOTHING_UNDONE, Acks, Injector, Strike
 
 ROOT = Path(__file__).parents[2]
 Write = Callable[[str, int], str]
@@ -169,6 +169,10 @@ class Tally:
         assert not self.doubled, f"doubled: {self.doubled[:5]}"
         assert not self.findings, f"{len(self.findings)} findings: {self.findings[:5]}"
 
+    def must_hold_at(self, *, calls: int) -> None:
+        """Each of so many calls was cut at; where nothing was left to be undone, what was there was still checked."""
+        self.must_hold(rounds=calls - self.voids[NOTHING_UNDONE])
+
     def __str__(self) -> str:
         return (
             f"{self.rounds} rounds ({sum(self.voids.values())} void), {self.acked} acknowledged, {len(self.lost)} lost "
@@ -186,12 +190,16 @@ def run_rounds(
     seed: int = 1,
     fresh_every: int = 5,
     max_void: float = 0.5,
+    attempts: int | None = None,
 ) -> Tally:
-    """Run until `rounds` have fired or too many were void; `fresh_every` rounds share one folder and its history."""
+    """Run until `rounds` have fired, too many were void, or so many were tried, fired or not.
+
+    `fresh_every` rounds share one folder and its history.
+    """
     tally = Tally()
     acked: list[str] = []
     attempt = 0
-    while tally.rounds < rounds and sum(tally.voids.values()) <= max_void * rounds:
+    while tally.rounds < rounds and sum(tally.voids.values()) <= max_void * rounds and attempt != attempts:
         data = folder / f"data-{attempt // fresh_every}"
         if attempt % fresh_every == 0:
             data.mkdir()

@@ -23,6 +23,7 @@ from tests.faults.build import powercut_library
 
 CUT_SIGNAL = signal.SIGRTMIN + 7  # used by nothing else here
 PATIENCE_S = 30.0
+NOTHING_UNDONE = "nothing was undone"
 
 
 class Acks:
@@ -162,4 +163,4 @@ def read_strike(path: Path, returncode: int | None) -> Strike:
     if not found["fired"] or returncode != -signal.SIGKILL:
         return Strike(void="the child ended before the cut", report=found)
     undone = found["undone_sectors"] + found["undone_sizes"] + found["undone_names"]
-    return Strike(void="" if undone else "nothing was undone", report=found)
+    return Strike(void="" if undone else NOTHING_UNDONE, report=found)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,36 +119,6 @@ def test_stopped_between_layers_it_goes_on_to_the_same_bytes(base: Path, tmp_pat
             train(folder, tell=ignore, pause=pause)
     assert latest_valid(folder / "checkpoints", sum_file(folder / JOB)) is not None
     assert train(folder, tell=ignore).files[ADAPTER] == trained
-
-
-def run_nursery(folders: list[Path], *, seed: int, longest: float) -> int:
-    command = [sys.executable, "-m", "tests.sleep.nursery", str(seed), str(longest), *map(str, folders)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout.split()[-1])
-
-
-def test_killed_at_random_moments_it_ends_at_the_same_bytes(base: Path, tmp_path: Path, trained: str) -> None:
-    begin = time.perf_counter()
-    train(make_job(tmp_path / "timed", base), tell=ignore)
-    longest = time.perf_counter() - begin
-    folder = make_job(tmp_path / "job", base)
-    kills = run_nursery([folder], seed=11, longest=longest)
-    assert train(folder, tell=ignore).files[ADAPTER] == trained
-    assert len(list((folder / "checkpoints").iterdir())) <= 2
-    print(f"{kills} kills")
-
-
-@pytest.mark.proof
-def test_a_thousand_kills_change_no_byte(base: Path, tmp_path: Path, trained: str) -> None:
-    kills, number = 0, 0
-    while kills < 1000:
-        folders = [make_job(tmp_path / f"job-{number + one}", base) for one in range(20)]
-        number += len(folders)
-        kills += run_nursery(folders, seed=number, longest=1.5)
-        assert {train(folder, tell=ignore).files[ADAPTER] for folder in folders} == {trained}
-        assert all(len(list((folder / "checkpoints").iterdir())) <= 2 for folder in folders)
-    print(f"{kills} kills over {number} trainings: every adapter the same")
 
 
 def test_a_finished_job_is_not_trained_again(base: Path, tmp_path: Path) -> None:
