@@ -1,10 +1,10 @@
 """What a night costs those who ask while it works: time to the first token, speed after it, steps lost, answers failed.
 
 AION is up with its embedded base, its sleeper and a night that learns facts told through the API. Requests come at
-random moments at which the night was seen to use the processor in the instant before. After each, while the night is
-held still, one more is sent ("held"); before and after all of them, as many with no night at all ("awake"). Every
-prompt is new and of the same length. In the end a job of the night is trained again undisturbed: the same bytes.
-A long run is made of pieces: `--seed` and `--save` for each, then `--join` of their files.
+random moments at which the night was seen to use the processor in the instant before, an eighth of them while it
+prepares. After each, while the night is held still, one more is sent ("held"); before and after all of them, as many
+with no night at all ("awake"). Every prompt is new and of the same length. In the end a job of the night is trained
+again undisturbed: the same bytes. A long run is made of pieces: `--seed` and `--save` for each, then `--join`.
 """
 
 from __future__ import annotations
@@ -168,6 +168,13 @@ class Person:
             await asyncio.sleep(0.05)
         raise TimeoutError(f"no night worked for {PATIENCE_S:g} s: {await self.get('/api/sleep/status')}")
 
+    async def await_training(self) -> None:
+        """Undisturbed: preparing takes longer than all requests, and most of them are to meet training."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (await self.get("/api/sleep/status"))["state"] != "training" and time.monotonic() < deadline:
+            await self.begin_night()
+            await asyncio.sleep(0.2)
+
     async def _works(self) -> bool:
         before = self.night.used_ns()
         await asyncio.sleep(BUSY_S)
@@ -239,6 +246,8 @@ async def measure(person: Person, copied: Copied, requests: int, *, to_the_end: 
         await person.ask(AWAKE)  # warm up
     moments = [await person.ask(AWAKE) for _ in range(requests // 2)]
     for number in range(requests):
+        if number == requests // 8:
+            await person.await_training()
         await person.catch_at_work()
         moments.append(await person.ask(ASLEEP))
         moments.append(await person.ask(HELD))
