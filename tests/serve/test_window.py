@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -138,4 +138,35 @@ async def test_quiet_is_counted_from_the_last_of_several_who_left(
     assert not yielding.paused
     wait_until(lambda: not is_stopped(child))
     await asyncio.sleep(0)
+    yielding.forget()
+
+
+@pytest.mark.anyio
+async def test_where_somebody_asks_all_day_a_night_is_starved_and_an_hour_a_day_lets_it_finish(
+    child: subprocess.Popen[bytes], wall: Wall
+) -> None:
+    hours = [""]
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    opens = lambda: measure_window(hours[0], midnight + timedelta(seconds=wall.now % DAY_S))  # noqa: E731
+    yielding = Yielding(30.0, clock=lambda: wall.now, opens=opens)
+    assert yielding.register(of(child))
+
+    def live_days(days: int) -> float:
+        """Somebody asks every twenty seconds; gives the hours that the night worked."""
+        worked_s = 0
+        for _ in range(int(days * DAY_S / 20)):
+            yielding.enter()
+            wall.now += 10
+            yielding.look()
+            yielding.leave()
+            wall.now += 10
+            yielding.look()
+            worked_s += 0 if yielding.paused else 20
+        return worked_s / 3600
+
+    assert live_days(3) < 0.1
+    night = make_night(state=NightState.TRAINING, asked=0.0, interruptions=yielding.interruptions)
+    assert count_starved([night], wall.now) == 3
+    hours[0] = "23:30-00:30"
+    assert live_days(4) == pytest.approx(4.0, abs=0.1)
     yielding.forget()
