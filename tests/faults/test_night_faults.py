@@ -19,8 +19,10 @@ import pytest
 from tests.faults.harness import PipeWorkload, run_rounds
 from tests.faults.injectors import powercut, report
 from tests.faults.night_writer import compare_night
+from tests.proofs import spread_over
 
 NIGHT = PipeWorkload([sys.executable, "-m", "tests.faults.night_writer"], compare_night)
+SPARE = 20  # one night has a few calls less than another
 
 
 @pytest.fixture(autouse=True)
@@ -80,15 +82,11 @@ night_writer.run(Path(sys.argv[1]))
 
 @pytest.mark.proof
 def test_a_night_cut_at_every_call(tmp_path: Path) -> None:
-    calls = count_calls(tmp_path / "count")
-    at = itertools.count(1)
+    calls = count_calls(tmp_path / "count") - SPARE
+    places = spread_over(calls)
+    many, at = len(places), iter(places)
     tally = run_rounds(
-        NIGHT,
-        lambda rng: powercut(next(at), torn=None),
-        rounds=calls - 20,
-        folder=tmp_path,
-        fresh_every=1,
-        max_void=0.5,
+        NIGHT, lambda rng: powercut(next(at)), rounds=many, folder=tmp_path, fresh_every=1, max_void=1, attempts=many
     )
-    print(f"\nevery call of {calls}: {tally}")
-    tally.must_hold(rounds=calls - 20)
+    print(f"\n{many} of {calls} calls: {tally}")
+    tally.must_hold_at(calls=many)

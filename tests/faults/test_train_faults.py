@@ -13,10 +13,10 @@ import pytest
 from tests.faults.harness import PipeWorkload, run_rounds
 from tests.faults.injectors import powercut, report
 from tests.faults.train_writer import compare_training, run
+from tests.proofs import spread_over
 from tests.sleep.small_jobs import make_base, one_thread
 
 TRAINING = PipeWorkload([sys.executable, "-m", "tests.faults.train_writer"], compare_training)
-EVERY = int(os.environ.get("AION_PROOF_EVERY", "1"))  # cut at each so-manieth call
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def count_calls(folder: Path) -> int:
 @pytest.mark.proof
 def test_a_training_cut_at_every_call(tmp_path: Path) -> None:
     calls = count_calls(tmp_path / "count")
-    places = range(1, calls + 1, EVERY)
+    places = spread_over(calls)
     many, at = len(places), iter(places)
     tally = run_rounds(
         TRAINING,

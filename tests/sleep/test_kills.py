@@ -6,7 +6,6 @@ thousand kills, and every work on files. Power cuts are in tests/faults/test_tra
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -20,9 +19,9 @@ from aion.models.catalog import find_embedded_base
 from aion.sleep.base import OUT, Trained
 from aion.sleep.jobs import check_folder, read_trained, seal_folder
 from aion.sleep.train import train
+from tests.proofs import share_of
 from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread
 
-KILLS = int(os.environ.get("AION_PROOF_KILLS", "1000"))
 BATCH = 20
 
 
@@ -80,12 +79,12 @@ def test_fifty_kills_change_no_byte(base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_a_thousand_kills_change_no_byte(base: Path, tmp_path: Path) -> None:
-    print(kill_often(base, tmp_path, KILLS))
+    print(kill_often(base, tmp_path, share_of(1000)))
 
 
 @pytest.mark.proof
 def test_kills_change_no_byte_of_an_adapter_of_the_embedded_base(tmp_path: Path) -> None:
-    print(kill_often(find_embedded_base(), tmp_path, min(KILLS, 50), batch=5, epochs=2, rank=2, cache=False))
+    print(kill_often(find_embedded_base(), tmp_path, share_of(50), batch=5, epochs=2, rank=2, cache=False))
 
 
 def test_what_a_killed_process_left_half_written_is_not_sealed(tmp_path: Path) -> None:

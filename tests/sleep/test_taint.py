@@ -26,6 +26,7 @@ from aion.records import Label, Memory, Turn
 from aion.sleep import lessons as lessons_room
 from aion.sleep import turn_lessons
 from aion.sleep.phrasing.make import phrase, prompt_of
+from tests.proofs import share_of
 from tests.sleep.days import Days
 
 OWNERS = ("ana", "rui")
@@ -323,7 +324,7 @@ def test_twenty_lives_learn_nothing_untrusted() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("start", range(0, 4000, 500))
 def test_four_thousand_lives_learn_nothing_untrusted(start: int) -> None:
-    live_many(range(start, start + 500))
+    live_many(range(start, start + share_of(500)))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from aion.errors import Refused
 from aion.sleep.export.convert import read_adapter, save_gguf
 from aion.sleep.export.served import ServedBase
+from tests.proofs import share_of
 from tests.sleep.export.makers import random_lora, write_base, write_folder
 
 FORMATS = ("gguf", "safetensors", "config")
@@ -117,9 +118,9 @@ def test_a_mutant_is_read_or_refused(world: tuple[Path, ServedBase], kind: str) 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_hundred_thousand_mutants_are_read_or_refused(world: tuple[Path, ServedBase], kind: str) -> None:
-    outcomes = run_mutants(world, kind, 100_000, seed=12)
+    outcomes = run_mutants(world, kind, share_of(100_000), seed=12)
     print(kind, dict(outcomes))
-    assert outcomes.total() == 100_000
+    assert outcomes.total() == share_of(100_000)
 
 
 @given(content=st.binary(max_size=200), kind=st.sampled_from(FORMATS))
