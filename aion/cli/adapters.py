@@ -1,6 +1,7 @@
-"""`aion adapters`: lists what nights made, and turns PEFT folders and GGUF LoRAs into each other.
+"""`aion adapters`: lists what nights made, takes in others, and turns PEFT folders and GGUF LoRAs into each other.
 
-It reads files and the data folder, with or without a running server, and writes files alone: nothing is served by that.
+What it takes in is a candidate like those of nights: nobody has examined it, so nothing is served by that. Only this
+needs a running server; the rest reads files and the data folder, with or without one.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import Annotated
 import typer
 from gguf.constants import GGMLQuantizationType
 
-from aion.cli.asking import whose
+from aion.cli.asking import find_running, whose
 from aion.cli.client import find_server
+from aion.cli.imports import hand_over
 from aion.cli.options import AsJson, Data, read_settings, require_folder
 from aion.cli.output import moment, note, print_json, print_table
 from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
 from aion.models.catalog import LocalModel, resolve_model
+from aion.records import Candidate
 from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
 from aion.sleep.export.describe import Description, describe_adapter
 from aion.sleep.export.lora import Lora
@@ -63,8 +66,15 @@ def list_made(
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
         return
-    rows = [[one.id, one.owner, one.theme, one.base[:12], f"{one.size >> 10}", moment(one.created)] for one in found]
-    print_table(("id", "owner", "theme", "base", "KiB", "made"), rows)
+    rows = [
+        [one.id, one.owner, one.theme, name_state(one), one.base[:12], f"{one.size >> 10}", moment(one.created)]
+        for one in found
+    ]
+    print_table(("id", "owner", "theme", "state", "base", "KiB", "made"), rows)
+
+
+def name_state(made: Candidate) -> str:
+    return "retired: it learned what was forgotten" if made.retired else "not examined"
 
 
 @app.command("inspect")
@@ -80,18 +90,32 @@ def inspect(source: Made, data: Data = None, as_json: AsJson = False) -> None:
 @app.command("import")
 def take_in(
     source: Source,
-    target: Target,
+    target: Annotated[
+        Path | None, typer.Argument(metavar="[TARGET]", help="Only write it there: NAME.gguf, or a folder for PEFT.")
+    ] = None,
     *,
+    name: Annotated[str | None, typer.Option("--name", help="Of its theme; else the name of the file.")] = None,
     base: BaseFile = None,
     unknown: Annotated[bool, typer.Option("--base-unknown", help="Its base is not named in it, but is this.")] = False,
     kind: StoredAs = Kind.F32,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check somebody's adapter against the model, and write it with the model's hash in it."""
+    """Check somebody's adapter against the model, and take it in as one that nobody has examined yet."""
+    if target is None and (base is not None or kind is not Kind.F32):
+        raise BadInput("--base and --kind go with a TARGET; what is taken in is for the model that is served, as f32")
+    if target is not None and name is not None:
+        raise BadInput("--name is for an adapter that is taken in; leave the TARGET out")
     served = _find_base(base, data)
     lora = read_adapter(_require_source(source), served, unknown=unknown)
-    _tell(_write(lora, target, served, kind), target, as_json)
+    if target is not None:
+        _tell(_write(lora, target, served, kind), target, as_json)
+        return
+    told = hand_over(find_running(data), read_settings(data).settings.data, lora, served, (name or source.stem)[:80])
+    if as_json:
+        print_json(told)
+    else:
+        print(f"took in {told['id']} as theme {told['theme']}; nobody has examined it yet, so it is not served")
 
 
 @app.command("export")

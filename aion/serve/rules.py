@@ -84,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/sleep/arrangement", Scope.ADMIN, reads_json=True),
     Rule("POST", "/api/sleep/candidates", Scope.ADMIN, reads_json=True),
     Rule("POST", "/api/sleep/quarantine", Scope.ADMIN, reads_json=True),
+    Rule("POST", "/api/sleep/imports", Scope.ADMIN, reads_json=True),
     Rule("GET", "/api/themes", Scope.USER),
     Rule("POST", "/api/themes", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("GET", "/api/status", Scope.USER),

@@ -175,6 +175,17 @@ class MadeTold(Strict):
     parent: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,80}$")] = ""
 
 
+class ImportTold(Strict):
+    """The body of POST /api/sleep/imports: an adapter from elsewhere, whose files lie ready as a night's would."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^import_[0-9a-f]{32}$")] = Field(description="Names its folder.")
+    theme: Id = Field(description="Of its own: nothing is trained on from it.")
+    name: Name
+    base: Sum
+    dataset: Sum
+    created: Amount
+
+
 def sleep_routes(system: System) -> APIRouter:
     """For people: nights."""
     router = APIRouter(route_class=StrictRoute, tags=["Sleep"])
@@ -300,6 +311,19 @@ def night_routes(system: System) -> APIRouter:
         made = Made(**body.model_dump())
         kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
         return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
+
+    @router.post("/api/sleep/imports")
+    async def take_import(request: Request, body: ImportTold) -> Json:
+        _require_control(request)
+        owner, now = principal_of(request).owner, time.time()
+        if await asyncio.to_thread(system.store.nights.theme, body.theme, owner=None) is not None:
+            raise Conflict(f"theme {body.theme!r} exists; an imported adapter gets one of its own")
+        theme = Theme(id=body.theme, owner=owner, name=body.name, created=now, updated=now, named=True)
+        await asyncio.wrap_future(system.store.nights.put_theme(theme))
+        told = body.model_dump(include={"theme", "base", "dataset", "created"})
+        made = Made(owner=owner, night=body.id, lessons=(), sources=(), **told)
+        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        return {"id": kept.id, "theme": kept.theme, "size": kept.size}
 
     return router
 

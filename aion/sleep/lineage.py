@@ -1,7 +1,7 @@
 """Which adapter of a theme a night goes on from, and what those before it have learned. Pure; reads no store.
 
 An adapter that learned what was forgotten since is never gone on from, and neither is any that went on from it: what
-is left is then learned anew from the newest that did not, or from nothing. It does not ask whether an adapter is good.
+is left is then learned anew from the newest that did not, or from nothing. Nor is one that came from elsewhere. It does not ask whether an adapter is good.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from aion.records import Candidate, Json
 
+IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 Line = tuple[Candidate, ...]  # an adapter, the one it went on from, and so on
 
 
@@ -22,7 +23,11 @@ def choose_line(candidates: Sequence[Candidate], placed: AbstractSet[str], *, ba
     known = {one.id: one for one in candidates}
     for one in candidates:
         line = _line_of(one, known)
-        fits = one.base == base and all(one.config.get(name) == value for name, value in config.items())
+        fits = (
+            one.base == base
+            and not one.record.get(IMPORTED)
+            and all(one.config.get(name) == value for name, value in config.items())
+        )
         if fits and line and all(placed >= set(each.lessons) and not each.retired for each in line):
             return line
     return ()
