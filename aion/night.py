@@ -44,6 +44,8 @@ def lower_priority() -> None:
     """Behind everything else on this machine, for processor and disk; what the system refuses is left as it is."""
     with contextlib.suppress(OSError):
         os.nice(19)
+    with contextlib.suppress(OSError):  # Linux shares among sessions before processes, and a night has one of its own
+        Path("/proc/self/autogroup").write_text("19", "ascii")
     if hasattr(os, "SCHED_IDLE"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

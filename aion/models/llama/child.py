@@ -41,6 +41,14 @@ def _exit_at_end_of_input() -> None:
     os._exit(0)
 
 
+def stay_behind() -> None:
+    """As low among sessions as it is among processes: a night's engine has a session of its own."""
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    if nice > 0:
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(nice), "ascii")
+
+
 def build_params(spec: EngineSpec, key: str, devices: list[dict[str, Any]]) -> Any:
     """llama.cpp's parameters for a spec; the one place that knows their names."""
     params = xllamacpp.CommonParams()
@@ -77,6 +85,7 @@ def _adapter_info(path: str) -> Any:
 def main() -> int:
     spec, key = read_line(_read_first_line())
     die_with_parent()
+    stay_behind()
     try:
         params = build_params(spec, key, xllamacpp.get_device_info())
         server = xllamacpp.Server(params)

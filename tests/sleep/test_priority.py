@@ -1,0 +1,39 @@
+"""A night and its engines come last, also where Linux shares the processor among sessions first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GROUP = Path("/proc/self/autogroup")
+ENGINE = "from aion.models.llama.child import stay_behind as place"
+NIGHT = "from aion.night import lower_priority as place"
+TELL = "import os; place(); print(open('/proc/self/autogroup').read().split()[-1], os.nice(0))"
+
+pytestmark = pytest.mark.skipif(not GROUP.exists(), reason="this kernel does not share among sessions")
+
+
+def place_of(code: str, nice: int = 0) -> tuple[int, int]:
+    """Niceness of the session and of the process, begun by one that is as nice as asked."""
+    made = subprocess.run(
+        ["nice", "-n", str(nice), sys.executable, "-c", f"{code}; {TELL}"],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    session, process = made.stdout.split()
+    return int(session), int(process)
+
+
+def test_a_nights_session_is_as_low_as_its_process() -> None:
+    assert place_of(NIGHT) == (19, 19)
+
+
+@pytest.mark.parametrize("nice", [0, 19])
+def test_an_engine_is_as_low_among_sessions_as_whoever_began_it(nice: int) -> None:
+    session, process = place_of(ENGINE, nice)
+    assert session == process >= nice
