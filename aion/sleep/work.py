@@ -44,6 +44,7 @@ from aion.sleep.kept import (
     note_prepared,
     take_up,
 )
+from aion.sleep.lesson_rules import Reason
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.offline import keep_offline
@@ -134,12 +135,14 @@ class NightWork:
 
     def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
         keep_offline()
+        self._require_trust(night, theme)
         from aion.sleep.train import train  # noqa: PLC0415 - torch, which the steps before do without
 
         trained = train(self._folder(night, theme), tell=tell, pause=pause)
         return {"steps": trained.steps, "loss": trained.losses[-1] if trained.losses else 0.0}
 
     def export(self, night: Night, theme: str) -> Json:
+        self._require_trust(night, theme)
         folder = self._folder(night, theme)
         job = read_job(folder)
         marks = Marks(base=job.base_hash, theme=theme, night=job.night, dataset=job.dataset)
@@ -262,6 +265,18 @@ class NightWork:
             placed = store.nights.placed(owner=owner)
         if not placed.keys() >= set(lessons):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _require_trust(self, night: Night, theme: str) -> None:
+        """An approval taken back since the job was made: the job goes, and the night makes it again without that."""
+        folder = self._folder(night, theme)
+        told = read_object(folder / PREPARED)
+        with self._store() as store:
+            found = collect_lessons(store, night.owner, source_share=1.0)
+        untrusted = {one.sources[0] for one in found.exclusions if one.reason is Reason.UNTRUSTED and one.sources}
+        missing = set(told["lessons"]) - {one.id for one in found.lessons}
+        if missing and untrusted & set(told["sources"]):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise BadInput("nobody stands any more behind something that the job teaches; prepare the theme again")
 
     def _look_through_kept(self, owner: str, waiting: Mapping[str, int]) -> set[str]:
         """Themes whose kept job may be gone on with; the others of this person's have nothing left to learn."""

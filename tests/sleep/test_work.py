@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from aion.config import load
+from aion.errors import BadInput
 from aion.models.catalog import LocalModel
 from aion.models.gguf_file import read_header
 from aion.records import Json, Lesson, LessonKind, Night, Theme
@@ -172,6 +173,23 @@ def test_what_is_forgotten_while_its_job_is_made_leaves_no_job(days: Days, work:
     theme, _ = prepare(work)
     assert not work.stands(night(1), theme)
     assert not work._folder(night(1), theme).exists()
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_page_whose_approval_is_taken_back_in_the_night_makes_no_adapter(
+    days: Days, work: Work, trained: bool
+) -> None:
+    [passage] = asyncio.run(days.read(MILL, approved=True))
+    themes = work.arrange(night(1))["themes"]
+    jobs = {theme: work.prepare(night(1), theme) for theme in themes}
+    [theme] = [one for one, told in jobs.items() if passage.id in told["sources"]]
+    if trained:
+        work.train(night(1), theme, lambda _: None, lambda: None)
+    asyncio.run(days.keeper.revoke("ana", passage.document))
+    with pytest.raises(BadInput, match="nobody stands any more behind"):
+        work.export(night(1), theme) if trained else work.train(night(1), theme, lambda _: None, lambda: None)
+    assert not work.stands(night(1), theme)
+    assert passage.id not in work.prepare(night(1), theme).get("sources", [])
 
 
 def test_a_job_made_whole_is_not_made_again_in_its_night(work: Work) -> None:
