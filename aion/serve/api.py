@@ -16,7 +16,7 @@ from aion.serve.memory_routes import conversation_routes, document_routes, memor
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
 from aion.serve.rules import RULES, mismatches
-from aion.serve.sleep_routes import night_routes, sleep_routes, theme_routes
+from aion.serve.sleep_routes import adapter_routes, night_routes, sleep_routes, theme_routes
 from aion.serve.system import System
 from aion.serve.telemetry.routes import telemetry_routes
 from aion.serve.v1 import openai_routes
@@ -33,6 +33,7 @@ ROUTES = (
     sleep_routes,
     theme_routes,
     night_routes,
+    adapter_routes,
     telemetry_routes,
     key_routes,
     plain_routes,

@@ -303,6 +303,13 @@ def night_routes(system: System) -> APIRouter:
         found = [Quarantine(lesson=one, at=now, **told) for one in body.lessons]
         return {"lessons": await asyncio.wrap_future(system.store.nights.quarantine(found))}
 
+    return router
+
+
+def adapter_routes(system: System) -> APIRouter:
+    """Adapters that are handed over: by the night, and by the command line."""
+    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
     @router.post("/api/sleep/candidates")
     async def take(request: Request, body: MadeTold) -> Json:
         _require_control(request)

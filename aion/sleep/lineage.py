@@ -1,7 +1,8 @@
 """Which adapter of a theme a night goes on from, and what those before it have learned. Pure; reads no store.
 
 An adapter that learned what was forgotten since is never gone on from, and neither is any that went on from it: what
-is left is then learned anew from the newest that did not, or from nothing. Nor is one that came from elsewhere. It does not ask whether an adapter is good.
+is left is then learned anew from the newest that did not, or from nothing. Nor is one gone on from that came from
+elsewhere. It does not ask whether an adapter is good.
 """
 
 from __future__ import annotations
