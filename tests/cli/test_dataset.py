@@ -12,9 +12,11 @@ import pytest
 
 from aion.records import Theme
 from aion.sleep.lessons import Lessons
+from aion.store.sqlite import SqliteStore
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
 from tests.sleep.days import Days
+from tests.store.night_examples import make_quarantine
 
 Aion = Callable[..., Ran]
 KEY = "The spare key of the boathouse is with Marta Lopes."
@@ -50,6 +52,17 @@ def test_what_stays_out_is_listed_with_its_reason_and_not_quoted(aion: Aion, dat
     ran = aion("dataset", "--excluded")
     assert "secret\ttold" in ran.out
     assert "tulip" not in ran.out + ran.err
+
+
+def test_a_lesson_in_quarantine_is_left_out_with_what_happened(aion: Aion, data: Path) -> None:
+    [lesson] = fill(data).lessons
+    store = SqliteStore(data)
+    store.nights.quarantine([make_quarantine(lesson=lesson.id, owner="me")]).result()
+    store.close()
+    ran = aion("dataset", "--theme", "boats", "--excluded")
+    assert "quarantined\ttold" in ran.out
+    assert "night_1: the loss of step 3 of 40 is not a number" in ran.out
+    assert KEY not in ran.out
 
 
 def test_a_lesson_that_no_night_has_arranged_has_no_theme_yet(aion: Aion, data: Path) -> None:

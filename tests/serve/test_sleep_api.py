@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,11 @@ def test_a_night_that_does_not_fit_the_disk_says_what_it_needs(up: RunningServer
     tell(up, "sleeper", owners={"ana": {"lessons": 3, "disk_needed": 1 << 50}}).raise_for_status()
     reply = start(ana, force=True)
     assert (reply.status_code, reply.json()["error"]["code"]) == (507, "disk_full")
-    assert "1073741824 MiB" in reply.json()["error"]["message"]
+    message = reply.json()["error"]["message"]
+    assert "needs 1073741824 MiB" in message
+    assert re.search(r"\d+ MiB are free; free some first", message)
+    assert ana.get("/api/sleep/nights")["data"] == [], "nothing was begun"
+    assert ana.get("/api/sleep/status")["state"] == "awake"
 
 
 def test_status_tells_how_the_night_goes_and_is_awake_after_it(up: RunningServer) -> None:

@@ -133,6 +133,17 @@ def test_a_lesson_that_breaks_a_training_is_put_aside_and_the_theme_trained_with
     assert [one for one in world.trained if "m4" in one] == [("m1", "m2", "m3", "m4"), ("m2", "m3", "m4"), ("m3", "m4")]
 
 
+def test_names_of_themes_stand_in_no_journal(tmp_path: Path) -> None:
+    """They may hold words that somebody wants forgotten."""
+    world = World(boats=["b1"])
+    flow = workflow(world, tmp_path)
+    world.tidy = lambda night, done: pytest.fail("it is read before that")  # type: ignore[method-assign]
+    with pytest.raises(pytest.fail.Exception):
+        flow.run()
+    assert "BOATS" in str(world.told)
+    assert not any(b"BOATS" in path.read_bytes() for path in tmp_path.iterdir())
+
+
 def test_a_training_that_breaks_off_at_no_lesson_is_not_tried_again(tmp_path: Path) -> None:
     world = World(hives=["h1"])
     world.bad = {"anchors"}
