@@ -100,6 +100,21 @@ async def test_in_a_window_a_night_works_beside_requests_until_it_closes(
 
 
 @pytest.mark.anyio
+async def test_a_window_closes_by_itself(child: subprocess.Popen[bytes]) -> None:
+    changed = asyncio.Event()
+    yielding = Yielding(5.0, on_change=changed.set)
+    assert yielding.register(of(child))
+    yielding.grant(0.1)
+    yielding.enter()
+    assert not yielding.paused
+    async with asyncio.timeout(10):
+        await changed.wait()
+    assert yielding.paused
+    wait_until(lambda: is_stopped(child))
+    yielding.forget()
+
+
+@pytest.mark.anyio
 async def test_a_window_that_is_closed_early_or_opens_by_the_clock_is_heeded(
     child: subprocess.Popen[bytes], yielding: Yielding, wall: Wall
 ) -> None:

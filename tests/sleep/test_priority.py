@@ -37,3 +37,22 @@ def test_a_nights_session_is_as_low_as_its_process() -> None:
 def test_an_engine_is_as_low_among_sessions_as_whoever_began_it(nice: int) -> None:
     session, process = place_of(ENGINE, nice)
     assert session == process >= nice
+
+
+@pytest.mark.engine
+def test_an_engine_begun_by_a_night_is_as_low_as_it() -> None:
+    code = """
+import asyncio
+from pathlib import Path
+from aion.models.llama.process import EngineProcess
+from aion.models.llama.spec import EngineSpec
+from tests.models.engines import smollm
+async def place():
+    engine = EngineProcess(EngineSpec(model=smollm().path, context=256, slots=1, threads=1))
+    await engine.start(60)
+    print(Path(f"/proc/{engine.pid}/autogroup").read_text().split()[-1])
+    await engine.stop()
+asyncio.run(place())
+"""
+    made = subprocess.run(["nice", "-n", "19", sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "19"
