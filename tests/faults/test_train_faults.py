@@ -16,7 +16,8 @@ from tests.faults.train_writer import compare_training, run
 from tests.proofs import spread_over
 from tests.sleep.small_jobs import make_base, one_thread
 
-TRAINING = PipeWorkload([sys.executable, "-m", "tests.faults.train_writer"], compare_training)
+WRITER = [sys.executable, "-m", "tests.faults.train_writer"]
+TRAINING = PipeWorkload([*WRITER, "prepare", "train"], compare_training)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,8 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_noted_as_trained_is_there_after_a_power_cut(tmp_path: Path) -> None:
-    tally = run_rounds(TRAINING, lambda rng: powercut(0, delay=0), rounds=1, folder=tmp_path, attempts=1)
+    end = PipeWorkload([*WRITER, "train"], compare_training)
+    tally = run_rounds(end, lambda rng: powercut(0, delay=0), rounds=1, folder=tmp_path, attempts=1)
     tally.must_hold_at(calls=1)
 
 

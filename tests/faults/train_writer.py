@@ -1,8 +1,9 @@
-"""Trains one tiny job for good, notes that in a journal, and prints the sum of its adapter. Then it waits.
+"""Prepares and trains one tiny job, notes both in a journal, and prints those asked for once they are noted.
 
-    TRAIN_BASE=FILE python -m tests.faults.train_writer FOLDER TAG
+    TRAIN_BASE=FILE python -m tests.faults.train_writer [prepare] [train] FOLDER TAG
 
-FOLDER is empty, or what a power cut left of it. Journal, job folder, checkpoints and adapter are a night's own.
+FOLDER is empty, or what a power cut left of it. Journal, job folder, checkpoints and adapter are a night's own. At the
+end it waits to be struck.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -29,12 +30,15 @@ ADAPTER = "adapter_model.safetensors"
 WHOLE = {"adapter_config.json", ADAPTER, "manifest.json", "record.json"}
 
 
-def run(data: Path) -> str:
-    """Prepare, train, note: each once, from wherever it is."""
+def run(data: Path, tell: Callable[[str], None] = lambda _: None) -> str:
+    """Prepare, train: each noted once, from wherever it is. `tell` hears of each that is noted."""
     torch.set_num_threads(1)
     journal, folder = Journal(data / "nights"), data / "nights" / NIGHT / THEME
     journal.once(NIGHT, "prepare", lambda: prepare(folder))
-    return str(journal.once(NIGHT, "train", lambda: {"adapter": train(folder, tell=ignore).files[ADAPTER]})["adapter"])
+    tell("prepare")
+    done = journal.once(NIGHT, "train", lambda: {"adapter": train(folder, tell=ignore).files[ADAPTER]})
+    tell("train")
+    return str(done["adapter"])
 
 
 def prepare(folder: Path) -> Json:
@@ -50,10 +54,10 @@ def prepare(folder: Path) -> Json:
 
 def compare_training(folder: Path, acked: Sequence[str]) -> Verdict:
     """What is noted is there; then go on undisturbed, and hold what comes of it against what had to come."""
-    noted = Journal(folder / "nights").result(NIGHT, "train")
-    job = folder / "nights" / NIGHT / THEME
-    lost = tuple(acked) if acked and noted is None else ()
-    findings = ["it is noted as trained, and there is no adapter"] if noted and read_trained(job) is None else []
+    journal, job = Journal(folder / "nights"), folder / "nights" / NIGHT / THEME
+    lost = tuple(name for name in acked if journal.result(NIGHT, name) is None)
+    trained = journal.result(NIGHT, "train") is not None
+    findings = ["it is noted as trained, and there is no adapter"] if trained and read_trained(job) is None else []
     found = run(folder)
     if found != os.environ["TRAIN_ADAPTER"]:
         findings.append("the adapter is another than that of an undisturbed training")
@@ -65,6 +69,6 @@ def compare_training(folder: Path, acked: Sequence[str]) -> Verdict:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(run(Path(sys.argv[1])) + "\n")
-    sys.stdout.flush()
+    *wanted, place, _tag = sys.argv[1:]
+    run(Path(place), lambda name: print(name, flush=True) if name in wanted else None)
     sys.stdin.read()  # until it is struck
