@@ -25,12 +25,13 @@ from transformers import PreTrainedModel
 from aion.errors import BadInput, Corrupt
 from aion.models.durable import replacing, write_json
 from aion.records import Json
-from aion.sleep.adapt import add_adapters, call_between_layers, list_weights, load_parent, save_adapter
+from aion.sleep.adapt import add_adapters, list_weights, load_parent, save_adapter
 from aion.sleep.base import CHECKPOINTS, IMPORTANCE, JOB, OUT, TOKENS, Ended, Progress, Recipe, Stage, Trained, TrainJob
 from aion.sleep.checkpoint import Checkpoint, latest_valid, save_checkpoint
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.graph import open_base
+from aion.sleep.handover import Handover, list_homes
 from aion.sleep.jobs import RECORD, read_job, read_object, read_trained, seal_folder, sum_file
 from aion.sleep.learner import Kept, Learner, Lessons, choose_lessons
 from aion.sleep.nf4 import PACKAGE, hold_nf4
@@ -43,6 +44,7 @@ PACKAGES: Final = ("torch", "transformers", "peft", "safetensors", "numpy")
 
 Tell = Callable[[Progress], None]
 Pause = Callable[[], None]
+Asked = Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -83,8 +85,11 @@ class Run:
         )
 
 
-def train(folder: Path, *, tell: Tell, pause: Pause | None = None) -> Trained:
-    """`pause` is called between layers and may wait, or raise to stop: the folder can be taken up again then too."""
+def train(folder: Path, *, tell: Tell, pause: Pause | None = None, asked: Asked | None = None) -> Trained:
+    """`pause` is called between layers and may wait, or raise to stop: the folder can be taken up again then too.
+
+    `asked`: whether somebody needs the memory of the device. Then a step is given up, and `pause` called without it.
+    """
     done = read_trained(folder)
     if done is not None:
         return done
@@ -94,12 +99,11 @@ def train(folder: Path, *, tell: Tell, pause: Pause | None = None) -> Trained:
     lessons = choose_lessons(load_tokens(folder / TOKENS, job.tokens), job.recipe)
     learner = build_learner(job, base, lessons)
     tell(Progress(stage=Stage.MEASURING))
-    learner.recipe = settle_recipe(folder, learner)
-    if pause is not None:
-        call_between_layers(learner.model, pause)
-    run = run_steps(folder, job, learner, tell)
+    handover = build_handover(job, learner, pause, asked)
+    learner.recipe = handover.through(lambda: settle_recipe(folder, learner))
+    run = run_steps(folder, job, handover, tell)
     tell(run.progress(Stage.SAVING))
-    write_result(folder, job, base, learner, run)
+    write_result(folder, job, base, handover, run)
     trained = read_trained(folder)
     if trained is None:
         raise Corrupt("the trained adapter does not read back as it was written; check the disk and train again")
@@ -127,6 +131,16 @@ def build_learner(job: TrainJob, base: ServedBase, lessons: Lessons) -> Learner:
         load_parent(weights, job.parent, base, recipe)
         kept = read_kept(job.parent, {name: weight.detach().clone() for name, weight in weights.items()})
     return Learner(model, lessons, recipe, kept)
+
+
+def build_handover(job: TrainJob, learner: Learner, pause: Pause | None, asked: Asked | None) -> Handover:
+    """Blocks need no copy on the host where they are the mapped file's."""
+    mapped = asked is not None and job.recipe.device != "cpu" and job.recipe.weights != "nf4"
+    homes = list_homes(open_base(job.base).model) if mapped else {}
+    made = Handover(learner, asked or (lambda: False), pause or (lambda: None), homes)
+    if pause is not None or asked is not None:
+        made.watch()
+    return made
 
 
 def open_weights(job: TrainJob) -> PreTrainedModel:
@@ -197,8 +211,8 @@ def _time(learner: Learner, rows: tuple[tuple[int, ...], ...]) -> float:
     return time.perf_counter() - begin
 
 
-def run_steps(folder: Path, job: TrainJob, learner: Learner, tell: Tell) -> Run:
-    identity = sum_file(folder / JOB)
+def run_steps(folder: Path, job: TrainJob, handover: Handover, tell: Tell) -> Run:
+    identity, learner = sum_file(folder / JOB), handover.learner
     run = Run(steps=len(learner.steps), losses=[])
     found = latest_valid(folder / CHECKPOINTS, identity)
     if found is not None:
@@ -208,7 +222,7 @@ def run_steps(folder: Path, job: TrainJob, learner: Learner, tell: Tell) -> Run:
     try:
         while len(run.losses) < run.steps:
             begin = time.perf_counter()
-            stepped = learner.step(len(run.losses))
+            stepped = handover.through(lambda: learner.step(len(run.losses)))
             run.add(stepped.loss, stepped.tokens, time.perf_counter() - begin)
             tell(run.progress())
             if time.monotonic() - saved >= job.checkpoint_s and len(run.losses) < run.steps:
@@ -226,11 +240,11 @@ def save_run(folder: Path, identity: str, learner: Learner, run: Run) -> None:
     save_checkpoint(folder / CHECKPOINTS, Checkpoint(len(run.losses), learner.state(), notes))
 
 
-def write_result(folder: Path, job: TrainJob, base: ServedBase, learner: Learner, run: Run) -> None:
-    out = make_folder(folder / OUT)
+def write_result(folder: Path, job: TrainJob, base: ServedBase, handover: Handover, run: Run) -> None:
+    out, learner = make_folder(folder / OUT), handover.learner
     marks = Marks(base=job.base_hash, theme=job.theme, night=job.night, dataset=job.dataset)
     save_adapter(learner.weights, out, base=base, marks=marks, recipe=job.recipe)
-    importance = learner.measure_importance()
+    importance = handover.through(learner.measure_importance)
     if importance:
         with replacing(out / IMPORTANCE) as temporary:
             save_file(importance, temporary)
