@@ -19,7 +19,7 @@ from torch import Tensor
 from aion.errors import BadInput
 
 IGNORE: Final = -100  # a target that is not learned
-SHARED: Final = -1  # a token of several sequences
+SHARED: Final = -1  # a token of several sequences, or of none
 
 Row = tuple[int, ...]  # numbers of sequences
 
@@ -50,7 +50,7 @@ class Packed:
 
     ids_T: Tensor
     positions_T: Tensor  # 0 where a sequence begins
-    segments_T: Tensor  # which of these sequences, from 0; SHARED where it is a beginning of several
+    segments_T: Tensor  # which of these sequences, from 0; or SHARED
     targets_T: Tensor  # IGNORE where nothing is learned
     weights_T: Tensor  # of the sequence where something is learned, else 0
     spans: tuple[Span, ...]
@@ -122,10 +122,16 @@ def _group(rows: Sequence[Row], lengths: Sequence[int], tokens_per_step: int) ->
     return [tuple(group) for group in groups]
 
 
-def lay_out(pieces: Sequence[Piece], *, share: int = 0) -> Packed:
+def fill_rows(rows_N: Tensor, even: int) -> Tensor:
+    """As many rows as a multiple of `even`, by the first one again."""
+    return torch.cat([rows_N, rows_N[:1].expand(-len(rows_N) % even)])
+
+
+def lay_out(pieces: Sequence[Piece], *, share: int = 0, even: int = 1) -> Packed:
     """The pieces one behind the other; with `share`, beginnings of at least so many tokens once for all that have them.
 
-    Pieces that may share are laid out in the order of their tokens, so that any choice of them keeps its order.
+    Pieces that may share are laid out in the order of their tokens, so that any choice of them keeps its order. The
+    whole is filled up to a multiple of `even` with a span that nobody learns from.
     """
     order = list(range(len(pieces)))
     groups = [_Group((number,), 0) for number in order]
@@ -135,6 +141,7 @@ def lay_out(pieces: Sequence[Piece], *, share: int = 0) -> Packed:
     builder = _Builder()
     for group in groups:
         builder.add(pieces, group)
+    builder.fill_up(even)
     return builder.finish()
 
 
@@ -188,6 +195,12 @@ class _Builder:
         for number in group.members:
             piece = pieces[number]
             self._put(_cut(piece, group.common, len(piece)), group.common, number, after)
+
+    def fill_up(self, even: int) -> None:
+        missing = -sum(span.length for span in self._spans) % even
+        if missing:
+            nothing = np.zeros(missing, np.int64)
+            self._put((nothing, nothing + IGNORE, nothing.astype(np.float32)), 0, SHARED, -1)
 
     def _put(self, part: tuple[Any, Any, Any], position: int, segment: int, after: int) -> None:
         length = len(part[0])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from aion.errors import BadInput, Diverged
 from aion.nets.importance import join_nights, level, measure_fisher, measure_mas, pull_back
 from aion.nets.loss import Anchors, Head, Loss, LossForm, answer_loss
-from aion.nets.pack import Packed, Piece, Row, fit_piece, lay_out, plan_steps
+from aion.nets.pack import Packed, Piece, Row, fill_rows, fit_piece, lay_out, plan_steps
 from aion.nets.schedule import learning_rate
 from aion.records import ExampleKind
 from aion.sleep.adapt import list_weights, run_base, run_rows
@@ -29,6 +29,7 @@ from aion.sleep.tokens import KIND_NUMBERS, Tokens
 
 SAMPLES: Final = 64  # sequences that importance is measured on
 SHARED_TOKENS: Final = 8  # a beginning of so many, that several sequences of a row have, is computed once
+EVEN: Final = 16  # tokens and learned rows are filled up to a multiple: each size has kernels that stay in memory
 RNG: Final = "rng"
 
 
@@ -190,7 +191,7 @@ class Learner:
 
     def _pack(self, members: Sequence[int]) -> Packed:
         pieces = [self.lessons.pieces[number] for number in members]
-        return lay_out(pieces, share=SHARED_TOKENS).to(self.recipe.device)
+        return lay_out(pieces, share=SHARED_TOKENS, even=EVEN).to(self.recipe.device)
 
     def _count(self, members: Sequence[int]) -> int:
         """Tokens of whole sequences, whether their beginnings were computed together or not."""
@@ -199,9 +200,11 @@ class Learner:
     def _measure(self, members: Sequence[int], packed: Packed, scale: float) -> Loss:
         rows = packed.rows
         anchors = self._measure_base(members, packed, rows, scale) if self.recipe.kl else None
-        hidden_N_H = run_rows(self.model, packed)[rows]
-        weights_N = packed.weights_T[rows] * scale
-        return answer_loss(hidden_N_H, packed.targets_T[rows], weights_N, self.head, anchors=anchors, form=self.form)
+        filled = fill_rows(rows, EVEN)
+        hidden_N_H = run_rows(self.model, packed)[filled]
+        weights_N = packed.weights_T[filled] * scale
+        weights_N[len(rows) :] = 0
+        return answer_loss(hidden_N_H, packed.targets_T[filled], weights_N, self.head, anchors=anchors, form=self.form)
 
     def _measure_base(self, members: Sequence[int], packed: Packed, rows: Tensor, scale: float) -> Anchors | None:
         """The base's own rows, of the anchors alone."""
@@ -229,7 +232,7 @@ class Learner:
     def _require_finite(self, number: int, members: Sequence[int], packed: Packed, loss: Loss) -> None:
         if math.isfinite(loss.total.item()):
             return
-        weighted_N = loss.nll_N * packed.weights_T[packed.rows]
+        weighted_N = loss.nll_N[: len(packed.rows)] * packed.weights_T[packed.rows]
         bad = packed.segments_T[packed.rows[~weighted_N.isfinite()]].unique().tolist()
         self._refuse(number, [members[place] for place in bad] or members, "loss")
 

@@ -21,7 +21,7 @@ from transformers import (
 
 from aion.errors import BadInput
 from aion.nets.attention import NAME, attend_packed
-from aion.nets.pack import IGNORE, SHARED, Packed, Piece, Span, fit_piece, lay_out, plan_rows, plan_steps
+from aion.nets.pack import IGNORE, SHARED, Packed, Piece, Span, fill_rows, fit_piece, lay_out, plan_rows, plan_steps
 
 SMALL: dict[str, Any] = {
     "vocab_size": 61,
@@ -158,6 +158,15 @@ def test_what_is_learned_is_never_in_a_shared_beginning() -> None:
     assert sorted(packed.targets_T[packed.rows].tolist()) == [2, 2, 3, 4]
 
 
+def test_a_row_is_filled_up_with_what_nobody_learns_from() -> None:
+    packed, plain = lay_out([piece(9), piece(5)], even=8), lay_out([piece(9), piece(5)])
+    assert packed.spans == (Span(9), Span(5), Span(2))
+    assert packed.rows.tolist() == plain.rows.tolist()
+    assert packed.segments_T[14:].tolist() == [SHARED] * 2
+    assert len(lay_out([piece(9), piece(7)], even=8)) == 16
+    assert fill_rows(packed.rows, 4).tolist() == [*plain.rows.tolist(), *plain.rows[:1].tolist() * 2]
+
+
 @pytest.mark.parametrize(
     ("config", "kind"),
     [
@@ -186,7 +195,7 @@ def test_sharing_beginnings_changes_neither_answers_nor_gradients(
 
     def learn(share: int) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
         model.zero_grad()
-        packed = lay_out(pieces, share=share)
+        packed = lay_out(pieces, share=share, even=16 if share else 1)
         logits = logits_of(model, packed)[packed.rows]
         torch.nn.functional.cross_entropy(logits, packed.targets_T[packed.rows], reduction="sum").backward()
         grad = model.get_input_embeddings().weight.grad
