@@ -29,6 +29,7 @@ from aion.sleep.door import Door, find_door
 from aion.sleep.full import is_disk_full
 from aion.sleep.journal import Journal
 from aion.sleep.kept import KEPT, keep_unfinished, list_done
+from aion.sleep.priority import stand_back
 from aion.sleep.workflow import Clock, Over, Reporter, Steps, Workflow
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
@@ -42,10 +43,7 @@ log = structlog.get_logger()
 
 def lower_priority() -> None:
     """Behind everything else on this machine, for processor and disk; what the system refuses is left as it is."""
-    with contextlib.suppress(OSError):
-        os.nice(19)
-    with contextlib.suppress(OSError):  # Linux shares among sessions before processes, and a night has one of its own
-        Path("/proc/self/autogroup").write_text("19", "ascii")
+    stand_back(19)
     if hasattr(os, "SCHED_IDLE"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -35,6 +35,7 @@ from aion.sleep.door import Door, find_door
 from aion.sleep.journal import Journal
 from aion.sleep.kept import drop_old, keep_unfinished, list_done
 from aion.sleep.outlook import OVER, Base, collect_facts
+from aion.sleep.priority import stand_back
 from aion.sleep.reward import GainOf, read_outcomes, unexamined
 from aion.sleep.when import Decision, Facts, Why, decide
 from aion.store.base import Store
@@ -50,6 +51,7 @@ POLL_S = 0.5
 HEARTBEAT_S = 5.0
 REFRESH_S = 20.0
 STRIKES = 3
+NICE = 10  # counting lessons takes a while, and may not keep anybody waiting
 NEVER = -1e9
 log = structlog.get_logger()
 
@@ -281,6 +283,7 @@ def main() -> int:
     while (byte := os.read(life_line, 1)) not in (b"", b"\n"):
         line += byte
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    stand_back(NICE)
     flags = dict(json.loads(line)["flags"])
     ending = threading.Event()
     threading.Thread(target=_await_end, args=(life_line, ending), daemon=True).start()

@@ -10,6 +10,7 @@ import pytest
 
 GROUP = Path("/proc/self/autogroup")
 ENGINE = "from aion.models.llama.child import stay_behind as place"
+SLEEPER = "from aion.sleep.sleeper import NICE, stand_back; place = lambda: stand_back(NICE)"
 NIGHT = "from aion.night import lower_priority as place"
 TELL = "import os; place(); print(open('/proc/self/autogroup').read().split()[-1], os.nice(0))"
 
@@ -29,8 +30,9 @@ def place_of(code: str, nice: int = 0) -> tuple[int, int]:
     return int(session), int(process)
 
 
-def test_a_nights_session_is_as_low_as_its_process() -> None:
-    assert place_of(NIGHT) == (19, 19)
+@pytest.mark.parametrize(("code", "nice"), [(NIGHT, 19), (SLEEPER, 10)], ids=["night", "sleeper"])
+def test_the_session_is_as_low_as_the_process(code: str, nice: int) -> None:
+    assert place_of(code) == (nice, nice)
 
 
 @pytest.mark.parametrize("nice", [0, 19])
