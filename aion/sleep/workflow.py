@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from aion.errors import Diverged, Failed
 from aion.records import Json, Night, NightState
-from aion.sleep.base import Ended, Progress
+from aion.sleep.base import Ended, Progress, Stage
 from aion.sleep.door import Door
 from aion.sleep.hold import Hold
 from aion.sleep.journal import Journal
@@ -145,6 +145,7 @@ class Clock:
     spent_s: float = 0.0
     worked_s: float = 0.0  # with what comes before and after training
     noted_s: float = 0.0
+    stepped: bool = False  # a night that has made no step goes on until it has, however short it was to be
     last: float = field(default_factory=time.monotonic)
 
     def restore(self) -> None:
@@ -160,7 +161,7 @@ class Clock:
             self.spent_s += gone
             self.worked_s += gone
         self._note(NOTE_EVERY_S)
-        if self.spent_s > self.limit_s:
+        if self.stepped and self.spent_s > self.limit_s:
             raise Over(NightState.DONE, "its time was up")
 
     def work(self) -> None:
@@ -275,7 +276,11 @@ class Workflow:
                 raise Gone
             self._pause()
 
-        return self.steps.train(self.night, theme, self.reporter.follow, pause)
+        def tell(progress: Progress) -> None:
+            self.clock.stepped = self.clock.stepped or progress.stage is Stage.TRAINING
+            self.reporter.follow(progress)
+
+        return self.steps.train(self.night, theme, tell, pause)
 
     def _put_aside(self, theme: str, error: Diverged) -> Json:
         """The lessons in question, durably with the server; none where the training broke off at no lesson."""

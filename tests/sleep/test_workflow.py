@@ -37,6 +37,8 @@ class World:
         self.forget_at: dict[str, int] = {}  # theme -> how often its job is taken away while it is trained
         self.told: list[Json] = []
         self.calls = 0
+        self.steps = 0  # of each training, beside the last one
+        self.stepped: list[str] = []
         self.cut_at = -1
 
     def count(self) -> None:
@@ -84,6 +86,10 @@ class World:
             self.forget_at[theme] -= 1
             del self.jobs[theme]
         pause()
+        for _ in range(self.steps):
+            pause()
+            self.stepped.append(theme)
+            tell(Progress(stage=Stage.TRAINING, step=len(self.stepped)))
         if found := [number for number, one in enumerate(self.jobs[theme]) if one in self.bad]:
             message = "the loss of step 3 of 9 is not a number, with the sequences 0; put their lessons aside"
             raise Diverged(message, sequences=found[:1])
@@ -187,7 +193,9 @@ def test_a_night_cut_anywhere_comes_to_the_same_end(tmp_path: Path) -> None:
 def test_a_night_whose_time_is_up_says_what_goes_on(tmp_path: Path) -> None:
     world = World(boats=["b1"], hives=["h1"])
     clock = Clock(10.0, Journal(tmp_path), "night_1", spent_s=11.0)
+    world.steps = 5
     workflow(world, tmp_path, clock).run()
+    assert world.stepped == ["boats"], "one step is always made, or a short night would never come to an end"
     words, themes = end_of(world)
     assert words == "its time was up; 0 of 2 themes are done; 1 theme to go on with next night"
     assert [themes[one]["fate"] for one in ("boats", "hives")] == ["kept", "not_reached"]
@@ -232,5 +240,7 @@ def test_a_clock_goes_on_from_what_a_killed_night_had_spent(tmp_path: Path, monk
         now[0] += 4.0
         second.tick()
     now[0] += 1.0
+    second.tick()
+    second.stepped = True
     with pytest.raises(Over, match="its time was up"):
         second.tick()
