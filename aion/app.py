@@ -151,7 +151,7 @@ async def _start_models(system: System, announce: Announce) -> None:
         system.stage = stage
         announce({"stage": "model", "message": stage, "done": done, "total": total})
 
-    generator = await start_generator(system.settings, progress, system.sleep.yielding.pids)
+    generator = await start_generator(system.settings, progress, system.sleep.pids)
     embedder = await start_embedder(system.settings, progress)
     progress("opening the memory")
     queue = make_queue(system.settings, system.sleep)

@@ -23,7 +23,7 @@ from aion.config import SleepSettings
 from aion.errors import AionError, Conflict, NotFound, StorageFull, Unprocessable
 from aion.records import Json, Night, NightState, new_id
 from aion.serve.window import OVER, count_starved, measure_window
-from aion.serve.yielding import NightProcess, Yielding
+from aion.serve.yielding import NightProcess, Yielding, children_of
 from aion.store.base import Store
 from aion.store.changes import changed_since
 
@@ -67,6 +67,7 @@ class NightDesk:
         self._lock = asyncio.Lock()
         self._outlooks: dict[str, Outlook] = {}
         self._heard: float | None = None  # from the sleeper, on the steady clock
+        self._sleeper: int | None = None  # its process
         self._going: Going | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.yielding = Yielding(
@@ -111,9 +112,15 @@ class NightDesk:
         found = await asyncio.to_thread(self._store.nights.nights, owner=None, limit=20)
         return next((night for night in found if night.state not in OVER), None)
 
-    def hear_sleeper(self, outlooks: Mapping[str, Outlook]) -> None:
+    def hear_sleeper(self, outlooks: Mapping[str, Outlook], pid: int | None = None) -> None:
         self._heard = time.monotonic()
         self._outlooks = dict(outlooks)
+        self._sleeper = pid
+
+    def pids(self) -> list[int]:
+        """The sleeper, the night from its very start, and its engines: no neighbours to those who answer."""
+        sleeper = [] if self._sleeper is None else [self._sleeper, *children_of(self._sleeper)]
+        return list({*sleeper, *self.yielding.pids()})
 
     async def hear_night(
         self, told: Night, progress: Mapping[str, Any], process: NightProcess | None

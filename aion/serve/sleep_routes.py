@@ -86,6 +86,7 @@ class SleeperTold(Strict):
     """The body of POST /api/sleep/sleeper."""
 
     owners: dict[Person, OutlookTold] = Field(max_length=10_000)
+    pid: Annotated[int, Field(gt=1, le=1 << 22)] | None = None
 
 
 class Doing(Strict):
@@ -272,7 +273,8 @@ def night_routes(system: System) -> APIRouter:
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
         _require_control(request)
-        system.sleep.hear_sleeper({who: Outlook(**told.model_dump()) for who, told in body.owners.items()})
+        outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
+        system.sleep.hear_sleeper(outlooks, body.pid)
         return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
 
     @router.post("/api/sleep/progress")

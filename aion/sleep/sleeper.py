@@ -120,7 +120,7 @@ class Sleeper:
         if now - self.told >= HEARTBEAT_S:
             self._check_disk_of(nights)
             self._refresh(store)
-            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks})["idle_s"])
+            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})["idle_s"])
             self.told = now
         if self.child is not None:
             return

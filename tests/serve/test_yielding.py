@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from aion.config import SleepSettings
 from aion.models.queue import AdmissionQueue
-from aion.serve.yielding import NightProcess, Yielding, began_at, has_ended, open_process
+from aion.serve.night_desk import NightDesk
+from aion.serve.yielding import NightProcess, Yielding, began_at, children_of, has_ended, open_process
+from aion.store.sqlite import SqliteStore
 from tests.serving import wait_until
 
 COUNTING = "import time\nn = 0\nwhile True:\n    n += 1\n    print(n, flush=True)\n    time.sleep(0.005)"
@@ -123,3 +126,25 @@ async def test_a_night_that_died_is_forgotten(child: subprocess.Popen[bytes]) ->
     os.close(descriptor)
     yielding.enter()
     assert not yielding.lives()
+
+
+def test_the_night_and_what_it_began_are_known_from_its_start(tmp_path: Path) -> None:
+    code = "import subprocess, sys, time\nsubprocess.Popen(['sleep', '60'])\nprint('ready', flush=True)\ntime.sleep(60)"
+    store = SqliteStore(tmp_path)
+    desk = NightDesk(store, SleepSettings(), tmp_path)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert desk.pids() == []
+        desk.hear_sleeper({}, os.getpid())
+        assert {os.getpid(), child.pid} <= set(desk.pids())
+        desk.hear_sleeper({}, None)
+        assert asyncio.run(register_at(desk, child.pid)) == {child.pid, *children_of(child.pid)}
+        assert len(desk.pids()) == 2
+        os.killpg(child.pid, signal.SIGKILL)
+    store.close()
+
+
+async def register_at(desk: NightDesk, pid: int) -> set[int]:
+    assert desk.yielding.register(NightProcess(pid=pid, began=began_at(pid), may_stop=True))
+    return set(desk.pids())
