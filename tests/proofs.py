@@ -1,6 +1,6 @@
 """How much of a long proof is run: all of it, or with PROOF_SHARE=0.1 a tenth. It decides nothing else.
 
-All of those of sleep take about three hours of one core.
+All of those of sleep take about an hour of one core that has nothing else to do.
 """
 
 from __future__ import annotations
