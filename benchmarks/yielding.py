@@ -81,7 +81,7 @@ class Night:
 
     def pids(self) -> list[int]:
         """The night and its engines; looked up once in a while, because that takes long."""
-        if time.monotonic() - self._looked > 0.5 or not self._pids:
+        if time.monotonic() - self._looked > 0.5:
             self._pids = [pid for found in _nights() for pid in (found.pid, *(c.pid for c in _children(found)))]
             self._looked = time.monotonic()
         return self._pids
@@ -165,7 +165,7 @@ class Person:
                 await asyncio.sleep(self.draw.uniform(0, SPREAD_S))
                 if await self._works():
                     return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)  # who measures is a busy neighbour, too
         raise TimeoutError(f"no night worked for {PATIENCE_S:g} s: {await self.get('/api/sleep/status')}")
 
     async def await_training(self) -> None:
@@ -181,7 +181,7 @@ class Person:
         return self.night.used_ns() - before >= BUSY_NS
 
     async def begin_night(self) -> None:
-        if (await self.get("/api/sleep/status"))["state"] == "awake":
+        if not self.night.pids() and (await self.get("/api/sleep/status"))["state"] == "awake":
             await self.post("/api/sleep/start", {"force": True})
 
     async def _look(self, kind: str) -> tuple[str, int]:
