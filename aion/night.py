@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 import structlog
 
-from aion.config import AUTO, Settings, load
+from aion.config import Settings, load
 from aion.errors import AionError, Failed, StorageFull, Unavailable
 from aion.records import Night, NightState
 from aion.sleep.door import Door, find_door
@@ -101,8 +101,7 @@ def main(make_steps: Callable[[Settings, Door], Steps] | None = None) -> int:
 
 def attend(settings: Settings, door: Door, night: Night, make_steps: Callable[[Settings, Door], Steps]) -> int:
     """Run it, and tell the server how it ended when it failed."""
-    on_processor = settings.train.device in (AUTO, "cpu")
-    reporter = Reporter(door, night, may_stop=on_processor, began=began_at(os.getpid()))
+    reporter = Reporter(door, night, began=began_at(os.getpid()))
     reporter.hold.install()
     nights = settings.data / NIGHTS
     journal = Journal(nights)

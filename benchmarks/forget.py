@@ -135,7 +135,7 @@ class Ruler:
 
     def __init__(self, model: LocalModel, settings: TrainSettings) -> None:
         self.base = read_served(model.path, model.sha256)
-        self.recipe = make_recipe(settings, model.path.stat().st_size)
+        self.recipe = make_recipe(settings, model.path)
         torch.set_num_threads(1)
         self.model = add_adapters(open_base(model.path, cached=True).model, self.recipe)
         self.head = cast(Head, self.model.get_base_model().lm_head)
@@ -278,7 +278,7 @@ class Nights:
             theme=dataset.theme,
             base=self.model.path,
             base_hash=self.model.sha256,
-            recipe=make_recipe(settings, self.model.path.stat().st_size),
+            recipe=make_recipe(settings, self.model.path),
             dataset=write_examples(folder / EXAMPLES, dataset.examples),
             tokens=hashlib.sha256(data).hexdigest(),
             parent=parent,

@@ -1,12 +1,13 @@
 """`aion plan`: what a night would take on this machine, before it begins: memory and time, and whether there is enough.
 
-It opens the base and measures a layer of it for some seconds; it needs no running server, and changes nothing.
+It opens the base and measures some layers of it for some seconds; it needs no running server, and changes nothing. What
+a GPU would have to hold is computed from shapes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import psutil
@@ -22,17 +23,34 @@ from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json
 from aion.sleep.base import Recipe
 from aion.sleep.dataset import build_dataset
+from aion.sleep.device import CPU, SPARE, Choice, Device, list_devices
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.plan import SPARE, Plan, predict
-from aion.sleep.recipe import make_recipe
+from aion.sleep.plan import SPARE as SPARE_SHARE
+from aion.sleep.plan import Plan, predict
+from aion.sleep.recipe import choose_recipe
+from aion.sleep.room import plan_room, read_shape
 
 TEMPLATE = 32  # tokens that a chat template and the system message add to an example, about
 LETTERS = 3.5  # of a token, about
 MB = 1e6
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The memory a training would be in."""
+
+    peak_bytes: int
+    free_bytes: int
+    spare_bytes: int  # of the free, to be left alone
+    parts: dict[str, int]
+
+    @property
+    def fits(self) -> bool:
+        return self.peak_bytes <= self.free_bytes - self.spare_bytes
 
 
 @app.command("plan")
@@ -59,19 +77,35 @@ def plan(
         "train.device": device,
     }
     settings = read_settings(data, flags).settings
-    model = _find_model(settings)
-    recipe = make_recipe(settings.train, model.path.stat().st_size)
-    recipe = replace(recipe, micro_batch=recipe.micro_batch or 1, threads=recipe.threads or _cores())
+    model = find_model(settings)
+    devices = list_devices() if settings.train.device != CPU else ()
+    recipe, choice = choose_recipe(settings.train, model.path, lambda: devices)
+    recipe = replace(recipe, threads=recipe.threads or _cores())
     wanted = tokens if tokens is not None else count_due(settings)
-    told = _tell(_measure(model, recipe, wanted), recipe, wanted)
+    made = _measure(model, recipe, wanted)
+    here = next((one for one in devices if one.name == choice.device), None)
+    room = weigh(made, recipe, model, here)
     if as_json:
-        print_json(told)
+        print_json(as_told(made, recipe, choice, room, wanted))
         return
-    sizes = [*told["parts"].items(), ("peak", told["peak_bytes"])]
-    print_table(("", "MB"), [[name, f"{size / MB:.0f}"] for name, size in sizes])
-    pace = f"{told['steps']} steps, {told['tokens_per_s']:.0f} tokens/s"
-    note(f"{told['tokens']} tokens, {pace}: {_duration(told['seconds'])}")
-    note(told["advice"])
+    for line in tell(made, recipe, choice, room, wanted):
+        print(line)
+    note("where the memory goes:")
+    print_table(("", "MB"), [[name, f"{size / MB:.0f}"] for name, size in room.parts.items()])
+
+
+def find_model(settings: Settings) -> LocalModel:
+    """Raises BadConfig for a model that cannot be trained here, BadInput for rows it cannot read."""
+    found = asyncio.run(resolve_model(settings, lambda *_, **__: None))
+    if not isinstance(found, LocalModel):
+        raise BadConfig("the model is served elsewhere, so it cannot be trained here; serve a GGUF file with --model")
+    most = found.header.context_length
+    if most and settings.train.length > most:
+        raise BadInput(
+            f"rows of {settings.train.length} tokens were asked for, and {found.path.name} reads {most} at most; "
+            f"set train.length to {most} or less"
+        )
+    return found
 
 
 def count_due(settings: Settings) -> int:
@@ -83,11 +117,57 @@ def count_due(settings: Settings) -> int:
     return sum(int((len(prompt_of(one)) + len(one.answer)) / LETTERS) + TEMPLATE for one in made.trained)
 
 
-def _find_model(settings: Settings) -> LocalModel:
-    found = asyncio.run(resolve_model(settings, lambda *_, **__: None))
-    if not isinstance(found, LocalModel):
-        raise BadConfig("the model is served elsewhere, so it cannot be trained here; serve a GGUF file with --model")
-    return found
+def weigh(made: Plan, recipe: Recipe, model: LocalModel, device: Device | None) -> Room:
+    """On a processor what was measured; on a GPU what its shapes say."""
+    if device is not None:
+        parts = plan_room(read_shape(model.path), recipe)
+        return Room(peak_bytes=sum(parts.values()), free_bytes=device.free_bytes, spare_bytes=SPARE, parts=parts)
+    free = psutil.virtual_memory().available
+    spare = int(free * SPARE_SHARE)
+    return Room(peak_bytes=made.peak_bytes, free_bytes=free, spare_bytes=spare, parts=dict(made.parts))
+
+
+def tell(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int) -> list[str]:
+    """For people: what it is, what it takes, and whether there is room."""
+    threads = f", {recipe.threads} thread{'s' * (recipe.threads != 1)}" if choice.device == CPU else ""
+    held = "dense weights" if made.cache else "weights read from their blocks"
+    rows = f"rows of {min(recipe.length, recipe.tokens_per_step)} tokens, {made.micro_batch} at once"
+    return [
+        f"learning    {tokens:,} tokens {recipe.epochs:g} times: rank {recipe.rank}, {rows}, {held}",
+        f"runs on     {choice.device}{threads}: {choice.reason}",
+        f"memory      {room.peak_bytes / MB:,.0f} MB at most, of {room.free_bytes / MB:,.0f} MB that are free",
+        f"duration    {say_duration(made.seconds)}: {made.steps:,} steps, {made.tokens_per_s:.0f} tokens/s",
+        f"so          {advise(made, recipe, room, tokens)}",
+    ]
+
+
+def as_told(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int) -> Json:
+    told = asdict(made) | {"peak_bytes": room.peak_bytes, "parts": room.parts, "free_bytes": room.free_bytes}
+    told |= {"tokens": tokens, "rank": recipe.rank, "length": recipe.length, "threads": recipe.threads}
+    told |= {"device": choice.device, "device_reason": choice.reason}
+    return told | {"fits": room.fits, "advice": advise(made, recipe, room, tokens)}
+
+
+def advise(made: Plan, recipe: Recipe, room: Room, tokens: int) -> str:
+    if not tokens:
+        return "there is nothing to learn yet: correct an answer, or tell AION something"
+    if room.fits:
+        return "it fits"
+    missing = room.peak_bytes - (room.free_bytes - room.spare_bytes)
+    return f"it does not fit, {missing / MB:,.0f} MB are missing: {_shrink(made, recipe)}"
+
+
+def _shrink(made: Plan, recipe: Recipe) -> str:
+    """The next thing to change, the cheapest first."""
+    if made.cache:
+        return "set train.cache to never"
+    if made.micro_batch > 1:
+        return "set train.micro_batch to 1"
+    if min(recipe.length, recipe.tokens_per_step) > 128:
+        return "lower train.length or train.tokens_per_step"
+    if recipe.rank > 4:
+        return "lower train.rank"
+    return "serve a smaller model, or close other programs"
 
 
 def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
@@ -101,24 +181,12 @@ def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
     return predict(probe_base(model.path, recipe), recipe, tokens)
 
 
-def _tell(made: Plan, recipe: Recipe, tokens: int) -> Json:
-    free = psutil.virtual_memory().available
-    told = asdict(made) | {"tokens": tokens, "free_bytes": free, "device": recipe.device, "threads": recipe.threads}
-    return told | {"fits": made.peak_bytes < free * (1 - SPARE), "advice": _advise(made, free, tokens)}
-
-
-def _advise(made: Plan, free: int, tokens: int) -> str:
-    if not tokens:
-        return "there is nothing to learn yet: correct an answer, or tell AION something"
-    if made.peak_bytes < free * (1 - SPARE):
-        return f"it fits: {free / MB:.0f} MB are free"
-    smaller = "set train.cache to never" if made.cache else "lower train.length or train.micro_batch"
-    return f"it needs {made.peak_bytes / MB:.0f} MB and {free / MB:.0f} MB are free: {smaller}"
-
-
 def _cores() -> int:
     return psutil.cpu_count(logical=False) or 1
 
 
-def _duration(seconds: float) -> str:
-    return f"about {seconds / 60:.0f} minutes" if seconds >= 90 else f"about {seconds:.0f} seconds"
+def say_duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} seconds"
+    minutes = round(seconds / 60)
+    return f"about {minutes} minutes" if minutes < 90 else f"about {seconds / 3600:.1f} hours"

@@ -101,6 +101,8 @@ class Doing(Strict):
     tokens_per_s: Amount = 0.0
     eta_s: Amount = 0.0
     peak_bytes: Count = 0
+    device: Annotated[str, Field(max_length=32)] = ""
+    device_reason: Annotated[str, Field(max_length=300)] = ""
 
 
 class NightTold(Strict):

@@ -8,7 +8,6 @@ frees, stays. It decides nothing about when.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -76,7 +75,6 @@ class Handover:
         for kept in (self.learner.kept.old, self.learner.kept.mas, self.learner.kept.ewc):
             self._move_values(kept)
         attention._banded.cache_clear()  # noqa: SLF001 - masks on the device
-        gc.collect()
         free_unused(self.device)
 
     def restore(self) -> None:

@@ -37,13 +37,14 @@ class Hold:
 
     @contextmanager
     def after(self) -> Iterator[None]:
-        """What is done in here is done to its end first."""
-        self.telling = True
+        """What is done in here is done to its end first; what asks meanwhile finds `asked`."""
+        before, self.telling = self.telling, True
         try:
             yield
         finally:
-            self.telling = False
-        self._wait()
+            self.telling = before
+        if not before:
+            self._wait()
 
     def try_again(self, work: Callable[[], T]) -> T:
         """Do it again when it lost patience with an engine because both were held still."""

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import psutil
 
 from aion.config import AUTO, TrainSettings
 from aion.sleep.base import Recipe
+from aion.sleep.device import CPU, Choice, Table, choose_device, list_devices
+from aion.sleep.room import plan_room, read_shape
 
 BF16_OF_FILE = 4  # times a 4-bit file that its weights take in bf16, about
 
 
-def make_recipe(settings: TrainSettings, base_bytes: int) -> Recipe:
+def make_recipe(settings: TrainSettings, base: Path, table: Table = list_devices) -> Recipe:
     """0 is what the trainer measures by itself. What is cached stays so for the whole job, whatever memory does."""
+    return choose_recipe(settings, base, table)[0]
+
+
+def choose_recipe(settings: TrainSettings, base: Path, table: Table = list_devices) -> tuple[Recipe, Choice]:
+    """The recipe, and why it runs where it does."""
     names = set(Recipe.__dataclass_fields__)
     told = {name: value for name, value in settings.model_dump().items() if name in names}
     told |= {name: 0 if told[name] == AUTO else told[name] for name in ("micro_batch", "threads")}
-    fits = psutil.virtual_memory().available // 2 > base_bytes * BF16_OF_FILE
-    told["cache"] = fits if settings.cache == AUTO else settings.cache == "always"
-    told["device"] = "cpu" if settings.device == AUTO else settings.device
-    return Recipe(**told)
+    recipe = Recipe(**told | {"device": CPU, "cache": settings.cache == "always"})
+    devices = table() if settings.device != CPU else ()
+    choice = Choice(CPU, "")
+    for lean in _list_leaner(recipe, settings) if devices else ():
+        choice = choose_device(settings.device, sum(plan_room(read_shape(base), lean).values()), lambda: devices)
+        if choice.device != CPU:
+            return replace(lean, device=choice.device), choice
+    fits = psutil.virtual_memory().available // 2 > base.stat().st_size * BF16_OF_FILE
+    on_processor = replace(recipe, cache=fits if settings.cache == AUTO else recipe.cache)
+    return on_processor, choice if choice.reason else choose_device(settings.device, 0, lambda: devices)
+
+
+def _list_leaner(recipe: Recipe, settings: TrainSettings) -> Iterator[Recipe]:
+    """What a GPU is tried with, the fastest first: dense weights, blocks, and layers computed again on the way back."""
+    if settings.cache != "never":
+        yield replace(recipe, cache=True)
+    if settings.cache != "always":
+        yield replace(recipe, cache=False)
+        yield replace(recipe, cache=False, recompute=True)

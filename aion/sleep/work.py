@@ -28,6 +28,7 @@ from aion.models.queue import AdmissionQueue
 from aion.records import Candidate, ExampleKind, Json, Lesson, Night
 from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, read_examples, write_examples
+from aion.sleep.device import CPU
 from aion.sleep.door import Door
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
@@ -49,7 +50,7 @@ from aion.sleep.lessons import collect_lessons
 from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.recipe import make_recipe
+from aion.sleep.recipe import choose_recipe, make_recipe
 from aion.sleep.reword import add_rewordings
 from aion.sleep.scribe import Scribe
 from aion.sleep.themes import Arrangement, arrange, balance
@@ -133,12 +134,21 @@ class NightWork:
         trained = [one for one in examples if not one.held_out]
         return sorted({lesson for number in sequences for lesson in trained[number].lessons})
 
-    def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
+    def train(
+        self,
+        night: Night,
+        theme: str,
+        tell: Callable[[Progress], None],
+        pause: Callable[[], None],
+        asked: Callable[[], bool] = lambda: False,
+    ) -> Json:
         keep_offline()
         self._require_trust(night, theme)
         from aion.sleep.train import train  # noqa: PLC0415 - torch, which the steps before do without
 
-        trained = train(self._folder(night, theme), tell=tell, pause=pause)
+        folder = self._folder(night, theme)
+        on_processor = read_job(folder).recipe.device == CPU  # where the kernel stops it, and nothing has to leave
+        trained = train(folder, tell=tell, pause=pause, asked=None if on_processor else asked)
         return {"steps": trained.steps, "loss": trained.losses[-1] if trained.losses else 0.0}
 
     def export(self, night: Night, theme: str) -> Json:
@@ -162,6 +172,7 @@ class NightWork:
         (folder / TOKENS).write_bytes(tokens)
         sync_file(folder / TOKENS)
         sync_folder(folder)
+        recipe, choice = choose_recipe(self._settings.train, model.path)
         with self._store() as store:
             parent = bring_parent(folder, line, store.blobs)
         job = TrainJob(
@@ -170,7 +181,7 @@ class NightWork:
             theme=theme,
             base=model.path,
             base_hash=model.sha256,
-            recipe=make_recipe(self._settings.train, model.path.stat().st_size),
+            recipe=recipe,
             dataset=named,
             tokens=sum_file(folder / TOKENS),
             parent=parent and Path(PARENT),
@@ -186,6 +197,8 @@ class NightWork:
             "sources": sources_of(line, dataset.sources),
             "dataset": named,
             "base": model.sha256,
+            "device": choice.device,
+            "device_reason": choice.reason,
             "parent": line[0].id if line else "",
         }
         note_prepared(folder, told)
@@ -254,7 +267,7 @@ class NightWork:
             lessons={one.id for one in mine},
             base=model.path,
             base_hash=model.sha256,
-            recipe=make_recipe(self._settings.train, model.path.stat().st_size),
+            recipe=make_recipe(self._settings.train, model.path),
             parent=line[0].id if line else "",
             forced=night.forced,
         )

@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -69,7 +69,16 @@ class Steps(Protocol):
         """Ids of the lessons that these sequences of the job teach."""
         ...
 
-    def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json: ...
+    def train(
+        self,
+        night: Night,
+        theme: str,
+        tell: Callable[[Progress], None],
+        pause: Callable[[], None],
+        asked: Callable[[], bool],
+    ) -> Json:
+        """`asked`: whether the memory of a GPU is needed; what is there leaves it before `pause` is called."""
+        ...
 
     def export(self, night: Night, theme: str) -> Json: ...
 
@@ -84,7 +93,7 @@ class Reporter:
 
     door: Door
     night: Night
-    may_stop: bool = True  # by the kernel; not on a GPU
+    may_stop: bool = True  # by the kernel; not while it has memory on a GPU
     state: NightState = NightState.PREPARING
     doing: dict[str, Any] = field(default_factory=dict)
     waits: bool = False
@@ -127,9 +136,13 @@ class Reporter:
 
     def wait(self) -> None:
         """While somebody is answered and the kernel does not hold this process still; asks again until it may go on."""
-        while self.waits:
+        while self.asked():
             time.sleep(WAIT_S)
             self.tell(self.state)
+
+    def asked(self) -> bool:
+        """Whether to wait: the server answered so, or said so by signal."""
+        return self.waits or self.hold.asked
 
 
 @dataclass(slots=True)
@@ -258,6 +271,9 @@ class Workflow:
         if not prepared["fresh"]:
             theme.fate = Fate.NOTHING_NEW
             return
+        device = prepared.get("device", "cpu")
+        self.reporter.may_stop = device == "cpu"
+        self.reporter.doing |= {"device": device, "device_reason": prepared.get("device_reason", "")}
         self.reporter.tell(NightState.TRAINING)
         self.clock.work()
         self._once(f"train {mark}", lambda: self._train(name))
@@ -280,7 +296,17 @@ class Workflow:
             self.clock.stepped = self.clock.stepped or progress.stage is Stage.TRAINING
             self.reporter.follow(progress)
 
-        return self.steps.train(self.night, theme, tell, pause)
+        with self._deferred():
+            return self.steps.train(self.night, theme, tell, pause, self.reporter.asked)
+
+    @contextlib.contextmanager
+    def _deferred(self) -> Iterator[None]:
+        """On a GPU it is not held still wherever it is: it waits between two layers, when it has left the GPU."""
+        if self.reporter.may_stop:
+            yield
+            return
+        with self.reporter.hold.after():
+            yield
 
     def _put_aside(self, theme: str, error: Diverged) -> Json:
         """The lessons in question, durably with the server; none where the training broke off at no lesson."""
@@ -298,6 +324,6 @@ class Workflow:
 
     def _pause(self) -> None:
         self.clock.tick()
-        if self.reporter.waits:
+        if self.reporter.asked():
             self.reporter.wait()
             self.clock.tick(waiting=True)

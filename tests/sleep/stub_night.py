@@ -86,7 +86,14 @@ class StubSteps:
         note_prepared(folder, told)
         return told
 
-    def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
+    def train(
+        self,
+        night: Night,
+        theme: str,
+        tell: Callable[[Progress], None],
+        pause: Callable[[], None],
+        asked: Callable[[], bool],
+    ) -> Json:
         self._note(f"train {theme}")
         folder = self._folder(night, theme)
         steps = int(os.environ.get("STUB_STEPS", "3"))

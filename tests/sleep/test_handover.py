@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
 from aion.errors import BadInput
+from aion.records import Json, Night, NightState
 from aion.sleep.base import JOB, TOKENS, Ended
 from aion.sleep.checkpoint import latest_valid
 from aion.sleep.graph import open_base
 from aion.sleep.handover import Handover, held_tensors, list_homes, plain_name
+from aion.sleep.hold import Hold
 from aion.sleep.jobs import read_job, sum_file
 from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.tokens import load_tokens
 from aion.sleep.train import build_learner, open_served, train
+from aion.sleep.workflow import Reporter
 from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread, random_tokens
 
 ADAPTER = "adapter_model.safetensors"
@@ -48,7 +54,7 @@ class Guest:
         self.draw, self.each, self.came, self.here = random.Random(seed), each, 0, False
 
     def asked(self) -> bool:
-        self.here = self.came < 15 and self.draw.randrange(self.each) == 0
+        self.here = self.came < 10 and self.draw.randrange(self.each) == 0
         return self.here
 
     def wait(self) -> None:
@@ -71,7 +77,7 @@ def test_leaving_between_any_layers_changes_no_bit_of_the_adapter(
     plain = train(make_job(tmp_path / "plain", base, tokens=tokens, **to), tell=ignore)
     folder = make_job(tmp_path / "job", base, tokens=tokens, **to)
     gone = train(folder, tell=ignore, pause=guest.wait, asked=guest.asked)
-    assert guest.came > 8
+    assert guest.came > 6
     assert gone.files[ADAPTER] == plain.files[ADAPTER]
     assert gone.files.get("importance.safetensors") == plain.files.get("importance.safetensors")
     assert gone.losses == plain.losses
@@ -151,3 +157,41 @@ def test_what_breaks_off_for_another_reason_is_not_begun_again(base: Path, tmp_p
     with pytest.raises(BadInput, match="the disk is away"):
         handover.through(work)
     assert handover.times == 0
+
+
+class Door:
+    """A server that lets the night go on."""
+
+    told = 0
+
+    def tell(self, _what: str, _body: Json) -> Json:
+        self.told += 1
+        return {"pause": False, "cancel": False}
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    before = [(one, signal.getsignal(one)) for one in (signal.SIGUSR1, signal.SIGUSR2)]
+    made = Hold()
+    made.install()
+    yield made
+    for one, handler in before:
+        signal.signal(one, handler)
+
+
+def test_a_signal_on_a_gpu_is_obeyed_between_layers_and_not_where_it_arrives(hold: Hold) -> None:
+    """Held still wherever it is, it would keep the memory that the engine needs."""
+    door = Door()
+    night = Night(id="night-1", owner="", state=NightState.TRAINING, reason="asked", asked=0.0, at=0.0)
+    reporter = Reporter(cast("Any", door), night, hold=hold, may_stop=False)
+    with hold.after():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert reporter.asked()
+        reporter.tell(NightState.TRAINING)
+        assert reporter.asked(), "telling the server neither waits nor forgets"
+        later = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR2))
+        later.start()
+        reporter.wait()
+    later.join()
+    assert not hold.asked
+    assert door.told > 1

@@ -79,7 +79,14 @@ class World:
     def find_lessons(self, night: Night, theme: str, sequences: Sequence[int]) -> list[str]:
         return [self.jobs[theme][number] for number in sequences]
 
-    def train(self, night: Night, theme: str, tell: Callable[[Progress], None], pause: Callable[[], None]) -> Json:
+    def train(
+        self,
+        night: Night,
+        theme: str,
+        tell: Callable[[Progress], None],
+        pause: Callable[[], None],
+        asked: Callable[[], bool],
+    ) -> Json:
         self.count()
         self.trained.append(tuple(self.jobs[theme]))
         if self.forget_at.get(theme, 0):
