@@ -84,7 +84,7 @@ def test_a_thousand_kills_change_no_byte(base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_kills_change_no_byte_of_an_adapter_of_the_embedded_base(tmp_path: Path) -> None:
-    print(kill_often(find_embedded_base(), tmp_path, share_of(50), batch=5, epochs=2, rank=2, cache=False))
+    print(kill_often(find_embedded_base(), tmp_path, share_of(50), batch=2, epochs=2, rank=2, cache=False))
 
 
 def test_what_a_killed_process_left_half_written_is_not_sealed(tmp_path: Path) -> None:
