@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,25 @@ async def _make_night(folder: Path, recipe: Recipe) -> tuple[Path, Path]:
     return job, make_folder(folder / "held-out", model.path, tokens, recipe)
 
 
-def make_big(path: Path) -> None:
-    """The shape of Llama 3.2 1B with random blocks: Q4_K, and Q6_K for the embedding, which is the head as well."""
-    width, inner, layers, heads, groups, words = 2048, 8192, 16, 32, 8, 128_256
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """The shape of a Llama."""
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    groups: int
+    words: int
+
+
+ONE = Size(width=2048, inner=8192, layers=16, heads=32, groups=8, words=128_256)  # Llama 3.2 1B
+
+
+def make_big(path: Path, size: Size = ONE) -> None:
+    """That shape with random blocks: Q4_K, and Q6_K for the embedding, which is the head as well."""
+    width, inner, layers, words = size.width, size.inner, size.layers, size.words
+    heads, groups = size.heads, size.groups
     draw = np.random.default_rng(1)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_type("model")

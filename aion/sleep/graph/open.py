@@ -159,7 +159,8 @@ class _Filler:
         embedding.factor = float(getattr(before, "scalar_embed_scale", 1.0))
         self._model.set_input_embeddings(embedding)
         self._fits(EMBEDDING if tied else HEAD, whole)
-        head = self._file.blocks(EMBEDDING if tied else HEAD)
+        same = (embedding.blocks, embedding.kind, embedding.embedding_dim)  # on a GPU two would take twice the room
+        head = same if tied else self._file.blocks(HEAD)
         self._used.add(HEAD)
         self._put("lm_head", FrozenLinear(*head, dtype=self._dtype, cached=self._cached))
 
