@@ -33,7 +33,7 @@ from aion.sleep.train import peak_bytes
 
 FEW, MORE = 1, 5  # layers
 TRIES, LONGEST_S = 6, 8.0  # steps of each, and no further one after so long
-WHOLE_S, WHOLE_SHARE = 2.0, 0.5  # a step of all layers may take so long, and so much of the free memory
+WHOLE_S, WHOLE_SHARE = 4.0, 0.5  # a step of all layers may take so long, and so much of the free memory
 VARIED = 0.4  # sequences are up to so much longer and shorter, for memory is never as tidy as with steps of one size
 MOST_ROWS: Final = 4  # of a step that is measured
 
