@@ -3,9 +3,9 @@
     python -m tests.sleep.nursery at-random SEED LONGEST FOLDER [FOLDER ...]
     python -m tests.sleep.nursery at-files FIRST FOLDER [FOLDER ...]
 
-At random: each child is killed within LONGEST seconds, until one was faster. At files: the first child of the N-th
-folder kills itself at its (FIRST + N)-th work on files, and the next one is left alone. All that is slow to import is
-imported once, before the first fork. It judges nothing.
+At random: each child is killed within LONGEST seconds, a little more each time, until one was faster. At files: the
+first child of the N-th folder kills itself at its (FIRST + N)-th work on files, and the next one is left alone. All
+that is slow to import is imported once, before the first fork. It judges nothing.
 """
 
 from __future__ import annotations
@@ -66,8 +66,10 @@ def raise_child(folder: Path, *, works: int = ALONE, seconds: float | None = Non
 def kill_at_random(seed: int, longest: float, folders: list[Path]) -> int:
     draw, kills = random.Random(seed), 0
     for folder in folders:
-        while not raise_child(folder, seconds=draw.uniform(0.0, longest)):
+        life = longest
+        while not raise_child(folder, seconds=draw.uniform(0.0, life)):
             kills += 1
+            life *= 1.05  # on a machine that got slower none would ever come further
     return kills
 
 
