@@ -88,3 +88,8 @@ def _banded(tokens: int, seen: int, window: int, dtype: torch.dtype, device: tor
     back_T_S = places_T[:, None] - others_S[None, :]
     hidden_T_S = (back_T_S < 0) | (back_T_S >= window)
     return torch.zeros(tokens, seen, dtype=dtype, device=device).masked_fill_(hidden_T_S, float("-inf"))
+
+
+def drop_masks() -> None:
+    """Lets go of the masks kept for other layers: they lie on the device that attended."""
+    _banded.cache_clear()

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from aion.nets import attention
+from aion.nets.attention import drop_masks
 from aion.nets.frozen import FrozenLinear
 from aion.sleep.adapt import call_between_layers
 from aion.sleep.learner import Learner
@@ -74,7 +74,7 @@ class Handover:
         self._move_moments()
         for kept in (self.learner.kept.old, self.learner.kept.mas, self.learner.kept.ewc):
             self._move_values(kept)
-        attention._banded.cache_clear()  # noqa: SLF001 - masks on the device
+        drop_masks()
         free_unused(self.device)
 
     def restore(self) -> None:
