@@ -92,7 +92,13 @@ def test_the_same_answer_does_not_make_one_matter_of_two() -> None:
 
 
 def test_lessons_that_are_alone_have_themes_of_their_own_while_there_are_few() -> None:
-    said = ("The hat is green.", "The door squeaks.", "Ida likes plums.", "The choir sings in Porto.", "Rui opens at nine.")
+    said = (
+        "The hat is green.",
+        "The door squeaks.",
+        "Ida likes plums.",
+        "The choir sings in Porto.",
+        "Rui opens at nine.",
+    )
     lessons = [told(one, number=number) for number, one in enumerate(said)]
     vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
     made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0, rules=Rules(few=3))
