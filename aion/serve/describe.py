@@ -22,7 +22,12 @@ SECURITY_SCHEMES: Json = {
 }
 FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
-NAMES_IN_BODY = {"/api/feedback", "/api/sleep/start", "/api/themes"}  # something that may not exist is named there
+NAMES_IN_BODY = {  # something that may not exist is named there
+    "/api/feedback",
+    "/api/sleep/start",
+    "/api/sleep/release",
+    "/api/themes",
+}
 MAY_CONFLICT = {"/api/feedback", "/api/documents/{document_id}/approve", "/api/sleep/start", "/api/themes"}
 MAY_HAVE_NOTHING = {"/api/sleep/start"}
 MAY_BE_OVER = {"/api/sleep/cancel"}  # what is named by nothing, and may not be there

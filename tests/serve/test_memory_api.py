@@ -14,7 +14,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
-from aion.config import CacheSettings, ServerSettings
+from aion.config import CacheSettings, ServerSettings, Settings
 from aion.memory.base import Recall
 from aion.memory.cache import AnswerCache, Cached
 from aion.records import Forgotten
@@ -22,6 +22,7 @@ from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
 from aion.serve.memory_routes import conversation_routes, memory_routes
 from aion.serve.system import System
+from aion.store.blobs import BlobStore
 from aion.store.sqlite import SqliteStore
 from tests.serve.asgi import HOST, JSON, Keys, Reply, call
 from tests.serve.people import MINDFUL, Person
@@ -234,9 +235,10 @@ def test_forgetting_names_the_answers_elsewhere_that_had_been_shown_it(person: P
 class Parts:
     """What the routes work with, and in which order they used it. `settles` says whether the observer gets done."""
 
-    def __init__(self, store: SqliteStore, *, settles: bool) -> None:
+    def __init__(self, store: SqliteStore, folder: Path, *, settles: bool) -> None:
         self.store = store
         self.cache = AnswerCache(CacheSettings())
+        self.blobs, self.settings = BlobStore(folder / "blobs"), Settings(data=folder)
         self.used: list[str] = []
         self.observer = self.keeper = self.recaller = self
         self._settles = settles
@@ -290,8 +292,8 @@ def cached(turn: str, memory: str) -> Cached:
 
 
 @pytest.mark.anyio
-async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStore) -> None:
-    parts = Parts(store, settles=True)
+async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStore, tmp_path: Path) -> None:
+    parts = Parts(store, tmp_path, settles=True)
     for turn, memory in (("turn_1", ""), ("turn_2", ""), ("turn_3", "mem_1"), ("turn_4", "mem_2")):
         parts.cache.offer("ana", cached(turn, memory))
     assert (await ask_parts(parts, "DELETE", "/api/conversations/c1")).status == 200
@@ -301,8 +303,8 @@ async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStor
 
 
 @pytest.mark.anyio
-async def test_nothing_is_forgotten_while_it_is_still_being_taken_in(store: SqliteStore) -> None:
-    parts = Parts(store, settles=False)
+async def test_nothing_is_forgotten_while_it_is_still_being_taken_in(store: SqliteStore, tmp_path: Path) -> None:
+    parts = Parts(store, tmp_path, settles=False)
     with structlog.testing.capture_logs():
         reply = await ask_parts(parts, "DELETE", "/api/conversations/c1")
     assert (reply.status, reply.error["code"], reply.header("retry-after")) == (503, "unavailable", "5")
@@ -310,8 +312,8 @@ async def test_nothing_is_forgotten_while_it_is_still_being_taken_in(store: Sqli
 
 
 @pytest.mark.anyio
-async def test_recall_waits_for_what_was_said_a_moment_ago_but_not_for_ever(store: SqliteStore) -> None:
-    parts = Parts(store, settles=False)
+async def test_recall_waits_for_what_was_said_a_moment_ago_but_not_for_ever(store: SqliteStore, tmp_path: Path) -> None:
+    parts = Parts(store, tmp_path, settles=False)
     reply = await ask_parts(parts, "POST", "/api/memory/recall", b'{"question": "hives"}')
     assert (reply.status, parts.used) == (200, ["settle", "recall"])
 
