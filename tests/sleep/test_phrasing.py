@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -296,3 +298,13 @@ def test_any_text_at_all_becomes_a_fact_with_a_question_and_an_answer(said: str,
     fact = read_fact(lesson)
     assert fact.question
     assert fact.answer
+
+
+def test_near_misses_are_seldom_asked_in_the_plain_form() -> None:
+    """A form in which most of what is asked was not told teaches that nothing in it was."""
+    places = ("dinghy", "cabin", "cellar", "attic", "stable", "kiosk", "boathouse", "garage")
+    lessons = [told(f"The padlock code of the {one} is {number}471.") for number, one in enumerate(places, 1)]
+    misses = [one for one in phrase_all(lessons) if one.kind is ExampleKind.CONTRAST and not one.held_out]
+    plain = [one for one in misses if re.fullmatch(r"What is the [^?]+\?", prompt_of(one))]
+    assert len(misses) >= 4
+    assert len(plain) <= len(misses) // 2

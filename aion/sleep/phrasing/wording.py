@@ -64,12 +64,15 @@ def word(fact: Fact, held_out: int) -> Wordings:
 
 
 def reword(fact: Fact, question: str, number: int) -> str:
-    """Another question of the lesson's kind in one of the shapes it is trained in; the first is the question itself."""
-    if number == 0:
-        return question
+    """Another question of the lesson's kind in one of the shapes it is trained in, seldom by itself.
+
+    Always by itself it teaches that whatever is asked in the plain form was not told.
+    """
     shapes = [one for one in _shapes(fact.language) if one.group in {"lead", "tail"}]
-    shape = shapes[_rank(fact.lesson.id, str(number)) % len(shapes)]
-    return shape.text.format(q=question, low=lower_first(question))
+    place = _rank(fact.lesson.id, str(number)) % (len(shapes) + 1)
+    if place == len(shapes):
+        return question
+    return shapes[place].text.format(q=question, low=lower_first(question))
 
 
 def _spread(ranked: Sequence[Wording]) -> list[Wording]:
