@@ -26,20 +26,11 @@ from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.tokens import load_tokens
 from aion.sleep.train import build_learner, open_served, train
 from aion.sleep.workflow import Reporter
-from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread, random_tokens
+from tests.sleep.small_jobs import ignore, make_job, random_tokens
 
 ADAPTER = "adapter_model.safetensors"
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+pytestmark = pytest.mark.usefixtures("single")
 
 
 def make_learner(folder: Path) -> Learner:

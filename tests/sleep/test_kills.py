@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,11 @@ from aion.sleep.base import OUT, Trained
 from aion.sleep.jobs import check_folder, read_trained, seal_folder
 from aion.sleep.train import train
 from tests.proofs import share_of
-from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread
+from tests.sleep.small_jobs import ignore, make_job
 
 BATCH = 20
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+pytestmark = pytest.mark.usefixtures("single")
 
 
 def run_nursery(how: str, *given: object) -> int:

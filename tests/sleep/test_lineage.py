@@ -24,7 +24,7 @@ from aion.sleep.work import ADAPTER, WEIGHTS, bring_parent
 from aion.store.blobs import BlobStore
 from aion.store.files import make_folder
 from tests.sleep.days import Days
-from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread, random_tokens
+from tests.sleep.small_jobs import ignore, make_base, make_job, random_tokens
 from tests.store.night_examples import make_candidate, make_theme
 
 BASE = "b" * 64
@@ -34,11 +34,7 @@ SECOND = make_candidate(id="cand_2", lessons=("lesson_2",), sources=("turn_1", "
 THIRD = make_candidate(id="cand_3", lessons=("lesson_3",), sources=("turn_1", "turn_2", "turn_3"), parent="cand_2")
 ALL = [THIRD, SECOND, FIRST]
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single")
 
 
 def chosen(candidates: list[Candidate] = ALL, placed: set[str] = PLACED, base: str = BASE, rank: int = 8) -> Line:

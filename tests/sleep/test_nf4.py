@@ -24,23 +24,14 @@ from aion.sleep.jobs import sum_file
 from aion.sleep.nf4 import Nf4Linear, hold_nf4
 from aion.sleep.offline import keep_offline
 from aion.sleep.train import train
-from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread
+from tests.sleep.small_jobs import ignore, make_job
 
 WIDE = "model.layers.0.mlp.gate_proj"  # with rows of whole blocks
 ADAPTER = "adapter_model.safetensors"
 INSTALLED = importlib.util.find_spec("bitsandbytes") is not None
 needs_it = pytest.mark.skipif(not INSTALLED, reason="bitsandbytes is not installed")
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+pytestmark = pytest.mark.usefixtures("single")
 
 
 def hold(base: Path, *, cached: bool = False, dtype: torch.dtype = torch.float32) -> Any:

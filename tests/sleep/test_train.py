@@ -21,20 +21,11 @@ from aion.sleep.jobs import read_job, sum_file
 from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.tokens import save_tokens
 from aion.sleep.train import MEASURED, train
-from tests.sleep.small_jobs import RECIPE, ignore, make_base, make_job, one_thread, random_tokens
+from tests.sleep.small_jobs import RECIPE, ignore, make_job, one_thread, random_tokens
 
 ADAPTER = "adapter_model.safetensors"
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+pytestmark = pytest.mark.usefixtures("single")
 
 
 @pytest.fixture(scope="module")
