@@ -136,7 +136,10 @@ def approve(
 @app.command("revoke")
 def revoke(document: DocumentId, data: Data = None, as_json: AsJson = False) -> None:
     """No longer rely on a document."""
-    tell_document(ask(find_running(data), "POST", place(DOCUMENTS + "/{}/revoke", document)), as_json)
+    revoked = ask(find_running(data), "POST", place(DOCUMENTS + "/{}/revoke", document))
+    tell_document(revoked, as_json)
+    if revoked["adapters"] and not as_json:
+        print(f"adapters retired, as they had learned from it: {', '.join(revoked['adapters'])}")
 
 
 def place_of(id_: str) -> str:

@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
-from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, new_id
+from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, Trust, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.memory_json import document_json, forgotten_json, memory_json, recall_json
@@ -210,8 +210,9 @@ def document_routes(system: System) -> APIRouter:
     async def revoke(request: Request, document_id: str) -> Json:
         owner = principal_of(request).owner
         revoked = await system.keeper.revoke(owner, document_id)
+        retired = [] if revoked.trust is Trust.OWN else await unlearn(system, owner, document_id)
         await note_act(system, owner, "document.revoke", document_id)
-        return document_json(revoked)
+        return {**document_json(revoked), "adapters": retired}
 
     return router
 
@@ -248,6 +249,12 @@ async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject:
     await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
     await note_act(system, owner, act, subject)
     return forgotten_json(gone)
+
+
+async def unlearn(system: System, owner: str, document_id: str) -> list[str]:
+    """The adapters retired because they learned from a document that nobody approves any more."""
+    await asyncio.wrap_future(system.store.nights.withdraw(document_id, owner=owner))
+    return await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
 
 
 async def note_act(system: System, owner: str, act: str, subject: str) -> None:

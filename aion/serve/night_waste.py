@@ -1,8 +1,8 @@
 """Takes what was forgotten out of the files that sleep made: blobs of adapters that learned it, and jobs that would.
 
-A lesson whose source is forgotten loses its place, in the transaction that forgets. Whatever teaches a lesson without
-a place goes: done again, or at the next start, it comes to the same, so it may be cut short anywhere. It decides
-nothing about adapters that are served: no night's are.
+A lesson whose source is forgotten loses its place, in the transaction that forgets; so does one whose document nobody
+approves any more. Whatever teaches a lesson without a place goes: done again, or at the next start, it comes to the
+same, so it may be cut short anywhere. It decides nothing about adapters that are served: no night's are.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ MOST = 100_000
 log = structlog.get_logger()
 
 
-def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> None:
-    """Retire adapters and remove jobs that teach a lesson without a place, with every file that holds its words."""
-    _retire(store)
+def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> list[str]:
+    """Retire adapters and remove jobs that teach a lesson without a place, with every file that holds its words.
+
+    Gives the adapters that this retired.
+    """
+    retired = _retire(store)
     needed = _needed(store)
     _drop_files(blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
     _drop_jobs(store, blobs, data / NIGHTS, needed)
+    return retired
 
 
 def clear_at_start(store: Store, blobs: BlobStore, data: Path) -> None:
@@ -64,7 +68,7 @@ def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
     return not store.nights.placed(owner=owner).keys() >= set(lessons)
 
 
-def _retire(store: Store) -> None:
+def _retire(store: Store) -> list[str]:
     """Also those that went on from one that goes, whatever they learned themselves."""
     candidates = sorted(store.nights.candidates(owner=None, limit=MOST), key=lambda one: (one.created, one.id))
     placed = {owner: store.nights.placed(owner=owner).keys() for owner in {one.owner for one in candidates}}
@@ -75,6 +79,7 @@ def _retire(store: Store) -> None:
     if fresh:
         store.nights.retire_candidates(fresh).result()
         log.info("night.adapters_retired", count=len(fresh))
+    return fresh
 
 
 def _needed(store: Store) -> set[str]:

@@ -382,6 +382,10 @@ class Nights(Protocol):
         """Ids of the lessons that any candidate has learned that is not retired, or any on this base."""
         ...
 
+    def withdraw(self, document: str, *, owner: str) -> Future[None]:
+        """Take away the places of lessons from this document, and from answers of conversations that were shown it."""
+        ...
+
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
         """Ids of the candidates that learned from any of these turns, feedback, memories or documents."""
         ...

@@ -156,6 +156,13 @@ class SqliteNights:
         with self._reading() as connection:
             return {lesson for (lesson,) in fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)}
 
+    def withdraw(self, document: str, *, owner: str) -> Future[None]:
+        def job(connection: apsw.Connection) -> None:
+            turns = [id_ for (id_,) in fetch(connection, statements.SELECT_SHOWN, (document, owner))]
+            drop_lessons(connection, [document, *turns], owner)
+
+        return self._write(job)
+
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
         with self._reading() as connection:
             return find_learners(connection, sources, owner)

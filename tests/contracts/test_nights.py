@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aion.errors import AionError, Conflict, NotFound
-from aion.records import NightState
+from aion.records import FeedbackKind, NightState
 from aion.store.base import Store
 from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
@@ -190,6 +190,35 @@ def test_a_forgotten_memory_or_document_names_them_too(store: Store, how: str) -
     else:
         forgotten = store.memories.remove_document("doc_1", owner="ana").result()
     assert forgotten.adapters == ("cand_1",)
+
+
+def test_withdrawing_a_document_takes_its_lessons_and_those_of_answers_that_were_shown_it(store: Store) -> None:
+    put_themes(store, "theme_1")
+    page = put(store, sources=(make_source(ref="doc_1", conversation=""),))
+    shown = {"recall": {"items": [{"id": page.id, "trust": "approved"}]}}
+    before, told, after, edited = (make_turn(steps=shown if number == 1 else {}) for number in range(4))
+    elsewhere = make_turn(conversation="conv_2")
+    for turn in (before, told, after, edited, elsewhere):
+        store.append_turn(turn).result()
+    edit = make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own words.")
+    store.experience.add_feedback(edit).result()
+    sources = {
+        "page": (page.id, "doc_1"),
+        "other page": ("mem_2", "doc_2"),
+        "before": (before.id,),
+        "told": (told.id,),
+        "after": (after.id,),
+        "edited": (edited.id, edit.id),
+        "elsewhere": (elsewhere.id,),
+    }
+    store.nights.place_lessons([make_lesson(id=id_, sources=refs) for id_, refs in sources.items()], at=1.0).result()
+    everything = store.nights.placed(owner="ana").keys()
+    store.nights.withdraw("doc_1", owner="eva").result()
+    assert store.nights.placed(owner="ana").keys() == everything == sources.keys()
+    store.nights.withdraw("doc_1", owner="ana").result()
+    assert store.nights.placed(owner="ana").keys() == {"other page", "before", "edited", "elsewhere"}
+    assert store.memories.get(page.id, owner="ana") == page
+    assert list(store.verify()) == []
 
 
 def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:

@@ -116,6 +116,24 @@ def test_a_job_under_way_or_kept_goes_and_another_stays(up: RunningServer) -> No
     assert [path.name for path in (up.data / "nights").glob("*/*")] == ["theme_2"]
 
 
+def test_an_adapter_that_learned_a_page_goes_when_nobody_approves_the_page_any_more(up: RunningServer) -> None:
+    rita, night = live(up)
+    page = rita.remember(FACT, document={"title": "Bees"})["document"]
+    place = f"/api/documents/{page['id']}"
+    assert rita.ask("POST", f"{place}/revoke").json()["adapters"] == []
+    rita.ask("POST", f"{place}/approve", json={"hash": page["hash"]}).raise_for_status()
+    learned = [{"lesson": "lesson_page", "theme": "theme_1", "sources": [page["id"]]}]
+    tell(up, "arrangement", owner="rita", themes=[], places=learned).raise_for_status()
+    for theme, lesson in (("theme_1", "lesson_page"), ("theme_2", "lesson_clocks")):
+        tell(up, "candidates", **write_job(up.data, night, theme, f"{theme} words", [lesson])).raise_for_status()
+    made = candidates_of(up.data)
+    assert rita.ask("POST", f"{place}/revoke").raise_for_status().json()["adapters"] == [made["theme_1"].id]
+    assert [one.theme for one in candidates_of(up.data).values() if one.retired] == ["theme_1"]
+    assert holding(up.data, "theme_1 words") == []
+    assert holding(up.data, "theme_2 words") != []
+    assert rita.ask("POST", f"{place}/revoke").raise_for_status().json()["adapters"] == []
+
+
 def test_what_is_handed_over_after_it_was_forgotten_is_refused_and_leaves_nothing(up: RunningServer) -> None:
     rita, night = live(up)
     told = write_job(up.data, night, "theme_1", FACT, ["lesson_bees"])
