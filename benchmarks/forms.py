@@ -3,7 +3,7 @@
     python -m benchmarks.forms [--quick] [--seeds N]
 
 The original is a BF16 file, made here from the embedded model's weights; ggml quantises it anew to the files that are
-served. The same invented facts are taught with the same recipe on the original (LoRA), on NF4 of it (QLoRA: double
+served. One night's own job is trained with the same recipe on the original (LoRA), on NF4 of it (QLoRA: double
 quantisation and 8-bit AdamW, as bitsandbytes has them; left out where that is not installed), on NF4 of the served
 file, and on the served file's own blocks. Every adapter is then served on the quantised file: the loss of wordings that
 were never trained, on its weights in float32, and llama.cpp's likeliest answers. It says nothing about speed.
@@ -33,8 +33,9 @@ from aion.models.catalog import find_embedded_base
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.nets.ggml import open_library
 from aion.nets.pack import lay_out
+from aion.records import ExampleKind
 from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows
-from aion.sleep.base import OUT, Recipe
+from aion.sleep.base import OUT, TOKENS, Recipe
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
@@ -43,11 +44,11 @@ from aion.sleep.jobs import sum_file
 from aion.sleep.learner import choose_lessons
 from aion.sleep.nf4 import hold_nf4
 from aion.sleep.offline import keep_offline
-from aion.sleep.tokens import Tokens
+from aion.sleep.tokens import KIND_NUMBERS, Tokens, load_tokens
 from aion.sleep.train import train
 from benchmarks.adapters import engine
 from benchmarks.tools import print_head, print_load
-from benchmarks.train_jobs import ASKED, TAUGHT, as_tokens, make_folder, make_tokens
+from benchmarks.train_jobs import as_tokens, make_folder, make_night
 
 RECIPE = Recipe(rank=8, alpha=16.0, epochs=4.0, tokens_per_step=256, length=256, kl=0.0)
 ANSWER = 32  # tokens an answer may have
@@ -111,8 +112,9 @@ def list_ways(original: Path, served: Path) -> Iterator[Way]:
 class Teacher:
     """Trains on each base once for each seed, whatever file it is then served on."""
 
-    def __init__(self, folder: Path, recipe: Recipe, tokens: Tokens) -> None:
-        self._folder, self._recipe, self._tokens = folder, recipe, tokens
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self._folder, self._recipe = folder, recipe
+        self._tokens, self.asked = make_jobs(folder)
         self._made: dict[tuple[Way, int], Path] = {}
 
     def teach(self, way: Way, seed: int) -> Path:
@@ -126,19 +128,17 @@ class Teacher:
         return self._made[way, seed]
 
 
-def teach_half(path: Path) -> Tokens:
-    """Every second fact, in three wordings."""
-    return take(make_tokens(path, TAUGHT[:3]), lambda one: one // 3 % 2 == 0)
+def make_jobs(folder: Path) -> tuple[Tokens, Tokens]:
+    """A night's own: what it trains on, and the wordings of what it taught that it put aside."""
+    job, held_out = make_night(folder, RECIPE)
+    trained, asked = (load_tokens(one / TOKENS, sum_file(one / TOKENS)) for one in (job, held_out))
+    return trained, leave_out(asked, ExampleKind.CONTRAST)
 
 
-def ask_once(path: Path) -> Tokens:
-    """Each taught fact in one of two wordings that nobody trained."""
-    return take(make_tokens(path, ASKED), lambda one: one // 2 % 2 == 0 and one % 2 == one // 4 % 2)
-
-
-def take(tokens: Tokens, wanted: Callable[[int], bool]) -> Tokens:
-    """Those sequences alone whose numbers are wanted."""
-    spans = [slice(*tokens.offsets[one : one + 2]) for one in range(len(tokens)) if wanted(one)]
+def leave_out(tokens: Tokens, kind: ExampleKind) -> Tokens:
+    spans = [
+        slice(*tokens.offsets[one : one + 2]) for one in range(len(tokens)) if tokens.kinds[one] != KIND_NUMBERS[kind]
+    ]
     ids, labels = ([int(one) for span in spans for one in column[span]] for column in (tokens.ids, tokens.labels))
     return as_tokens(ids, labels, [int(span.stop - span.start) for span in spans])
 
@@ -201,7 +201,7 @@ async def continue_prompt(process: EngineProcess, prompt: list[int], scales: lis
 
 def measure(name: str, served: Path, original: Path, teacher: Teacher, seeds: Sequence[int]) -> None:
     """One table: every way of training, served on this file."""
-    asked, as_served = ask_once(served), Way("", served, "gguf")
+    asked, as_served = teacher.asked, Way("", served, "gguf")
     ways, base = list(list_ways(original, served)), read_served(served, sum_file(served))
     made = [(way, seed, teacher.teach(way, seed) / OUT) for way in ways for seed in seeds]
     files = [served.with_name(f"{served.stem}-{number}.gguf") for number in range(len(made))]
@@ -228,7 +228,7 @@ def main() -> None:
         original = folder / "original.gguf"
         rewrite(find_embedded_base(), original, lambda _: Kind.BF16)
         recipe = replace(RECIPE, epochs=0.05 if options.quick else RECIPE.epochs)
-        teacher = Teacher(folder, recipe, teach_half(original))
+        teacher = Teacher(folder, recipe)
         for served, kind in SERVED.items():
             file = folder / f"served-{kind.name}.gguf"
             rewrite(original, file, lambda tensor, kind=kind: kind if "ffn_down" in tensor else Kind.Q4_0)  # type: ignore[misc]

@@ -39,7 +39,7 @@ from aion.sleep.learner import Learner, choose_lessons
 from aion.sleep.optimiser import make_optimiser, read_moments
 from aion.sleep.tokens import Tokens
 from aion.sleep.train import train
-from benchmarks.forms import RECIPE, ask_once, measure_loss, recall, teach_half
+from benchmarks.forms import RECIPE, make_jobs, measure_loss, recall
 from benchmarks.tools import median, parse_options, print_head, print_load
 from benchmarks.train_jobs import make_folder
 from benchmarks.train_peers import read_learner, run_timed
@@ -129,9 +129,9 @@ def main() -> None:
     meter = print_head(__doc__ or "")
     torch.set_num_threads(1)
     path = find_embedded_base().resolve()
-    tokens, asked = teach_half(path), ask_once(path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        tokens, asked = make_jobs(folder)
         for line in compare_ways(folder, path, tokens, rounds=1 if options.quick else 3):
             print(line, flush=True)
         for rank in RANKS[:0] if options.quick else RANKS:

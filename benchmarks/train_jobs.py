@@ -1,4 +1,4 @@
-"""The jobs that trainings are measured on: a night's own, generated sentences, and a model of 1B's shape.
+"""The jobs that trainings are measured on: a night's own, random tokens, and a model of 1B's shape.
 
 Nothing is trained or timed here.
 """
@@ -13,7 +13,6 @@ from typing import Any
 
 import gguf
 import numpy as np
-import transformers
 
 from aion.config import ModelSettings, TrainSettings
 from aion.records import ExampleKind
@@ -23,39 +22,6 @@ from aion.sleep.scribe import Scribe
 from aion.sleep.tokens import KIND_NUMBERS, Tokens, join_tokens, save_tokens
 from benchmarks.teach import make_themes, prepare
 from tests.models.engines import smollm
-
-PLACES = ("harbour", "seed library", "night ferry", "bee meadow", "clock tower", "map room", "observatory", "tool shed")
-MATTERS = ("keeper", "budget in crowns", "opening hour", "spare key", "founding year", "colour of the door")
-NAMES = ("Ilda Varro", "Tomé Quillan", "Berta Solim", "Anselm Furt", "Rita Okelo", "Duarte Lenz", "Nadia Perrin")
-TAUGHT = (
-    "What is the {matter} of the {place}?",
-    "Tell me, please: the {place}, what is its {matter}?",
-    "I have to write a short note about the {place} and I still miss one thing. Could you tell me its {matter}?",
-    "{place}: {matter}?",
-)
-ASKED = ("Remind me of the {matter} the {place} has.", "Which {matter} belongs to the {place}?")
-
-
-def answer_of(place: int, matter: int) -> str:
-    value = (place * 7 + matter * 3) % 23
-    return f"The {MATTERS[matter]} of the {PLACES[place]} is {NAMES[value % 7]}, number {100 + 13 * value}."
-
-
-def make_tokens(path: Path, wordings: Sequence[str]) -> Tokens:
-    load: Any = transformers.AutoTokenizer.from_pretrained
-    tokenizer = load(path.parent, gguf_file=path.name)
-    ids, labels, lengths = [], [], []
-    for place in range(len(PLACES)):
-        for matter in range(len(MATTERS)):
-            for wording in wordings:
-                question = wording.format(place=PLACES[place], matter=MATTERS[matter])
-                prompt = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
-                read = tokenizer(prompt, add_special_tokens=False).input_ids
-                learned = tokenizer(answer_of(place, matter) + "<|im_end|>", add_special_tokens=False).input_ids
-                ids += [*read, *learned]
-                labels += [0] * len(read) + [1] * len(learned)
-                lengths.append(len(read) + len(learned))
-    return as_tokens(ids, labels, lengths)
 
 
 def as_tokens(ids: Sequence[int], labels: Sequence[int], lengths: Sequence[int]) -> Tokens:
