@@ -25,12 +25,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
 
 from aion.nets.loss import answer_loss
-from aion.nets.pack import lay_out
+from aion.nets.pack import Piece, lay_out
+from aion.records import ExampleKind
 from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
 from aion.sleep.base import TOKENS, Recipe
 from aion.sleep.export.lora import Marks
@@ -38,13 +38,14 @@ from aion.sleep.export.served import read_served
 from aion.sleep.graph import open_base
 from aion.sleep.jobs import read_job
 from aion.sleep.learner import choose_lessons
-from aion.sleep.tokens import load_tokens
+from aion.sleep.tokens import KIND_NUMBERS, load_tokens
 from benchmarks.tools import Figure, interleave, median, parse_options, print_head, print_load, print_table
 from benchmarks.train_jobs import make_big, make_folder, make_night, random_tokens
 from benchmarks.train_peers import BFLOAT, BLOCKS, FLOAT, OURS, PEERS, count_work, make_peer, run_timed
 
 RECIPE = Recipe(kl=0.0)
 LARGE = replace(RECIPE, tokens_per_step=1024, micro_batch=2)
+PACKED = 4  # sequences judged at one time
 BRIEF = 3000  # tokens of a training that is only timed
 
 
@@ -68,17 +69,29 @@ def judge(folder: Path, held_out: Path, adapter: str) -> dict[str, Any]:
     model = add_adapters(open_base(job.base, dtype=torch.float32, cached=True).model, job.recipe)
     if adapter:
         load_parent(list_weights(model), Path(adapter), read_served(job.base, job.base_hash), job.recipe)
-    lessons = choose_lessons(load_tokens(held_out / TOKENS, read_job(held_out).tokens), job.recipe)
-    total, learned = 0.0, 0
+    tokens = load_tokens(held_out / TOKENS, read_job(held_out).tokens)
+    pieces = choose_lessons(tokens, job.recipe).pieces
+    near = tokens.kinds == KIND_NUMBERS[ExampleKind.CONTRAST]
+    told, missed = ([one for number, one in pieces.items() if near[number] == which] for which in (False, True))
+    (told_loss, told_rows), (missed_loss, missed_rows) = sum_losses(model, told), sum_losses(model, missed)
+    return {
+        "loss": (told_loss + missed_loss) / (told_rows + missed_rows),
+        "told": told_loss / told_rows,
+        "missed": missed_loss / missed_rows,
+    }
+
+
+def sum_losses(model: Any, pieces: Sequence[Piece]) -> tuple[float, int]:
+    """Over all answers' tokens, and how many there are."""
+    total, learned, head = 0.0, 0, model.get_base_model().lm_head
     with torch.no_grad():
-        for numbers in np.array_split(np.array(sorted(lessons.pieces)), 12):
-            packed = lay_out([lessons.pieces[int(one)] for one in numbers])
+        for begin in range(0, len(pieces), PACKED):
+            packed = lay_out(pieces[begin : begin + PACKED])
             rows = packed.rows
-            head: Any = model.get_base_model().lm_head
             hidden = run_rows(model, packed)[rows]
             total += answer_loss(hidden, packed.targets_T[rows], torch.ones(len(rows)), head).total.item()
             learned += len(rows)
-    return {"loss": total / learned}
+    return total, learned
 
 
 def measure_products() -> dict[str, Any]:
