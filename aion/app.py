@@ -20,6 +20,7 @@ from aion.answer.mood import MoodReader
 from aion.answer.observe import Observer
 from aion.answer.turn import Answerer, Mind
 from aion.config import Settings
+from aion.config.log import configure_log
 from aion.errors import BadConfig
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
@@ -35,7 +36,6 @@ from aion.models.queue import AdmissionQueue
 from aion.models.remote import RemoteGenerator
 from aion.records import Json, Scope
 from aion.serve.keys import CONTROL_OWNER, KeyRing
-from aion.serve.log import configure_log
 from aion.serve.night_desk import NightDesk
 from aion.serve.night_waste import clear_at_start
 from aion.serve.server import Server, open_door, url_of

@@ -23,6 +23,7 @@ import psutil
 import structlog
 
 from aion.config import Settings, load
+from aion.config.log import configure_log
 from aion.errors import AionError, Failed, StorageFull, Unavailable
 from aion.records import Night, NightState
 from aion.sleep.door import Door, find_door
@@ -93,6 +94,7 @@ def main(make_steps: Callable[[Settings, Door], Steps] | None = None) -> int:
     lower_priority()
     told = json.loads(line)
     settings = load(told["flags"]).settings
+    configure_log(settings.log)
     door = find_door(settings.data)
     if door is None:
         return AGAIN

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from aion.config import Settings, load
+from aion.config.log import configure_log
 from aion.errors import AionError, BadConfig
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json, Night, NightState, new_id
@@ -289,7 +290,9 @@ def main() -> int:
     threading.Thread(target=_await_end, args=(life_line, ending), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    return look_after(Sleeper(load(flags).settings, flags), ending)
+    settings = load(flags).settings
+    configure_log(settings.log)
+    return look_after(Sleeper(settings, flags), ending)
 
 
 def look_after(sleeper: Sleeper, ending: threading.Event) -> int:

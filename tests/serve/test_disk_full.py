@@ -23,7 +23,10 @@ def recorded(server: RunningServer) -> int:
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="file size limits of a running process need Linux")
-def test_a_full_disk_refuses_turns_and_loses_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_too", [False, True], ids=["", "log-on-it"])
+def test_a_full_disk_refuses_turns_and_loses_none(tmp_path: Path, *, log_too: bool) -> None:
+    if log_too:
+        (tmp_path / "data.log").symlink_to("/dev/full")
     with running(tmp_path / "data") as server:
         assert ask(server, "before").status_code == 200
         process = psutil.Process(server.process.pid)
