@@ -29,13 +29,12 @@ from aion.records import Night, NightState
 from aion.sleep.door import Door, find_door
 from aion.sleep.full import is_disk_full
 from aion.sleep.journal import Journal
-from aion.sleep.kept import KEPT, keep_unfinished, list_done
+from aion.sleep.kept import KEPT, NIGHTS, keep_unfinished, list_done
 from aion.sleep.priority import stand_back
 from aion.sleep.workflow import Clock, Over, Reporter, Steps, Workflow
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
-NIGHTS = "nights"
 TELL_AGAIN, TELL_AGAIN_S = 120, 5.0
 PR_SET_PDEATHSIG = 1
 DONE, AGAIN = 0, 3  # exit codes: the server knows how it ended; begin it again

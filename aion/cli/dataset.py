@@ -6,6 +6,7 @@ lessons that came since have none yet.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,8 +20,12 @@ from aion.cli.output import moment, note, print_json, print_table, shorten
 from aion.cli.stored import read_store
 from aion.cli.themes import find_theme
 from aion.config import Settings
+from aion.errors import AionError
+from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Example, Json, Lesson
-from aion.sleep.dataset import Dataset, build_dataset
+from aion.sleep.dataset import Dataset
+from aion.sleep.due import build_due
+from aion.sleep.kept import NIGHTS, list_kept
 from aion.sleep.lesson_rules import Exclusion
 from aion.sleep.lessons import Lessons, collect_lessons
 from aion.sleep.phrasing.make import prompt_of
@@ -42,23 +47,33 @@ def dataset(
     """Show what would be learned, and from where."""
     settings = read_settings(data).settings
     owner = whose(everyone=False) or ""
+    base = asyncio.run(find_base(settings))
     with read_store(settings) as store:
         lessons = collect_lessons(store, owner, source_share=settings.train.source_share)
         if theme is None:
-            _tell_lessons(store, owner, lessons, excluded=excluded, as_json=as_json)
+            learned = store.nights.learned(owner=owner, base=base)
+            _tell_lessons(store, owner, lessons, learned, excluded=excluded, as_json=as_json)
         else:
-            made = _build(store, owner, theme, lessons, settings)
+            found = find_theme(store.nights.themes(owner=owner), theme)
+            made = build_due(store, owner, found.id, lessons=lessons, base=base, settings=settings.train)
             _tell_theme(made, settings.train.rewordings, excluded=excluded, as_json=as_json)
+            if found.id in list_kept(settings.data / NIGHTS):
+                note("an earlier night began on this theme: the next one goes on with that while it still holds")
 
 
-def _build(store: Store, owner: str, theme: str, lessons: Lessons, settings: Settings) -> Dataset:
-    found = find_theme(store.nights.themes(owner=owner), theme)
-    placed, learned = store.nights.placed(owner=owner), store.nights.learned(owner=owner)
-    return build_dataset(lessons, theme=found.id, placed=placed, learned=learned, settings=settings.train)
+async def find_base(settings: Settings) -> str:
+    """The hash of the model that a night would train on; empty where none can be trained now."""
+    try:
+        found = await resolve_model(settings)
+    except AionError:
+        return ""
+    return found.sha256 if isinstance(found, LocalModel) else ""
 
 
-def _tell_lessons(store: Store, owner: str, lessons: Lessons, *, excluded: bool, as_json: bool) -> None:
-    placed, learned = store.nights.placed(owner=owner), store.nights.learned(owner=owner)
+def _tell_lessons(
+    store: Store, owner: str, lessons: Lessons, learned: set[str], *, excluded: bool, as_json: bool
+) -> None:
+    placed = store.nights.placed(owner=owner)
     names = {one.id: one.name for one in store.nights.themes(owner=owner)}
     if as_json:
         listed = [

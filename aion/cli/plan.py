@@ -22,8 +22,8 @@ from aion.errors import BadConfig, BadInput
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json
 from aion.sleep.base import Recipe
-from aion.sleep.dataset import build_dataset
 from aion.sleep.device import CPU, SPARE, Choice, Device, list_devices
+from aion.sleep.due import list_due
 from aion.sleep.lessons import collect_lessons
 from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
@@ -81,7 +81,7 @@ def plan(
     devices = list_devices() if settings.train.device != CPU else ()
     recipe, choice = choose_recipe(settings.train, model.path, lambda: devices)
     recipe = replace(recipe, threads=recipe.threads or _cores())
-    wanted = tokens if tokens is not None else count_due(settings)
+    wanted = tokens if tokens is not None else count_due(settings, model.sha256)
     made = _measure(model, recipe, wanted)
     here = next((one for one in devices if one.name == choice.device), None)
     room = weigh(made, recipe, model, here)
@@ -108,13 +108,14 @@ def find_model(settings: Settings) -> LocalModel:
     return found
 
 
-def count_due(settings: Settings) -> int:
-    """Tokens of everything that could be learned now, by the letters of its examples."""
+def count_due(settings: Settings, base: str) -> int:
+    """Tokens of everything that a night would learn or repeat now, by the letters of its examples."""
+    owner = whose(everyone=False) or ""
     with read_store(settings) as store:
-        lessons = collect_lessons(store, whose(everyone=False) or "", source_share=settings.train.source_share)
-    placed = {one.id: "due" for one in lessons.lessons}
-    made = build_dataset(lessons, theme="due", placed=placed, settings=settings.train)
-    return sum(int((len(prompt_of(one)) + len(one.answer)) / LETTERS) + TEMPLATE for one in made.trained)
+        lessons = collect_lessons(store, owner, source_share=settings.train.source_share)
+        due = list(list_due(store, owner, lessons=lessons, base=base, settings=settings.train))
+    examples = [one for made in due for one in made.trained]
+    return sum(int((len(prompt_of(one)) + len(one.answer)) / LETTERS) + TEMPLATE for one in examples)
 
 
 def weigh(made: Plan, recipe: Recipe, model: LocalModel, device: Device | None) -> Room:
@@ -150,7 +151,7 @@ def as_told(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int)
 
 def advise(made: Plan, recipe: Recipe, room: Room, tokens: int) -> str:
     if not tokens:
-        return "there is nothing to learn yet: correct an answer, or tell AION something"
+        return "there is nothing to learn now: correct an answer, or tell AION something"
     if room.fits:
         return "it fits"
     missing = room.peak_bytes - (room.free_bytes - room.spare_bytes)

@@ -32,7 +32,9 @@ def start(
     *,
     now: Annotated[bool, typer.Option("--now", help="Begin a night now.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show its progress until it is over.")] = False,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="The longest it may take.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="The longest it may train; one step at least.")
+    ] = None,
     theme: Annotated[str | None, typer.Option("--theme", help="Id or name of the one theme to learn.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Learn again what was learned.")] = False,
     data: Data = None,
@@ -151,6 +153,14 @@ def describe(told: Json) -> str:
     return ", ".join(part for part in (*parts, told["why_not"]) if part)
 
 
+def explain(told: Json) -> list[str]:
+    """Why a night that is under way began, and why it runs where it does."""
+    if told["state"] == "awake":
+        return []
+    why = [f"why it began: {told['reason']}"] if told["reason"] else []
+    return why + ([f"runs on {told['device']}: {told['device_reason']}"] if told.get("device_reason") else [])
+
+
 def watch(server: Running, night: str, *, pause: Callable[[float], None] = time.sleep) -> Json:
     """Show how the night goes until it is over; gives it as it is then."""
     with Bar() as bar:
@@ -200,6 +210,8 @@ def _show_status(server: Running, *, as_json: bool) -> None:
         print_json(told)
         return
     print(describe(told))
+    for line in explain(told):
+        print(line)
     if told["window_s"]:
         print(f"a window is open for {told['window_s'] / 60:.0f} min more: a night works beside requests")
     elif told["wants_window"]:

@@ -21,9 +21,18 @@ from aion.records import Json, Theme
 
 THEMES = "/api/themes"
 
-app = typer.Typer(name="themes", help="List, name, pin and merge themes, and move lessons between them.")
+app = typer.Typer(
+    name="themes", invoke_without_command=True, help="List, name, pin and merge themes, and move lessons between them."
+)
 
 Named = Annotated[str, typer.Argument(metavar="THEME", help="Its id or its name.")]
+
+
+@app.callback()
+def start(context: typer.Context, data: Data = None) -> None:
+    """List them, unless told otherwise."""
+    if context.invoked_subcommand is None:
+        list_themes(data=data)
 
 
 @app.command("list")
@@ -61,7 +70,7 @@ def pin(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a theme from being merged or retired by a night."""
+    """Keep a theme, with its name, also when its last lesson is forgotten."""
     change(data, theme, {"pinned": not off}, as_json)
 
 

@@ -80,7 +80,7 @@ class Theme:
     embedder: str = ""
     lessons: int = 0
     named: bool = False  # by a person: a night does not rename it
-    pinned: bool = False  # neither merged nor retired by a night
+    pinned: bool = False  # stays, with its name, also when its last lesson is forgotten
     merged_into: str = ""  # a merged theme stays, so that old ids still lead somewhere
 
 

@@ -21,6 +21,7 @@ from aion.sleep.base import CHECKPOINTS, OUT, Recipe
 from aion.sleep.jobs import MANIFEST, read_job, read_object
 from aion.store.files import make_folder, put_in_place
 
+NIGHTS = "nights"  # in the data folder
 KEPT = "kept"
 PREPARED = "prepared.json"  # what `prepare` says of a job: written last, it makes the folder a whole one
 LONGEST_S = 30 * 86_400.0

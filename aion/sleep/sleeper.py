@@ -34,7 +34,7 @@ from aion.records import Json, Night, NightState, new_id
 from aion.sleep.bandit import LONGEST_S, Bandit
 from aion.sleep.door import Door, find_door
 from aion.sleep.journal import Journal
-from aion.sleep.kept import drop_old, keep_unfinished, list_done
+from aion.sleep.kept import NIGHTS, drop_old, keep_unfinished, list_done
 from aion.sleep.outlook import OVER, Base, collect_facts
 from aion.sleep.priority import stand_back
 from aion.sleep.reward import GainOf, read_outcomes, unexamined
@@ -45,7 +45,6 @@ from aion.store.database import DATABASE
 from aion.store.sqlite import SqliteStore
 
 NIGHT = (sys.executable, "-m", "aion.night")
-NIGHTS = "nights"
 POSTPONED = "postponed"  # in the journal, beside the nights: owner and since when
 AT_THE_MACHINE = "me"  # whom the command line speaks for
 POLL_S = 0.5

@@ -25,16 +25,18 @@ from aion.models.durable import write_json
 from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
-from aion.records import Candidate, ExampleKind, Json, Lesson, Night
+from aion.records import ExampleKind, Json, Lesson, Night
 from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, read_examples, write_examples
 from aion.sleep.device import CPU
 from aion.sleep.door import Door
+from aion.sleep.due import find_line
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
 from aion.sleep.jobs import read_job, read_object, seal_folder, sum_file, write_job
 from aion.sleep.kept import (
+    NIGHTS,
     PREPARED,
     Present,
     drop_kept,
@@ -47,7 +49,7 @@ from aion.sleep.kept import (
 )
 from aion.sleep.lesson_rules import Reason
 from aion.sleep.lessons import collect_lessons
-from aion.sleep.lineage import Line, choose_line, lessons_of, sources_of
+from aion.sleep.lineage import Line, lessons_of, sources_of
 from aion.sleep.offline import keep_offline
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.recipe import choose_recipe, make_recipe
@@ -59,9 +61,8 @@ from aion.store.blobs import BlobStore
 from aion.store.files import make_folder, sync_file, sync_folder
 from aion.store.sqlite import SqliteStore
 
-NIGHTS, ADAPTER, PARENT = "nights", "adapter.gguf", "parent"
+ADAPTER, PARENT = "adapter.gguf", "parent"
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-MOST_CANDIDATES = 10_000  # of one theme
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
 FAKE = "fake"
@@ -103,8 +104,8 @@ class NightWork:
         with self._store() as store:
             lessons = collect_lessons(store, night.owner, source_share=self._settings.train.source_share)
             placed = store.nights.placed(owner=night.owner)
-            before = store.nights.candidates(owner=night.owner, theme=theme, limit=MOST_CANDIDATES)
-        line = self._choose_line(before, placed.keys())
+            base, settings = self._base().sha256, self._settings.train
+            line = find_line(store, night.owner, theme, base=base, settings=settings)
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
         misfit = find_misfit(folder, self._present(night, mine, line)) if is_prepared(folder) else ""
         if is_prepared(folder) and not misfit:
@@ -216,12 +217,6 @@ class NightWork:
             filled = fill_anchors(dataset, answers)
             trained = filled.trained
             return filled, save_tokens(join_tokens(trained, await scribe.write(trained)))
-
-    def _choose_line(self, before: Sequence[Candidate], placed: AbstractSet[str]) -> Line:
-        """The theme's latest adapter of this base, rank and scale, with those it went on from."""
-        settings = self._settings.train
-        config = {"r": settings.rank, "lora_alpha": settings.alpha}
-        return choose_line(before, placed, base=self._base().sha256, config=config)
 
     def _tell_arrangement(
         self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]

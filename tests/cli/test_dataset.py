@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from aion import config
+from aion.cli.dataset import find_base
 from aion.records import Theme
 from aion.sleep.lessons import Lessons
 from aion.store.sqlite import SqliteStore
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
 from tests.sleep.days import Days
-from tests.store.night_examples import make_quarantine
+from tests.store.night_examples import make_candidate, make_quarantine
 
 Aion = Callable[..., Ran]
 KEY = "The spare key of the boathouse is with Marta Lopes."
@@ -91,6 +93,26 @@ def test_json_holds_examples_exclusions_sources_and_counts(aion: Aion, data: Pat
     assert sum(told["counts"]["examples"].values()) == len(told["examples"])
 
 
+@pytest.mark.parametrize(("same", "learned"), [(True, "yes"), (False, "no")], ids=["this base", "another"])
+def test_what_was_learned_on_another_base_is_due_again(aion: Aion, data: Path, *, same: bool, learned: str) -> None:
+    [lesson] = fill(data).lessons
+    base = asyncio.run(find_base(config.load({"data": str(data)}).settings)) if same else "b" * 64
+    made = make_candidate(owner="me", base=base, lessons=(lesson.id,), config={"r": 8, "lora_alpha": 16.0})
+    store = SqliteStore(data)
+    store.nights.add_candidate(made).result()
+    store.close()
+    [row] = [line.split("\t") for line in aion("dataset").out.splitlines()[1:]]
+    assert row[3] == learned
+    assert ("has been learned" in aion("dataset", "--theme", "boats").err) == same
+
+
+def test_work_that_an_earlier_night_left_is_told(aion: Aion, data: Path) -> None:
+    fill(data)
+    assert "an earlier night began" not in aion("dataset", "--theme", "boats").err
+    (data / "nights" / "kept" / "theme_1").mkdir(parents=True)
+    assert "an earlier night began" in aion("dataset", "--theme", "boats").err
+
+
 def test_an_unknown_theme_is_one_sentence(aion: Aion, data: Path) -> None:
     fill(data)
     ran = aion("dataset", "--theme", "trains")
@@ -106,6 +128,7 @@ def test_a_name_that_two_themes_have_must_be_an_id(aion: Aion, data: Path) -> No
 def test_themes_are_listed_with_their_lessons(aion: Aion, data: Path) -> None:
     fill(data)
     assert aion("themes", "list").out.splitlines()[1].split("\t")[:3] == ["theme_1", "boats", "1"]
+    assert aion("themes").out == aion("themes", "list").out
     [told] = json.loads(aion("themes", "list", "--json").out)
     assert (told["id"], told["lessons"]) == ("theme_1", 1)
 

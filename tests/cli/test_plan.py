@@ -73,7 +73,7 @@ def test_it_says_whether_it_fits_and_what_to_change() -> None:
     small = replace(RECIPE, length=64)
     assert "train.rank" in advise(made, small, cramped, 1)
     assert "smaller model" in advise(made, replace(small, rank=4), cramped, 1)
-    assert "nothing to learn yet" in advise(made, RECIPE, cramped, 0)
+    assert "nothing to learn now" in advise(made, RECIPE, cramped, 0)
 
 
 def test_the_five_lines_say_what_where_how_much_how_long_and_so() -> None:

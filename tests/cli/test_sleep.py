@@ -58,6 +58,14 @@ def test_status_says_where_a_night_is_and_what_it_waits_for(aion: Aion, data: Pa
     assert "`aion sleep window 60`" in ran.out
 
 
+def test_status_says_why_a_night_began_and_why_it_runs_where_it_does(aion: Aion, data: Path) -> None:
+    why = {"reason": "50 experiences wait", "device": "cpu", "device_reason": "torch sees no GPU here"}
+    with serve(data) as server:
+        server.replies["GET /api/sleep/status"] = (200, TRAINING | why)
+        lines = aion("sleep", "status").out.splitlines()
+    assert lines[1:] == ["why it began: 50 experiences wait", "runs on cpu: torch sees no GPU here"]
+
+
 @pytest.mark.parametrize(
     ("minutes", "reply", "line"),
     [

@@ -76,16 +76,14 @@ def is_over(me: Person) -> bool:
 def let_live(server: RunningServer, sleeper: Sleeper) -> None:
     """Until the night's process has come further than where it was begun, or to its end."""
     assert sleeper.child is not None
-    child, began = sleeper.child, steps_of(server)
-    wait_until(lambda: steps_of(server) != began or child.process.poll() is not None, timeout=30)
+    child, began = sleeper.child, reached(server, sleeper.child.night.id)
+    wait_until(lambda: reached(server, child.night.id) != began or child.process.poll() is not None, timeout=30)
 
 
-def steps_of(server: RunningServer) -> list[str]:
-    log = server.data / "steps.log"
-    return [
-        *sorted(path.name for path in server.data.glob("nights/*/*/checkpoints/*")),
-        *(log.read_text().split() if log.exists() else []),
-    ]
+def reached(server: RunningServer, night: str) -> list[str]:
+    """What is kept of it: steps that were finished, and checkpoints."""
+    nights = server.data / "nights"
+    return [*Journal(nights).finished(night), *sorted(path.name for path in nights.glob(f"{night}/*/checkpoints/*"))]
 
 
 def check_once(server: RunningServer, nights: int = 1) -> None:
