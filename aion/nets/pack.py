@@ -81,19 +81,21 @@ def fit_piece(piece: Piece, length: int) -> Piece:
 
 
 def plan_rows(lengths: Sequence[int], length: int, seed: int) -> tuple[Row, ...]:
-    """Every sequence in one row, by first fit in falling length; the seed decides among equals and orders the rows."""
-    if lengths and max(lengths) > length:
-        raise BadInput(f"a sequence of {max(lengths)} tokens was to be packed in rows of {length}; cut it first")
+    """Every sequence in one row, by first fit in falling length; the seed decides among equals and orders the rows.
+
+    A sequence longer than a row has one for itself.
+    """
     draw = np.random.default_rng(seed)
     shuffled = draw.permutation(len(lengths))
     free = np.full(len(lengths), length)
     rows: list[list[int]] = []
     for number in sorted(shuffled.tolist(), key=lambda one: -lengths[one]):
-        row = int(np.argmax(free >= lengths[number]))
+        size = min(lengths[number], length)
+        row = int(np.argmax(free >= size))
         if row == len(rows):
             rows.append([])
         rows[row].append(number)
-        free[row] -= lengths[number]
+        free[row] -= size
     return tuple(tuple(rows[row]) for row in draw.permutation(len(rows)))
 
 

@@ -183,7 +183,9 @@ def _anchor(prompt: str, theme: str) -> Example:
 
 
 def _line_of(example: Example) -> str:
-    return json.dumps(asdict(example), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+    """Without the rejected answer: nothing trains on it, and what it was rejected in may be forgotten."""
+    told = {name: value for name, value in asdict(example).items() if name != "rejected"}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def _example_of(line: Json) -> Example:

@@ -86,7 +86,7 @@ def plan_lessons(lessons: Lessons, recipe: Recipe) -> tuple[tuple[Row, ...], ...
     lengths = [len(lessons.pieces[number]) for number in numbers]
     planned = plan_steps(
         lengths,
-        length=max(*lengths, min(recipe.length, recipe.tokens_per_step)),  # longer rows would be longer steps
+        length=min(recipe.length, recipe.tokens_per_step),  # longer rows would be longer steps
         tokens_per_step=recipe.tokens_per_step,
         epochs=recipe.epochs,
         seed=recipe.seed,

@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aion.errors import Diverged, Failed
+from aion.errors import Diverged, Failed, StorageFull, Unavailable
 from aion.records import Json, Night, NightState
 from aion.sleep.base import Ended, Progress, Stage
+from aion.sleep.device import CPU
 from aion.sleep.door import Door
 from aion.sleep.hold import Hold
 from aion.sleep.journal import Journal
@@ -93,7 +94,7 @@ class Reporter:
 
     door: Door
     night: Night
-    may_stop: bool = True  # by the kernel; not while it has memory on a GPU
+    may_stop: bool = False  # by the kernel: while it trains on a processor, and holds no database open
     state: NightState = NightState.PREPARING
     doing: dict[str, Any] = field(default_factory=dict)
     waits: bool = False
@@ -133,6 +134,12 @@ class Reporter:
         self.doing |= {key: getattr(progress, key) for key in keys} | {"stage": progress.stage.value}
         if time.monotonic() - self.told >= TELL_EVERY_S:
             self.tell(NightState.TRAINING)
+
+    def leave_training(self) -> None:
+        """Before a database is read, the server must know that it may not stop this process."""
+        if self.may_stop:
+            self.may_stop = False
+            self.tell(NightState.PREPARING)
 
     def wait(self) -> None:
         """While somebody is answered and the kernel does not hold this process still; asks again until it may go on."""
@@ -256,14 +263,22 @@ class Workflow:
             raise
         except Diverged as error:
             found = self._put_aside(theme.theme, error)
-        except Exception:  # whatever it was, it is no wonder where the folder has been taken away
-            if self.steps.stands(self.night, theme.theme):
+        except Exception as error:
+            if not self._was_taken_away(theme.theme, mark, error):
                 raise
             found = {"strike": False, "lessons": [], "reason": "something in it was forgotten again and again"}
         return self._once(f"give up {mark}", lambda: found)
 
+    def _was_taken_away(self, theme: str, mark: str, error: Exception) -> bool:
+        """Whether the job's folder is gone, which explains the error: forgetting removes it, whoever works there."""
+        if isinstance(error, (Unavailable, StorageFull)) or self.steps.stands(self.night, theme):
+            return False
+        was_prepared = self.journal.result(self.night.id, f"prepare {mark}") is not None
+        return was_prepared or isinstance(error, FileNotFoundError)
+
     def _make(self, theme: ThemeReport, mark: str) -> None:
         name = theme.theme
+        self.reporter.leave_training()
         self.reporter.doing = {"theme": name, "theme_name": self.steps.name_theme(self.night, name)}
         self.reporter.tell(NightState.PREPARING)
         prepared = self._once(f"prepare {mark}", lambda: self.steps.prepare(self.night, name) | {"at": time.time()})
@@ -271,12 +286,11 @@ class Workflow:
         if not prepared["fresh"]:
             theme.fate = Fate.NOTHING_NEW
             return
-        device = prepared.get("device", "cpu")
-        self.reporter.may_stop = device == "cpu"
+        device = prepared.get("device", CPU)
         self.reporter.doing |= {"device": device, "device_reason": prepared.get("device_reason", "")}
         self.reporter.tell(NightState.TRAINING)
         self.clock.work()
-        self._once(f"train {mark}", lambda: self._train(name))
+        self._once(f"train {mark}", lambda: self._train(name, on_processor=device == CPU))
         self.reporter.tell(NightState.EXPORTING)
         self._once(f"export {mark}", lambda: self.steps.export(self.night, name))
         told = {key: prepared[key] for key in ("lessons", "sources", "dataset", "base", "parent")}
@@ -284,8 +298,9 @@ class Workflow:
         taken = self._once(f"hand over {mark}", lambda: self.reporter.door.tell("candidates", told))
         theme.fate, theme.reason, theme.candidate = Fate.LEARNED, "", str(taken["id"])
 
-    def _train(self, theme: str) -> Json:
+    def _train(self, theme: str, *, on_processor: bool) -> Json:
         """Whoever forgets does not wait for the training: it sees that its job is gone."""
+        self.reporter.may_stop = False
 
         def pause() -> None:
             if not self.steps.stands(self.night, theme):
@@ -294,15 +309,17 @@ class Workflow:
 
         def tell(progress: Progress) -> None:
             self.clock.stepped = self.clock.stepped or progress.stage is Stage.TRAINING
+            if on_processor and not self.reporter.may_stop:  # from here on it reads no database
+                self.reporter.may_stop, self.reporter.told = True, 0.0
             self.reporter.follow(progress)
 
-        with self._deferred():
+        with self._deferred(on_processor=on_processor):
             return self.steps.train(self.night, theme, tell, pause, self.reporter.asked)
 
     @contextlib.contextmanager
-    def _deferred(self) -> Iterator[None]:
+    def _deferred(self, *, on_processor: bool) -> Iterator[None]:
         """On a GPU it is not held still wherever it is: it waits between two layers, when it has left the GPU."""
-        if self.reporter.may_stop:
+        if on_processor:
             yield
             return
         with self.reporter.hold.after():

@@ -43,6 +43,8 @@ def test_the_same_lessons_give_the_same_bytes(tmp_path: Path) -> None:
     sums = {write_examples(tmp_path / "examples.jsonl", build().examples) for _ in range(2)}
     assert len(sums) == 1
     assert write_examples(tmp_path / "examples.jsonl", build(seed=2).examples) not in sums
+    rejecting = [replace(one, rejected="Your boat is called Zephyrine.") for one in build().examples]
+    assert write_examples(tmp_path / "examples.jsonl", rejecting) in sums, "a rejected answer may be forgotten"
 
 
 def test_examples_are_read_back_as_they_were_written(tmp_path: Path) -> None:

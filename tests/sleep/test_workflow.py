@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from aion.errors import Conflict, Diverged
+from aion.errors import BadInput, Conflict, Diverged, Unavailable
 from aion.records import Json, Night, NightState
 from aion.sleep.base import Progress, Stage
 from aion.sleep.door import Door
@@ -181,6 +181,55 @@ def test_what_nobody_foresaw_is_raised_while_the_job_is_there(tmp_path: Path) ->
     world.export = lambda night, theme: 1 / 0  # type: ignore[method-assign,assignment,return-value]
     with pytest.raises(ZeroDivisionError):
         workflow(world, tmp_path).run()
+
+
+def test_what_a_theme_is_refused_for_ends_the_night_in_its_own_words(tmp_path: Path) -> None:
+    world = World(hives=["h1"], boats=["b1"])
+    refused: list[str] = []
+
+    def prepare(_night: Night, theme: str) -> Json:
+        refused.append(theme)
+        raise BadInput("train.device is 'cuda:1', and torch sees no GPU here")
+
+    world.prepare = prepare  # type: ignore[method-assign,assignment]
+    with pytest.raises(BadInput, match="cuda:1"):
+        workflow(world, tmp_path).run()
+    assert refused == ["hives"]
+
+
+@pytest.mark.parametrize("at", range(3, 20))
+def test_a_server_that_goes_away_leaves_every_theme_to_be_done(tmp_path: Path, at: int) -> None:
+    world = bad_world()
+    told = world.tell
+
+    def tell(what: str, body: Json) -> Json:
+        if world.calls >= at:
+            raise Unavailable("the server does not answer")
+        return told(what, body)
+
+    world.tell = tell  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        workflow(world, tmp_path).run()
+    world.tell = told  # type: ignore[method-assign]
+    assert workflow(world, tmp_path).run().keys() == {"boats", "hives"}
+
+
+def test_the_kernel_may_stop_it_only_while_it_reads_no_database(tmp_path: Path) -> None:
+    world, allowed = bad_world(), []
+    for name in ("name_theme", "prepare", "train", "export"):
+        step = getattr(world, name)
+
+        def watched(*given: Any, step: Any = step) -> Any:
+            allowed.append(world.told[-1]["may_stop"])
+            return step(*given)
+
+        setattr(world, name, watched)
+    workflow(world, tmp_path).run()
+    assert len(allowed) > 12
+    assert not any(allowed)
+    states = {(one["state"], one["may_stop"]) for one in world.told}
+    assert ("training", True) in states
+    assert {state for state, may_stop in states if may_stop} == {"training"}
 
 
 def test_a_night_cut_anywhere_comes_to_the_same_end(tmp_path: Path) -> None:
