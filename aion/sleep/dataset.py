@@ -98,6 +98,25 @@ def fill_anchors(dataset: Dataset, answers: Mapping[str, str]) -> Dataset:
     return replace(dataset, examples=tuple(filled))
 
 
+def leave_out_long(dataset: Dataset, answers: Sequence[int], length: int) -> Dataset:
+    """Without lessons of which no wording fits a row of so many tokens: what is left of one would teach only refusals.
+
+    `answers`: the tokens of each trained example's answer; a row holds one token before it, too.
+    """
+    trained = list(zip(dataset.trained, answers, strict=True))
+    teaching = [(one, size) for one, size in trained if one.kind not in (ExampleKind.CONTRAST, ExampleKind.ANCHOR)]
+    fitting = {lesson for one, size in teaching if size < length for lesson in one.lessons}
+    long = {lesson for one, _ in teaching for lesson in one.lessons} - fitting
+    too_long = {one.id for one, size in trained if size >= length}
+    kept = [one for one in dataset.examples if one.id not in too_long and long.isdisjoint(one.lessons)]
+    return replace(dataset, examples=tuple(kept), fresh=tuple(one for one in dataset.fresh if one not in long))
+
+
+def lessons_in(dataset: Dataset) -> set[str]:
+    """Those that any of its examples teaches."""
+    return {lesson for one in dataset.examples for lesson in one.lessons}
+
+
 def anchor_prompts() -> list[str]:
     """General prompts of many kinds, in both languages."""
     listed: dict[str, dict[str, list[str]]] = read_data("anchors")

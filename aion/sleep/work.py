@@ -27,7 +27,15 @@ from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import ExampleKind, Json, Lesson, Night
 from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
-from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, read_examples, write_examples
+from aion.sleep.dataset import (
+    Dataset,
+    build_dataset,
+    fill_anchors,
+    leave_out_long,
+    lessons_in,
+    read_examples,
+    write_examples,
+)
 from aion.sleep.device import CPU
 from aion.sleep.door import Door
 from aion.sleep.due import find_line
@@ -66,6 +74,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
 FAKE = "fake"
+LONG = "no wording of it fits a row of {length} tokens; raise train.length, then release it"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
 
 
@@ -123,7 +132,8 @@ class NightWork:
         if not dataset.fresh or not dataset.trained:
             return {"fresh": 0, "thrown_away": misfit if taken_up else ""}
         told = self._write_job(night, theme, dataset, line)
-        self._require_places(night.owner, told["lessons"], folder)
+        if told["fresh"]:
+            self._require_places(night.owner, told["lessons"], folder)
         return told | {"thrown_away": misfit if taken_up else ""}
 
     def stands(self, night: Night, theme: str) -> bool:
@@ -167,8 +177,13 @@ class NightWork:
 
     def _write_job(self, night: Night, theme: str, dataset: Dataset, line: Line) -> Json:
         folder = make_folder(self._folder(night, theme))
-        model = self._base()
+        model, wanted = self._base(), lessons_in(dataset)
         dataset, tokens = asyncio.run(self._write_tokens(dataset))
+        taught = lessons_in(dataset)
+        aside = {"lessons": sorted(wanted - taught), "reason": LONG.format(length=self._settings.train.length)}
+        if not dataset.fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+            return {"fresh": 0, "aside": aside}
         named = write_examples(folder / EXAMPLES, dataset.examples)
         (folder / TOKENS).write_bytes(tokens)
         sync_file(folder / TOKENS)
@@ -189,12 +204,12 @@ class NightWork:
             checkpoint_s=self._settings.train.checkpoint_s,
         )
         write_job(folder, job)
-        taught = sorted({lesson for one in dataset.examples for lesson in one.lessons})
         told = {
             "owner": night.owner,
             "forced": night.forced,
             "fresh": len(dataset.fresh),
-            "lessons": taught,
+            "lessons": sorted(taught),
+            "aside": aside,
             "sources": sources_of(line, dataset.sources),
             "dataset": named,
             "base": model.sha256,
@@ -215,8 +230,10 @@ class NightWork:
                 if one.kind is ExampleKind.ANCHOR:
                     answers[prompt_of(one)] = await scribe.say(one.messages, max_tokens=ANCHOR_TOKENS)
             filled = fill_anchors(dataset, answers)
-            trained = filled.trained
-            return filled, save_tokens(join_tokens(trained, await scribe.write(trained)))
+            written = await scribe.write(filled.trained)
+        texts = {one.id: text for one, text in zip(filled.trained, written, strict=True)}
+        fitting = leave_out_long(filled, [len(one.answer) for one in written], settings.train.length)
+        return fitting, save_tokens(join_tokens(fitting.trained, [texts[one.id] for one in fitting.trained]))
 
     def _tell_arrangement(
         self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]

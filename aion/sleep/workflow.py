@@ -283,6 +283,9 @@ class Workflow:
         self.reporter.tell(NightState.PREPARING)
         prepared = self._once(f"prepare {mark}", lambda: self.steps.prepare(self.night, name) | {"at": time.time()})
         theme.taken_up, theme.thrown_away = bool(prepared.get("taken_up")), str(prepared.get("thrown_away", ""))
+        if (aside := prepared.get("aside", {})).get("lessons"):
+            self._tell_aside(name, aside["lessons"], aside["reason"])
+            theme.put_aside += len(aside["lessons"])
         if not prepared["fresh"]:
             theme.fate = Fate.NOTHING_NEW
             return
@@ -330,9 +333,12 @@ class Workflow:
         lessons = self.steps.find_lessons(self.night, theme, error.sequences)
         reason = error.message.partition(", with")[0]
         if lessons:
-            told = {"owner": self.night.owner, "night": self.night.id, "theme": theme}
-            self.reporter.door.tell("quarantine", told | {"lessons": lessons, "reason": reason})
+            self._tell_aside(theme, lessons, reason)
         return {"strike": True, "lessons": lessons, "reason": reason}
+
+    def _tell_aside(self, theme: str, lessons: Sequence[str], reason: str) -> None:
+        told = {"owner": self.night.owner, "night": self.night.id, "theme": theme}
+        self.reporter.door.tell("quarantine", told | {"lessons": list(lessons), "reason": reason})
 
     def _once(self, name: str, work: Callable[[], Json]) -> Json:
         result = self.journal.once(self.night.id, name, lambda: self.reporter.hold.try_again(work))

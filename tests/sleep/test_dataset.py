@@ -16,6 +16,8 @@ from aion.sleep.dataset import (
     anchor_prompts,
     build_dataset,
     fill_anchors,
+    leave_out_long,
+    lessons_in,
     read_examples,
     write_examples,
 )
@@ -43,7 +45,7 @@ def test_the_same_lessons_give_the_same_bytes(tmp_path: Path) -> None:
     sums = {write_examples(tmp_path / "examples.jsonl", build().examples) for _ in range(2)}
     assert len(sums) == 1
     assert write_examples(tmp_path / "examples.jsonl", build(seed=2).examples) not in sums
-    rejecting = [replace(one, rejected="Your boat is called Zephyrine.") for one in build().examples]
+    rejecting = [dataclasses.replace(one, rejected="Your boat is called Zephyrine.") for one in build().examples]
     assert write_examples(tmp_path / "examples.jsonl", rejecting) in sums, "a rejected answer may be forgotten"
 
 
@@ -123,6 +125,20 @@ def test_anchors_are_filled_with_the_bases_answers_or_left_out() -> None:
     filled = fill_anchors(made, {asked[0]: "An answer."})
     assert [one.answer for one in filled.examples if one.kind is ExampleKind.ANCHOR] == ["An answer."]
     assert len(filled.examples) == len(made.examples) - len(asked) + 1
+
+
+def test_a_lesson_of_which_nothing_fits_a_row_is_left_out_with_its_near_misses() -> None:
+    made = build()
+    first, second = (one.id for one in LESSONS.lessons[:2])
+    assert any(one.kind is ExampleKind.CONTRAST and first in one.lessons for one in made.trained)
+    is_long = [first in one.lessons and one.kind is not ExampleKind.CONTRAST for one in made.trained]
+    left = leave_out_long(made, [64 if long else 63 for long in is_long], 64)
+    assert first not in lessons_in(left) | set(left.fresh)
+    assert {one.id for one in left.examples} == {one.id for one in made.examples if first not in one.lessons}
+    some = next(one for one in made.trained if second in one.lessons and one.kind is not ExampleKind.CONTRAST)
+    left = leave_out_long(made, [64 if one is some else 63 for one in made.trained], 64)
+    assert [one for one in made.examples if one not in left.examples] == [some], "the others teach it"
+    assert left.fresh == made.fresh
 
 
 def test_anchors_are_many_and_in_both_languages() -> None:

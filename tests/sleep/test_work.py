@@ -13,7 +13,7 @@ import pytest
 
 from aion.config import load
 from aion.errors import BadInput
-from aion.models.catalog import LocalModel
+from aion.models.catalog import LocalModel, find_embedded_base
 from aion.models.gguf_file import read_header
 from aion.records import Json, Lesson, LessonKind, Night, Theme
 from aion.sleep.base import EXAMPLES, Ended, Progress
@@ -60,9 +60,9 @@ class Places:
 class Work(NightWork):
     """Without an engine for tokens; `meanwhile` happens while they would be made."""
 
-    def __init__(self, days: Days, folder: Path, base: Path) -> None:
-        flags = {"data": str(folder), "embedder.source": "fake", "train.rank": 4, "train.checkpoint_s": 3600}
-        super().__init__(load(flags).settings, cast("Door", Places(days)))
+    def __init__(self, days: Days, folder: Path, base: Path, **flags: Any) -> None:
+        usual = {"data": str(folder), "embedder.source": "fake", "train.rank": 4, "train.checkpoint_s": 3600}
+        super().__init__(load(usual | flags).settings, cast("Door", Places(days)))
         self._model = LocalModel(path=base, sha256=sum_file(base), header=read_header(base), source="test")
         self.meanwhile: list[Any] = []
 
@@ -220,3 +220,18 @@ def test_a_theme_has_a_name_while_it_is_there(days: Days, work: Work) -> None:
     theme, _ = prepare(work)
     assert work.name_theme(night(1), theme)
     assert work.name_theme(replace(night(1), owner="eva"), theme) == ""
+
+
+@pytest.mark.engine
+def test_a_lesson_longer_than_a_row_is_put_aside_and_not_taken_for_learned(days: Days, tmp_path: Path) -> None:
+    """By the served model's own tokens."""
+    things = "ropes, oars, buckets, nets, lanterns, sails, anchors, hooks, varnish, brushes, ladders, planks"
+    work = Work(days, tmp_path, find_embedded_base(), **{"train.length": 64})
+    work._write_tokens = lambda dataset: NightWork._write_tokens(work, dataset)  # type: ignore[method-assign]
+    short = {one.id for one in days.lessons().lessons}
+    asyncio.run(days.say(f"The blue shed behind the mill holds {things}, {things.upper()} and paint."))
+    [long] = {one.id for one in days.lessons().lessons} - short
+    told = [work.prepare(night(1), theme) for theme in work.arrange(night(1))["themes"]]
+    assert {lesson for one in told for lesson in one.get("lessons", ())} == short
+    assert [one["aside"]["lessons"] for one in told if one["aside"]["lessons"]] == [[long]]
+    assert any("a row of 64 tokens; raise train.length" in one["aside"]["reason"] for one in told)

@@ -197,6 +197,23 @@ def test_what_a_theme_is_refused_for_ends_the_night_in_its_own_words(tmp_path: P
     assert refused == ["hives"]
 
 
+def test_lessons_that_fit_no_row_are_put_aside_and_the_theme_goes_on_without_them(tmp_path: Path) -> None:
+    world = World(hives=["h1", "h2"], boats=["b1"])
+    usual = world.prepare
+
+    def prepare(night: Night, theme: str) -> Json:
+        aside = {"lessons": ["h1"] if theme == "hives" else ["b1"], "reason": "it fits no row"}
+        found = usual(night, theme) if theme == "hives" else {"fresh": 0}
+        return found | {"aside": aside}
+
+    world.prepare = prepare  # type: ignore[method-assign]
+    assert workflow(world, tmp_path).run().keys() == {"hives"}
+    assert world.aside == ["h1", "b1"]
+    words, themes = end_of(world)
+    assert "2 lessons put aside" in words
+    assert themes["boats"]["fate"] == "nothing_new"
+
+
 @pytest.mark.parametrize("at", range(3, 20))
 def test_a_server_that_goes_away_leaves_every_theme_to_be_done(tmp_path: Path, at: int) -> None:
     world = bad_world()
