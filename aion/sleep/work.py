@@ -73,6 +73,7 @@ ADAPTER, PARENT = "adapter.gguf", "parent"
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
+LOST = (Reason.UNTRUSTED, Reason.FORGOTTEN)
 FAKE = "fake"
 LONG = "no wording of it fits a row of {length} tokens; raise train.length, then release it"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
@@ -292,14 +293,14 @@ class NightWork:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _require_trust(self, night: Night, theme: str) -> None:
-        """An approval taken back since the job was made: the job goes, and the night makes it again without that."""
+        """What has lost its trust or its source since the job was made: the job goes, and is made again without it."""
         folder = self._folder(night, theme)
         told = read_object(folder / PREPARED)
         with self._store() as store:
             found = collect_lessons(store, night.owner, source_share=1.0)
-        untrusted = {one.sources[0] for one in found.exclusions if one.reason is Reason.UNTRUSTED and one.sources}
+        lost = {one.sources[0] for one in found.exclusions if one.reason in LOST and one.sources}
         missing = set(told["lessons"]) - {one.id for one in found.lessons}
-        if missing and untrusted & set(told["sources"]):
+        if missing and lost & set(told["sources"]):
             shutil.rmtree(folder, ignore_errors=True)
             raise BadInput("nobody stands any more behind something that the job teaches; prepare the theme again")
 

@@ -16,7 +16,7 @@ from aion.records import Forgotten, Memory, Source
 from aion.store import memory_rows, rows, statements
 from aion.store.clusters import clusters_of, leave_cluster
 from aion.store.database import fetch
-from aion.store.nights import drop_lessons, find_learners
+from aion.store.nights import answers_after, drop_lessons, find_learners
 from aion.store.repeated import answers_of, find_repeating
 from aion.store.rows import Row
 from aion.store.unlearned import drop_unlearned, note_unlearned
@@ -218,8 +218,12 @@ def _forgotten(
 
 
 def _name_learners(connection: apsw.Connection, forgotten: Forgotten, refs: Sequence[str], owner: str) -> Forgotten:
-    """Add the adapters that learned from any of it, whose rows stay as a record, and drop the lessons."""
-    sources = [ref for ref in (*refs, *forgotten.memories) if ref]
+    """Add the adapters that learned from any of it, whose rows stay as a record, and drop the lessons.
+
+    What was made from it counts, too: an answer that had been shown it, and what followed in that conversation.
+    """
+    made_from = answers_after(connection, forgotten.answers)
+    sources = [ref for ref in (*refs, *forgotten.memories, *made_from) if ref]
     adapters = find_learners(connection, sources, owner)
     drop_lessons(connection, sources, owner)
     return dataclasses.replace(forgotten, adapters=tuple(adapters))

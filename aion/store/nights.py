@@ -158,8 +158,8 @@ class SqliteNights:
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
-            turns = [id_ for (id_,) in fetch(connection, statements.SELECT_SHOWN, (document, owner))]
-            drop_lessons(connection, [document, *turns], owner)
+            shown = [id_ for (id_,) in fetch(connection, statements.SELECT_SHOWN, (document, owner))]
+            drop_lessons(connection, [document, *answers_after(connection, shown)], owner)
 
         return self._write(job)
 
@@ -186,6 +186,12 @@ def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: st
     """Ids of the candidates that learned from any of these, sorted."""
     refs = dict.fromkeys(sources)
     return sorted({id_ for ref in refs for (id_,) in fetch(connection, statements.SELECT_LEARNED_FROM, (owner, ref))})
+
+
+def answers_after(connection: apsw.Connection, turns: Sequence[str]) -> list[str]:
+    """Turns whose answers were made in sight of what these turns were shown."""
+    found = {id_ for turn in turns for (id_,) in fetch(connection, statements.SELECT_AFTER, (turn,))}
+    return sorted(found)
 
 
 def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str) -> None:

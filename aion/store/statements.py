@@ -175,15 +175,19 @@ INSERT_LEARNED = (
     "INSERT INTO candidate_lessons (night, lesson, candidate) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 )
 INSERT_LEARNED_FROM = "INSERT INTO candidate_sources (candidate, ref) VALUES (?, ?)"
-# Turns in which a memory of this source was shown, and those that followed them; an edited answer is the person's own.
+# Turns in which a memory of this source was shown.
 SELECT_SHOWN = """
-    SELECT DISTINCT later.id FROM memory_sources
+    SELECT DISTINCT turn_inputs.turn FROM memory_sources
     JOIN memories ON memories.seq = memory_sources.seq
     JOIN turn_inputs ON turn_inputs.ref = memories.id
-    JOIN turns AS shown ON shown.id = turn_inputs.turn AND shown.owner = memories.owner
-    JOIN turns AS later
-        ON later.owner = shown.owner AND later.conversation = shown.conversation AND later.id >= shown.id
+    JOIN turns ON turns.id = turn_inputs.turn AND turns.owner = memories.owner
     WHERE memory_sources.ref = ? AND memories.owner = ?
+"""
+# This turn and those that followed it in its conversation; an edited answer is the person's own.
+SELECT_AFTER = """
+    SELECT later.id FROM turns AS later JOIN turns AS shown
+        ON later.owner = shown.owner AND later.conversation = shown.conversation AND later.id >= shown.id
+    WHERE shown.id = ?
         AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.turn = later.id AND feedback.kind = 'edit')
 """
 SELECT_LEARNED = "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate"

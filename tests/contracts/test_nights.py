@@ -192,6 +192,34 @@ def test_a_forgotten_memory_or_document_names_them_too(store: Store, how: str) -
     assert forgotten.adapters == ("cand_1",)
 
 
+@pytest.mark.parametrize("how", ["memory", "document", "conversation"])
+def test_forgetting_reaches_what_learned_an_answer_that_had_been_shown_it(store: Store, how: str) -> None:
+    put_themes(store, "theme_1")
+    told = make_turn(conversation="conv_told")
+    store.append_turn(told).result()
+    ref = "doc_1" if how == "document" else told.id
+    memory = put(store, sources=(make_source(ref=ref, conversation="" if how == "document" else "conv_told"),))
+    shown = {"recall": {"items": [{"id": memory.id, "trust": "own"}]}}
+    before, answer, after, edited = (make_turn(steps=shown if number == 1 else {}) for number in range(4))
+    for turn in (before, answer, after, edited):
+        store.append_turn(turn).result()
+    store.experience.add_feedback(make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own.")).result()
+    turns = {"before": before, "answer": answer, "after": after, "edited": edited}
+    for name, turn in turns.items():
+        store.nights.place_lessons([make_lesson(id=name, sources=(turn.id,))], at=1.0).result()
+        made = make_candidate(id=f"cand_{name}", lessons=(name,), sources=(turn.id,))
+        store.nights.add_candidate(made).result()
+    if how == "memory":
+        forgotten = store.memories.remove([memory.id], owner="ana").result()
+    elif how == "document":
+        forgotten = store.memories.remove_document("doc_1", owner="ana").result()
+    else:
+        forgotten = store.forget_conversation("conv_told", owner="ana").result()
+    assert forgotten.adapters == ("cand_after", "cand_answer")
+    assert store.nights.placed(owner="ana").keys() == {"before", "edited"}
+    assert list(store.verify()) == []
+
+
 def test_withdrawing_a_document_takes_its_lessons_and_those_of_answers_that_were_shown_it(store: Store) -> None:
     put_themes(store, "theme_1")
     page = put(store, sources=(make_source(ref="doc_1", conversation=""),))
