@@ -88,7 +88,7 @@ def find_misfit(folder: Path, now: Present) -> str:
         return "it was not whole"
     if (job.base, job.base_hash) != (now.base, now.base_hash):
         return "the model is another"
-    if replace(job.recipe, cache=now.recipe.cache) != now.recipe:
+    if replace(job.recipe, cache=now.recipe.cache, recompute=now.recipe.recompute) != now.recipe:  # room changes
         return "the settings of training are others"
     if not lessons <= now.lessons:
         return "something in it was forgotten, put aside or said otherwise since"

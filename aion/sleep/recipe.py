@@ -28,14 +28,20 @@ def choose_recipe(settings: TrainSettings, base: Path, table: Table = list_devic
     told |= {name: 0 if told[name] == AUTO else told[name] for name in ("micro_batch", "threads")}
     recipe = Recipe(**told | {"device": CPU, "cache": settings.cache == "always"})
     devices = table() if settings.device != CPU else ()
-    choice = Choice(CPU, "")
+    choice: Choice | None = None
     for lean in _list_leaner(recipe, settings) if devices else ():
         choice = choose_device(settings.device, sum(plan_room(read_shape(base), lean).values()), lambda: devices)
         if choice.device != CPU:
             return replace(lean, device=choice.device), choice
-    fits = psutil.virtual_memory().available // 2 > base.stat().st_size * BF16_OF_FILE
-    on_processor = replace(recipe, cache=fits if settings.cache == AUTO else recipe.cache)
-    return on_processor, choice if choice.reason else choose_device(settings.device, 0, lambda: devices)
+    return _fit_processor(recipe, settings, base), choice or choose_device(settings.device, 0, lambda: devices)
+
+
+def _fit_processor(recipe: Recipe, settings: TrainSettings, base: Path) -> Recipe:
+    """Dense weights where there is room; without room for what the layers keep, they are computed again."""
+    free = psutil.virtual_memory().available
+    fits = free // 2 > base.stat().st_size * BF16_OF_FILE
+    made = replace(recipe, cache=fits if settings.cache == AUTO else recipe.cache)
+    return made if fits else replace(made, recompute=free < sum(plan_room(read_shape(base), made).values()))
 
 
 def _list_leaner(recipe: Recipe, settings: TrainSettings) -> Iterator[Recipe]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -67,6 +68,18 @@ def test_the_recipe_of_a_night_says_where_it_runs(tmp_path: Path) -> None:
     large = replace(LARGE, free_bytes=SPARE + sum(plan_room(read_shape(base), replace(on_gpu, cache=False)).values()))
     tight = make_recipe(TrainSettings(), base, lambda: [large])
     assert (tight.device, tight.cache) == ("cuda:1", False)
+
+
+def test_a_processor_with_little_memory_reads_blocks_and_with_less_computes_layers_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base, found = find_embedded_base(), []
+    needs = sum(plan_room(read_shape(base), make_recipe(TrainSettings(device="cpu", cache="never"), base)).values())
+    for free in (10 * base.stat().st_size, needs + 1, needs - 1):
+        monkeypatch.setattr("psutil.virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        recipe = make_recipe(TrainSettings(device="cpu"), base)
+        found.append((recipe.cache, recipe.recompute))
+    assert found == [(True, False), (False, False), (False, True)]
 
 
 def test_what_a_layer_keeps_is_what_is_counted_on_this_cpu() -> None:
