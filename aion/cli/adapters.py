@@ -74,7 +74,7 @@ def list_made(
 
 
 def name_state(made: Candidate) -> str:
-    return "retired: it learned what was forgotten" if made.retired else "not examined"
+    return "retired: what it learned was forgotten, or is approved no more" if made.retired else "not examined"
 
 
 @app.command("inspect")

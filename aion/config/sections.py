@@ -264,12 +264,16 @@ class SleepSettings(Section):
     auto: bool = Field(default=True, description="Whether AION falls asleep by itself when idle and with a reason.")
     idle_minutes: float = Field(10.0, ge=0, le=1440, description="Minutes without a request before it may sleep.")
     idle_percent: float = Field(30.0, gt=0, le=100, description="CPU and GPU use below which the machine is idle.")
-    cooldown_hours: float = Field(6.0, ge=0, le=168, description="Shortest time between two nights begun by itself.")
+    cooldown_hours: float = Field(
+        6.0, ge=0, le=168, description="Shortest time from one night to one that begins by itself."
+    )
     check_minutes: float = Field(60.0, gt=0, le=1440, description="How often it looks for a reason to sleep.")
     experiences: int = Field(50, ge=1, le=100_000, description="High-priority experiences that are a reason to sleep.")
     priority: float = Field(0.5, ge=0, le=1, description="Priority from which an experience counts towards them.")
     error_pattern: int = Field(3, ge=2, le=1000, description="Errors in one theme that are a reason to sleep.")
-    tau_ndcg: float = Field(0.82, ge=0, le=1, description="nDCG@10 of recall below which there is a reason to sleep.")
+    tau_ndcg: float = Field(
+        0.82, ge=0, le=1, description="Recall quality (nDCG@10) below which there is a reason to sleep."
+    )
     quiet_s: float = Field(30.0, ge=0, le=3600, description="Seconds without a request before paused training goes on.")
     starved_nights: int = Field(3, ge=1, le=100, description="Interrupted nights after which a window is asked for.")
     window: str = Field(
@@ -277,14 +281,16 @@ class SleepSettings(Section):
         pattern=r"^((?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d)?$",
         description="Hours of each day, as 03:00-05:00, in which a night works on beside requests; empty: none.",
     )
-    max_minutes: float = Field(240.0, gt=0, le=1440, description="Longest night, pauses not counted.")
+    max_minutes: float = Field(
+        240.0, gt=0, le=1440, description="Longest training of a night, pauses not counted; one step at least."
+    )
     disk_reserve_mb: int = Field(512, ge=0, le=1 << 20, description="Free disk space a night leaves, in MiB.")
 
 
 class TrainSettings(Section):
     """How an adapter is trained."""
 
-    rank: Literal[4, 8, 16] = Field(8, description="Rank of the adapters.")
+    rank: Literal[4, 8, 16] = Field(8, description="Rank of the adapters: more holds more and takes more memory.")
     alpha: float = Field(16.0, gt=0, le=256, description="LoRA's alpha: the update is scaled by alpha / rank.")
     learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak learning rate.")
     epochs: float = Field(4.0, gt=0, le=100, description="Times each example is seen.")
@@ -295,11 +301,12 @@ class TrainSettings(Section):
     label_smoothing: float = Field(0.0, ge=0, le=0.5, description="Share of probability given to all other tokens.")
     length: int = Field(512, ge=64, le=32_768, description="Most tokens of one packed row, and of one example.")
     tokens_per_step: int = Field(256, ge=64, le=1 << 20, description="Tokens whose gradients make one step.")
-    micro_batch: int | Auto = Field(AUTO, description="Packed rows computed at once, 1 to 4; auto: from free memory.")
+    micro_batch: int | Auto = Field(AUTO, description="Packed rows computed at once; auto: 1 to 4, from free memory.")
     threads: int | Auto = Field(AUTO, description="Processor threads of training; auto: measured before it starts.")
-    device: str = Field(AUTO, description="auto, cpu, cuda, or another torch device.")
+    device: str = Field(AUTO, description="auto, cpu, cuda, or one of several: cuda:1.")
     weights: Literal["gguf", "nf4", "bf16"] = Field(
-        "gguf", description="How the frozen base is held: the served blocks, NF4 (needs bitsandbytes), or bf16."
+        "gguf",
+        description="How the frozen base is held: the served blocks, those as bf16, or NF4 (needs bitsandbytes).",
     )
     cache: Literal["auto", "always", "never"] = Field(
         AUTO, description="Whether blocks stay dequantised to bf16 in memory; auto: when they fit."
@@ -309,9 +316,11 @@ class TrainSettings(Section):
     anchors: float = Field(0.1, ge=0, le=0.9, description="Share of tokens from the base's own general answers.")
     kl: float = Field(0.1, ge=0, le=100, description="Weight of the divergence from the base on anchors.")
     mas: float = Field(
-        0.0, ge=0, le=1e6, description="Pull to weights that earlier nights used (MAS); 0.2 to 1 is felt."
+        0.0, ge=0, le=1e6, description="Pull to weights that earlier nights used (MAS); 0: off, from 0.2 it shows."
     )
-    ewc: float = Field(0.0, ge=0, le=1e6, description="Pull to weights that earlier nights rest on (EWC); 1 is felt.")
+    ewc: float = Field(
+        0.0, ge=0, le=1e6, description="Pull to weights that earlier nights rest on (EWC); 0: off, from 1 it shows."
+    )
     held_out: int = Field(2, ge=1, le=20, description="Phrasings of each lesson put aside for the examination.")
     contrasts: int = Field(
         1, ge=0, le=8, description="Near misses trained for each lesson; more than two teach to refuse what was taught."
