@@ -41,11 +41,11 @@ def count_calls(folder: Path) -> int:
 
 def test_a_night_cut_anywhere_goes_on_and_uses_each_lesson_once(tmp_path: Path) -> None:
     calls = count_calls(tmp_path / "count")
-    rounds = 8
+    rounds = 24
     at = itertools.count()
 
     def spread(rng: random.Random) -> powercut:
-        """One in each eighth of the night, the first steps of its database left to the store's own tests."""
+        """One in each 24th of the night, the first steps of its database left to the store's own tests."""
         part = calls * 0.8 / rounds
         nth = calls * 0.2 + (next(at) % rounds + rng.random()) * part
         return powercut(int(nth), torn=rng.choice([None, rng.randrange(1 << 32)]))
