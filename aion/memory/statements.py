@@ -46,7 +46,8 @@ def is_statement(sentence: str) -> bool:
         return False
     if w.QUESTION_START.match(body) or w.REQUEST_START.match(body) or w.ABOUT_THE_ANSWER.match(body):
         return False
-    if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not (led and w.FIRST_PERSON_START.match(body)):
+    names = w.IS_SOMETHING.match(body) or (led and w.FIRST_PERSON_START.match(body))
+    if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not names:
         return False
     return bool(w.SAYS_SOMETHING.search(body))
 
@@ -66,7 +67,7 @@ def _without_lead(plain: str) -> tuple[str, bool]:
     """Without what only leads in: greetings, politeness, `remember that`; and whether a fact was announced."""
     led = False
     while True:
-        found = w.LEAD.match(plain) or w.ANNOUNCEMENT.match(plain)
+        found = w.OPENING.match(plain) or w.ANNOUNCEMENT.match(plain)
         if not found or not found.group():
             return plain, led
         led = led or bool(w.ANNOUNCEMENT.match(plain))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aion.memory.sentences import sentences_of
-from aion.memory.statements import LIMIT, statements_of
+from aion.memory.statements import LIMIT, is_statement, statements_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -82,3 +82,20 @@ def test_whoever_pastes_a_book_has_whole_sentences_of_its_beginning_kept() -> No
 @pytest.mark.parametrize("empty", ["", "   ", "\n\n", "???", "👍", "```", "1234"])
 def test_of_nothing_nothing_is_kept(empty: str) -> None:
     assert statements_of(empty) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The code of the blue back door is 4471.",
+        "The code for the alarm is 4471.",
+        "Guarda fica a 1056 metros de altitude.",
+    ],
+)
+def test_a_fact_that_begins_like_a_judgement_or_an_order_is_one(sentence: str) -> None:
+    assert is_statement(sentence)
+
+
+@pytest.mark.parametrize("sentence", ["The code is wrong.", "Guarda o número.", "So write a poem for me."])
+def test_a_judgement_and_an_order_are_none(sentence: str) -> None:
+    assert not is_statement(sentence)
