@@ -1,0 +1,56 @@
+"""Says whether what is told can be understood by itself, and which answers to a question speak against each other.
+
+It goes by words of data/clear.toml, in English and Portuguese. Pure functions.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from aion.memory.terms import words_of
+from aion.sleep.words import is_small, read_data, words_in
+
+
+def points_only(core: str, language: str) -> bool:
+    """Whether an answer is only "it", "this" or "the other": what it means stood elsewhere. Names do not count."""
+    words = words_in(core)
+    if not words or core != core.lower():
+        return False
+    pointing = _listed(language, "points")
+    plain = [part for word in words for part in words_of(word)]
+    return any(word in pointing for word in plain) and all(word in pointing or is_small(word) for word in plain)
+
+
+def prepositions_of(core: str, language: str) -> frozenset[str]:
+    """Each by one of its forms."""
+    known = _prepositions(language)
+    return frozenset(known[word] for word in words_of(core) if word in known)
+
+
+def habits_of(core: str, language: str) -> frozenset[str]:
+    """The days and seasons for which alone it is said: of "at 9 on Sundays", Sundays; of "on Sundays", nothing."""
+    found = re.finditer(_pattern(language, "habit"), core, re.IGNORECASE)
+    return frozenset(" ".join(words_of(one[0])) for one in found if words_of(core[: one.start()])[1:])
+
+
+def asks_place(question: str, language: str) -> bool:
+    """Whether it asks where something is, which is one place and no other."""
+    return bool(re.search(_pattern(language, "place"), question, re.IGNORECASE))
+
+
+def _pattern(language: str, name: str) -> str:
+    found: str = read_data("clear")[language][name]
+    return found
+
+
+@cache
+def _listed(language: str, name: str) -> frozenset[str]:
+    return frozenset(_pattern(language, name).split())
+
+
+@cache
+def _prepositions(language: str) -> dict[str, str]:
+    """From each form to the one that stands for it."""
+    groups = (group.partition("=") for group in _pattern(language, "prepositions").split())
+    return {form: name for name, _, forms in groups for form in (forms or name).split(",")}
