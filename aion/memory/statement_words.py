@@ -67,6 +67,8 @@ FIRST_PERSON_START = re.compile(
         r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b",
     )
 )
+# It is about somebody named in the sentence before.
+OF_SOMEBODY = re.compile(r"(?:he|she|they|his|her|their|ele|ela|eles|elas|(?:[oa]s? )?d(?:ele|ela|eles|elas))\b")
 QUESTION_START = re.compile(
     _any(
         r"how come\b|porque é que\b|por que (?:é que )?o\b",

@@ -99,3 +99,23 @@ def test_a_fact_that_begins_like_a_judgement_or_an_order_is_one(sentence: str) -
 @pytest.mark.parametrize("sentence", ["The code is wrong.", "Guarda o número.", "So write a poem for me."])
 def test_a_judgement_and_an_order_are_none(sentence: str) -> None:
     assert not is_statement(sentence)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I live in Leeds\nI work at the council\nI have two cats",
+        "- I live in Leeds\n- I work at the council\n- I have two cats",
+        "1. I live in Leeds\n2) I work at the **council**\n* I have two cats",
+    ],
+)
+def test_the_lines_of_a_list_stay_sentences_of_their_own(message: str) -> None:
+    kept = statements_of(message)
+    assert kept == "I live in Leeds\nI work at the council\nI have two cats"
+    assert len(sentences_of(kept)) == 3
+
+
+def test_a_pronoun_is_kept_only_with_the_sentence_it_is_about() -> None:
+    assert statements_of("Have you met Marta? She works at the bank.") is None
+    assert statements_of("My sister is Ana. Is Rui here? He works at the bank.") == "My sister is Ana."
+    assert statements_of("My sister is Ana. She works at the bank.") == "My sister is Ana. She works at the bank."
