@@ -9,7 +9,9 @@ import re
 from functools import cache
 
 from aion.memory.terms import words_of
-from aion.sleep.words import is_small, read_data, words_in
+from aion.sleep.words import is_small, language_of, read_data, words_in
+
+_BEFORE_VERBS = frozenset(("não", "nunca", "já", "também"))
 
 
 def points_only(core: str, language: str) -> bool:
@@ -20,6 +22,23 @@ def points_only(core: str, language: str) -> bool:
     pointing = _listed(language, "points")
     plain = [part for word in words for part in words_of(word)]
     return any(word in pointing for word in plain) and all(word in pointing or is_small(word) for word in plain)
+
+
+def hangs_on(sentence: str) -> bool:
+    """Whether it begins with a pronoun, which stands for something in the sentence before."""
+    pronoun: str = read_data(f"facts_{language_of(sentence)}")["pronoun"]
+    return bool(re.match(pronoun, sentence, re.IGNORECASE))
+
+
+def speaks_of_writer(sentence: str) -> bool:
+    """Whether it says something of "I" or "we", whoever that is."""
+    if any(re.search(_pattern(language, "own"), sentence) for language in ("en", "pt")):
+        return True
+    words = [re.split("[-\u2019']", word.casefold())[0] for word in words_in(sentence)[:2]]
+    if words[:1] and words[0] in _BEFORE_VERBS:
+        words = words[1:]
+    known = read_data("person")
+    return bool(words) and (words[0] in known["pt_verbs"] or f"{words[0]}-me" in known["pt"])
 
 
 def prepositions_of(core: str, language: str) -> frozenset[str]:

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from aion.memory.sentences import sentences_of
 from aion.memory.terms import words_of
 from aion.records import Lesson, LessonKind, Trust
 from aion.sleep.clear import asks_place, habits_of, points_only, prepositions_of
 from aion.sleep.phrasing.facts import Fact, read_fact
 from aion.sleep.scrub import find_contact, find_identity, find_secret, without_contacts
-from aion.sleep.words import is_small, normal
+from aion.sleep.words import is_small, normal, read_data
 
 LONGEST_QUESTION, LONGEST_ANSWER = 600, 1500  # characters: more does not fit a row of training beside its wordings
 FEWEST = 5  # lessons that any document may give, however few others there are
@@ -142,7 +143,7 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
     asked: dict[str, list[_Answer]] = {}
     for lesson in sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True):
         answer = _read_answer(lesson)
-        if answer.told and points_only(answer.fact.core, lesson.language):
+        if _only_points(answer.fact):
             gone.append(exclude(lesson, Reason.UNCLEAR))
             continue
         others = asked.setdefault(f"{lesson.language} {normal(answer.fact.question)}", [])
@@ -167,6 +168,14 @@ def _read_answer(lesson: Lesson) -> _Answer:
         prepositions=frozenset() if placed else prepositions_of(fact.core, lesson.language),
         habits=habits_of(fact.core, lesson.language),
     )
+
+
+def _only_points(fact: Fact) -> bool:
+    """Of one sentence that a pattern fits: where none does, its core is but its last word."""
+    if not fact.lesson.statement or len(sentences_of(fact.lesson.statement)) > 1:
+        return False
+    openly: str = read_data(f"facts_{fact.language}")["fallback"].partition("{")[0]
+    return not fact.question.startswith(openly) and points_only(fact.core, fact.language)
 
 
 def _says_the_same(one: _Answer, other: _Answer) -> bool:

@@ -41,8 +41,17 @@ def test_what_only_points_is_unclear_and_stands_for_nothing_else(before: tuple[s
     assert [one.reason for one in gone] == [Reason.UNCLEAR]
 
 
-@pytest.mark.parametrize("statement", ["My boss is Will.", "The heating is off.", "I work in IT.", "O jantar é à uma."])
-def test_an_answer_of_small_words_that_points_at_nothing_is_kept(statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "My boss is Will.",
+        "The heating is off.",
+        "I work in IT.",
+        "O jantar é à uma.",
+        "My dog is Rex. I like him.",
+    ],
+)
+def test_an_answer_of_small_words_that_points_at_nothing_outside_is_kept(statement: str) -> None:
     assert len(keep_latest(tell(statement))[0]) == 1
 
 
