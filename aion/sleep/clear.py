@@ -30,6 +30,11 @@ def hangs_on(sentence: str) -> bool:
     return bool(re.match(pronoun, sentence, re.IGNORECASE))
 
 
+def tells_relative_time(text: str, language: str) -> bool:
+    """Whether it says "tomorrow" or "next Monday", which is another day when it is asked for."""
+    return bool(re.search(_pattern(language, "relative"), text, re.IGNORECASE))
+
+
 def speaks_of_writer(sentence: str) -> bool:
     """Whether it says something of "I" or "we", whoever that is."""
     if any(re.search(_pattern(language, "own"), sentence) for language in ("en", "pt")):

@@ -1,7 +1,8 @@
 """What a lesson is made of, and the rules by which one is left out, each with its reason. Pure; reads no store.
 
-The rules, in this order: too long; secret; pii; superseded; duplicate; quarantined; capped. What untrusted, forgotten,
-disliked and unclear mean is settled where the lessons are found. A reason never quotes what it is about.
+The rules, in this order: too long; secret; pii; unclear for a relative day or a bare pronoun; superseded; duplicate;
+quarantined; capped. What untrusted, forgotten, disliked and otherwise unclear mean is settled where the lessons are
+found. A reason never quotes what it is about.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from enum import StrEnum
 from aion.memory.sentences import sentences_of
 from aion.memory.terms import words_of
 from aion.records import Lesson, LessonKind, Trust
-from aion.sleep.clear import asks_place, habits_of, points_only, prepositions_of
+from aion.sleep.clear import asks_place, habits_of, points_only, prepositions_of, tells_relative_time
 from aion.sleep.phrasing.facts import Fact, read_fact
 from aion.sleep.scrub import find_contact, find_identity, find_secret, without_contacts
 from aion.sleep.words import is_small, normal, read_data
@@ -46,7 +47,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"  # something said later says otherwise
     LONG = "long"  # more than a lesson holds
     QUARANTINED = "quarantined"  # a training broke off at it; `aion sleep release` lets it be tried again
-    UNCLEAR = "unclear"  # it says nothing without what was said before it
+    UNCLEAR = "unclear"  # it says nothing, or something else, without what was said before it, by whom and when
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ def check_content(lesson: Lesson) -> Lesson | Exclusion:
         return exclude(lesson, Reason.SECRET, found)
     if found := find_identity(whole):
         return exclude(lesson, Reason.PII, found)
+    if tells_relative_time(whole, lesson.language):
+        return exclude(lesson, Reason.UNCLEAR, "a day told from the day it was said")
     rejected = "" if find_secret(lesson.rejected) or find_identity(lesson.rejected) else lesson.rejected
     lesson = replace(lesson, rejected=rejected)
     if lesson.trust is Trust.OWN:

@@ -334,6 +334,45 @@ async def test_each_line_of_a_list_is_a_lesson_without_its_marks(days: Days) -> 
     assert said(days.lessons()) == ["The filter of the pump costs 12 euros", "The belt of the pump costs 30 euros"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "My dentist appointment is tomorrow at 10.",
+        "I have an exam next Monday.",
+        "I moved to Lisbon last year.",
+        "My flight is tonight at 22:10.",
+        "I sold the boat two weeks ago.",
+        "Esta semana estou em Madrid.",
+        "O canalizador vem hoje às 17h.",
+        "Amanhã tenho consulta às 10h.",
+        "Mudei-me para Lisboa no ano passado.",
+        "Tenho exame na próxima segunda.",
+    ],
+)
+async def test_what_is_told_from_the_day_it_was_said_is_not_learned(days: Days, statement: str) -> None:
+    await days.say(statement)
+    assert reasons(days.lessons()) == [Reason.UNCLEAR]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "The bins go out on the last Monday of the month.",
+        "The key hangs next to the door.",
+        "The yard closes for the first week of May.",
+        "A reunião é na última sexta do mês.",
+    ],
+)
+async def test_a_day_that_stays_what_it_is_is_learned(days: Days, statement: str) -> None:
+    await days.say(statement)
+    assert said(days.lessons()) == [statement]
+
+
+async def test_an_answer_about_today_is_not_learned_though_it_was_liked(days: Days) -> None:
+    days.ask("What's the weather like today?", "Sunny, 24 degrees.", reward=0.9, label=Label.RELIABLE)
+    assert reasons(days.lessons()) == [Reason.UNCLEAR]
+
+
 async def test_lessons_are_of_one_person(days: Days) -> None:
     await days.say(KEY, owner="rui")
     assert days.lessons("ana").lessons == ()
