@@ -12,6 +12,15 @@ def _any(*patterns: str) -> str:
     return "(?:" + "|".join(patterns) + ")"
 
 
+_FIRST_PERSON_VERB = (
+    r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|"
+    r"estudo|nasci|cresci|uso|peso|"
+    r"faço|vou|"
+    r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|"
+    r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
+    r"jogo|durmo|ganho|"
+    r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b"
+)
 # What may lead in. To judge a sentence, it is passed over wherever it stands.
 OPENING = re.compile(
     _any(
@@ -26,16 +35,18 @@ OPENING = re.compile(
     )
 )
 # To take it from what is learned, it must be set off, or "No dogs are allowed" loses its meaning and "Well Street"
-# half its name. "now" goes only before a comma: elsewhere it says that something has changed.
+# half its name. "now" goes only before a comma: elsewhere it says that something has changed. Before a Portuguese verb
+# it goes all the same: what a person does can be said back only where the verb comes first.
 _SET_OFF = r"(?=\s*(?:[,:;!.\u2013\u2014]|-\s))"
 _SAID_BY_ONE = r"(?= (?:i\b|my |our |we\b|eu |o meu |a minha |os meus |as minhas |sou |chamo-me ))"
 _BEFORE_MINE = r"(?= (?:i\b|my |our |we\b|the |it |he |she |they |there |this ))"
 LEAD = re.compile(
     _any(
-        rf"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night)|olá|ola|oi|bom dia|boa tarde|boa noite|viva)"
-        rf"(?: (?:there|aion|again|everyone|a todos))?(?:{_SET_OFF}|{_SAID_BY_ONE})",
+        r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night)|olá|oi|bom dia|boa tarde|boa noite)"
+        r"(?: (?:there|aion|again|everyone|a todos))?(?=[ ,:;!.])",
+        rf"(?:viva|ola)(?:{_SET_OFF}|{_SAID_BY_ONE})",
         rf"(?:so|then|well|yes|no)(?:{_SET_OFF}|{_BEFORE_MINE})",
-        rf"(?:now|agora|bem|ora|não|nao|sorry|thanks){_SET_OFF}",
+        rf"(?:now|agora|bem|ora|não|nao|sorry|thanks){_SET_OFF}|agora(?= {_FIRST_PERSON_VERB})",
         rf"(?:então|sim|pois)(?:{_SET_OFF}|{_SAID_BY_ONE}|(?= [oa]s? ))",
         r"(?:please|pls|ok(?:ay)?|and|but|also|oh|ah|hmm+|anyway|actually|yeah|yep|nope|btw)(?=[ ,])",
         r"(?:by the way|for context|thanks?(?: you)?(?: (?:a lot|so much|very much))?)\b(?! (?:to|for|giving)\b)",
@@ -58,13 +69,7 @@ FIRST_PERSON_START = re.compile(
         r"i(?:'m|'ve|'d|'ll| )",
         r"(?:my|our|we(?:'re|'ve|'ll)?|mine|me and)\b",
         r"(?:eu|(?:o |a |os |as )?(?:meu|minha|meus|minhas|nosso|nossa|nossos|nossas)|nós|a gente)\b",
-        r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|"
-        r"estudo|nasci|cresci|uso|peso|"
-        r"faço|vou|"
-        r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|"
-        r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
-        r"jogo|durmo|ganho|"
-        r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b",
+        _FIRST_PERSON_VERB,
     )
 )
 # It is about somebody named in the sentence before.
