@@ -12,7 +12,17 @@ def _any(*patterns: str) -> str:
     return "(?:" + "|".join(patterns) + ")"
 
 
-LEAD = re.compile(
+_FIRST_PERSON_VERB = (
+    r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|"
+    r"estudo|nasci|cresci|uso|peso|"
+    r"faço|vou|"
+    r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|"
+    r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
+    r"jogo|durmo|ganho|"
+    r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b"
+)
+# What may lead in. To judge a sentence, it is passed over wherever it stands.
+OPENING = re.compile(
     _any(
         r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night))(?: (?:there|aion|again|everyone))?\b",
         r"(?:please|pls|ok(?:ay)?|so|now|then|well|and|but|also|oh|ah|hmm+|anyway|actually|yes|yeah|yep|no|nope|"
@@ -24,14 +34,34 @@ LEAD = re.compile(
         r"(?:(?:muito )?obrigad[oa]|desculp[ae]|ora)\b",
     )
 )
+# To take it from what is learned, it must be set off, or "No dogs are allowed" loses its meaning and "Well Street"
+# half its name. "now" goes only before a comma: elsewhere it says that something has changed. Before a Portuguese verb
+# it goes all the same: what a person does can be said back only where the verb comes first.
+_SET_OFF = r"(?=\s*(?:[,:;!.\u2013\u2014]|-\s))"
+_SAID_BY_ONE = r"(?= (?:i\b|my |our |we\b|eu |o meu |a minha |os meus |as minhas |sou |chamo-me ))"
+_BEFORE_MINE = r"(?= (?:i\b|my |our |we\b|the |it |he |she |they |there |this ))"
+LEAD = re.compile(
+    _any(
+        r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night)|olá|oi|bom dia|boa tarde|boa noite)"
+        r"(?: (?:there|aion|again|everyone|a todos))?(?=[ ,:;!.])",
+        rf"(?:viva|ola)(?:{_SET_OFF}|{_SAID_BY_ONE})",
+        rf"(?:so|then|well|yes|no)(?:{_SET_OFF}|{_BEFORE_MINE})",
+        rf"(?:now|agora|bem|ora|não|nao|sorry|thanks){_SET_OFF}|agora(?= {_FIRST_PERSON_VERB})",
+        rf"(?:então|sim|pois)(?:{_SET_OFF}|{_SAID_BY_ONE}|(?= [oa]s? ))",
+        r"(?:please|pls|ok(?:ay)?|and|but|also|oh|ah|hmm+|anyway|actually|yeah|yep|nope|btw)(?=[ ,])",
+        r"(?:by the way|for context|thanks?(?: you)?(?: (?:a lot|so much|very much))?)\b(?! (?:to|for|giving)\b)",
+        r"(?:por favor|se faz favor|e|mas|também|aliás|já agora|a propósito)(?=[ ,])",
+        rf"(?:(?:muito )?obrigad[oa]|desculp[ae])(?:{_SET_OFF}|{_SAID_BY_ONE})",
+    )
+)
 ANNOUNCEMENT = re.compile(
     _any(
         r"(?:remember|note|keep in mind|bear in mind|don't forget|do not forget|know|be aware)(?: that|:)(?= )",
         r"(?:fyi|for your information|for the record|just so you know|note to self)\b",
         r"(?:lembra(?:-te|-se)?|lembre(?:-se)?|recorda|anot[ae]|regist[ae]|not[ae]|fica a saber|fique sabendo|"
         r"saiba|sabe"
-        r"|guarda|guarde|não te esqueças|não se esqueça|não esqueças|não esqueça)(?: (?:de )?que| aí)?(?::|"
-        r" )(?!sempre)",
+        r"|guarda|guarde|não te esqueças|não se esqueça|não esqueças|não esqueça)(?:(?: (?:de )?que| aí)?:|"
+        rf" (?:de )?que | aí |{_SAID_BY_ONE} )(?!sempre)",
     )
 )
 FIRST_PERSON_START = re.compile(
@@ -39,15 +69,11 @@ FIRST_PERSON_START = re.compile(
         r"i(?:'m|'ve|'d|'ll| )",
         r"(?:my|our|we(?:'re|'ve|'ll)?|mine|me and)\b",
         r"(?:eu|(?:o |a |os |as )?(?:meu|minha|meus|minhas|nosso|nossa|nossos|nossas)|nós|a gente)\b",
-        r"(?:não |nunca |já )?(?:me )?(?:sou|estou|tenho|moro|vivo|trabalho|prefiro|gosto|adoro|detesto|odeio|"
-        r"estudo|nasci|cresci|uso|peso|"
-        r"faço|vou|"
-        r"fui|comprei|vendi|mudei|casei|comecei|acabei|perdi|ganhei|ando|dou|aceitei|deixei|pago|devo|como|bebo|"
-        r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
-        r"jogo|durmo|ganho|"
-        r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b",
+        _FIRST_PERSON_VERB,
     )
 )
+# It is about somebody named in the sentence before.
+OF_SOMEBODY = re.compile(r"(?:he|she|they|his|her|their|ele|ela|eles|elas|(?:[oa]s? )?d(?:ele|ela|eles|elas))\b")
 QUESTION_START = re.compile(
     _any(
         r"how come\b|porque é que\b|por que (?:é que )?o\b",
@@ -100,7 +126,7 @@ ABOUT_THE_ANSWER = re.compile(
         r"evening|"
         r"weekend|afternoon|term|semester)|$|,)",
         r"(?:the|your|this|that) (?:(?:last|first|second|previous) )?(?:answer|reply|response|explanation|one|"
-        r"code|output)\b",
+        r"code(?! (?:of|for|to)\b)|output)\b",
         r"(?:you|you're|you've|your)\b",
         r"(?:great|perfect|wrong|nice|good|excellent|awesome|cool|not (?:quite|really|that|what)|makes|doesn't|"
         r"works|exactly|"
@@ -140,6 +166,8 @@ _IMPERATIVES = """
     transforma usa use verifica verifique volta
 """
 IMPERATIVES = frozenset(_IMPERATIVES.split())
+# What such a word is a name before: "Guarda fica a 1056 metros".
+IS_SOMETHING = re.compile(r"\w+ (?:é|era|fica|tem)\b")
 # Anywhere in a sentence: it tells a machine how to behave, whoever it is said to come from.
 ORDERS = re.compile(
     _any(

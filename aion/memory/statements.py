@@ -18,6 +18,9 @@ _QUOTED_BLOCK = re.compile(r'"""(?:.*?)(?:"""|\Z)|\'\'\'(?:.*?)(?:\'\'\'|\Z)|<(\
 _QUOTED_LINE = re.compile(r"^[^\S\n]*(?:>|\||#{1,6}\s|\$\s|-{3,}|={3,}).*$", re.MULTILINE)
 _QUOTED_SPAN = re.compile(r"[\"\u201c\u00ab]([^\"\u201d\u00bb\n]{25,})[\"\u201d\u00bb]")
 _QUOTED_AFTER_COLON = re.compile(r":[^\S\n]*[\"\u201c\u00ab'].*[\"\u201d\u00bb']")
+_BULLET = re.compile(r"^[^\S\n]*(?:[-*\u2022]|\d{1,2}[.)])[^\S\n]+", re.MULTILINE)
+_BOLD = re.compile(r"(?<!\w)\*\*(?=\S)|(?<=\S)\*\*(?!\w)")
+_OPEN_END = re.compile(r"[^\W_][\"'\u201d\u2019\u00bb)\]]*$")  # of a line that no sign ends
 _ENCLITIC = re.compile(r"-(?:me|te|se|nos|lhe|o|a|os|as)$")
 _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 
@@ -25,14 +28,21 @@ _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 def statements_of(message: str) -> str | None:
     """The sentences to remember, in order; None when there are none."""
     kept: list[str] = []
+    follows = True  # the sentence before was kept, or there is none
     for sentence in sentences_of(_own_words(message)):
         if w.HANDS_OVER.search(sentence) and (sentence.endswith(":") or w.MATERIAL.search(sentence)):
             break  # what follows is the material of a request
-        if is_statement(sentence):
+        follows = is_statement(sentence) and (follows or not w.OF_SOMEBODY.match(_plain(sentence)))
+        if follows:
             kept.append(sentence)
-    while kept and len(" ".join(kept)) > LIMIT:
+    while kept and len(_join(kept)) > LIMIT:
         kept.pop()
-    return " ".join(kept) or None
+    return _join(kept) or None
+
+
+def without_marks(text: str) -> str:
+    """Without the signs of lists and of bold type."""
+    return _BOLD.sub("", _BULLET.sub("", text))
 
 
 def is_statement(sentence: str) -> bool:
@@ -46,15 +56,21 @@ def is_statement(sentence: str) -> bool:
         return False
     if w.QUESTION_START.match(body) or w.REQUEST_START.match(body) or w.ABOUT_THE_ANSWER.match(body):
         return False
-    if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not (led and w.FIRST_PERSON_START.match(body)):
+    names = w.IS_SOMETHING.match(body) or (led and w.FIRST_PERSON_START.match(body))
+    if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not names:
         return False
     return bool(w.SAYS_SOMETHING.search(body))
 
 
+def _join(sentences: list[str]) -> str:
+    """As one text, which is cut into the same sentences again: a line that no sign ends stays a line."""
+    return "".join(one + ("\n" if _OPEN_END.search(one) else " ") for one in sentences).strip()
+
+
 def _own_words(message: str) -> str:
-    """Without code, quoted lines and blocks, and long quotations."""
+    """Without code, quoted lines and blocks, long quotations, and the signs of lists."""
     text = _QUOTED_AFTER_COLON.sub(":", _CODE.sub("\n", message))
-    return _QUOTED_SPAN.sub(" ", _QUOTED_LINE.sub("\n", _QUOTED_BLOCK.sub("\n", text)))
+    return without_marks(_QUOTED_SPAN.sub(" ", _QUOTED_LINE.sub("\n", _QUOTED_BLOCK.sub("\n", text))))
 
 
 def _plain(sentence: str) -> str:
@@ -66,7 +82,7 @@ def _without_lead(plain: str) -> tuple[str, bool]:
     """Without what only leads in: greetings, politeness, `remember that`; and whether a fact was announced."""
     led = False
     while True:
-        found = w.LEAD.match(plain) or w.ANNOUNCEMENT.match(plain)
+        found = w.OPENING.match(plain) or w.ANNOUNCEMENT.match(plain)
         if not found or not found.group():
             return plain, led
         led = led or bool(w.ANNOUNCEMENT.match(plain))

@@ -1,7 +1,8 @@
 """What a lesson is made of, and the rules by which one is left out, each with its reason. Pure; reads no store.
 
-The rules, in this order: too long; secret; pii; superseded; duplicate; quarantined; capped. What untrusted, forgotten,
-disliked and unclear mean is settled where the lessons are found. A reason never quotes what it is about.
+The rules, in this order: too long; secret; pii; unclear for a relative day or a bare pronoun; superseded; duplicate;
+quarantined; capped. What untrusted, forgotten, disliked and otherwise unclear mean is settled where the lessons are
+found. A reason never quotes what it is about.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from aion.memory.sentences import sentences_of
 from aion.memory.terms import words_of
 from aion.records import Lesson, LessonKind, Trust
+from aion.sleep.clear import asks_place, habits_of, points_only, prepositions_of, tells_relative_time
 from aion.sleep.phrasing.facts import Fact, read_fact
 from aion.sleep.scrub import find_contact, find_identity, find_secret, without_contacts
-from aion.sleep.words import is_small, normal
+from aion.sleep.words import is_small, normal, read_data
 
 LONGEST_QUESTION, LONGEST_ANSWER = 600, 1500  # characters: more does not fit a row of training beside its wordings
 FEWEST = 5  # lessons that any document may give, however few others there are
@@ -44,7 +47,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"  # something said later says otherwise
     LONG = "long"  # more than a lesson holds
     QUARANTINED = "quarantined"  # a training broke off at it; `aion sleep release` lets it be tried again
-    UNCLEAR = "unclear"  # it says nothing without what was said before it
+    UNCLEAR = "unclear"  # it says nothing, or something else, without what was said before it, by whom and when
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ def check_content(lesson: Lesson) -> Lesson | Exclusion:
         return exclude(lesson, Reason.SECRET, found)
     if found := find_identity(whole):
         return exclude(lesson, Reason.PII, found)
+    if tells_relative_time(whole, lesson.language):
+        return exclude(lesson, Reason.UNCLEAR, "a day told from the day it was said")
     rejected = "" if find_secret(lesson.rejected) or find_identity(lesson.rejected) else lesson.rejected
     lesson = replace(lesson, rejected=rejected)
     if lesson.trust is Trust.OWN:
@@ -112,36 +117,91 @@ def check_content(lesson: Lesson) -> Lesson | Exclusion:
     return _without_contacts(lesson)
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a lesson answers, ready to be compared."""
+
+    fact: Fact
+    whole: str
+    core: str
+    words: frozenset[str]  # that carry the matter
+    prepositions: frozenset[str]
+    habits: frozenset[str]  # days for which alone it is said
+
+    @property
+    def told(self) -> bool:
+        """As a statement: nobody put an answer right with it."""
+        return bool(self.fact.lesson.statement)
+
+
 def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion]]:
     """Of lessons that answer one question, one: the person's own words before others, then the last.
 
-    A question that has many answers, such as "What do I like?", keeps them all, unless somebody put one answer right,
-    or said later that it is otherwise now.
+    A question that has many answers, such as "What do I like?", keeps them all, and so do statements that fill other
+    places of it, such as a day and an hour, unless somebody put one answer right, or said later that it is otherwise
+    now. What only points, such as "I like it", answers nothing.
     """
     kept: set[str] = set()
     gone: list[Exclusion] = []
-    asked: dict[str, list[tuple[Lesson, Fact]]] = {}
+    asked: dict[str, list[_Answer]] = {}
     for lesson in sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True):
-        fact = read_fact(lesson)
-        others = asked.setdefault(f"{lesson.language} {normal(fact.question)}", [])
-        alone = (one for one, other in others if other.changed or not (fact.is_one_of_many and other.is_one_of_many))
-        stands = next(alone, None)
-        twin = next((one for one, other in others if _says_the_same(fact, other)), None)
-        if twin is not None or stands is not None:
-            found = twin or stands
-            gone.append(exclude(lesson, Reason.DUPLICATE if twin else Reason.SUPERSEDED, found.id if found else ""))
+        answer = _read_answer(lesson)
+        if _only_points(answer.fact):
+            gone.append(exclude(lesson, Reason.UNCLEAR))
+            continue
+        others = asked.setdefault(f"{lesson.language} {normal(answer.fact.question)}", [])
+        twin = next((other for other in others if _says_the_same(answer, other)), None)
+        stands = twin or next((other for other in others if _speaks_against(answer, other)), None)
+        if stands is not None:
+            gone.append(exclude(lesson, Reason.DUPLICATE if twin else Reason.SUPERSEDED, stands.fact.lesson.id))
         else:
-            others.append((lesson, fact))
+            others.append(answer)
             kept.add(lesson.id)
     return [one for one in lessons if one.id in kept], gone
 
 
-def _says_the_same(fact: Fact, other: Fact) -> bool:
+def _read_answer(lesson: Lesson) -> _Answer:
+    fact = read_fact(lesson)
+    placed = asks_place(fact.question, lesson.language)
+    return _Answer(
+        fact=fact,
+        whole=normal(fact.answer),
+        core=normal(fact.core),
+        words=frozenset(word for word in words_of(fact.core) if not is_small(word)),
+        prepositions=frozenset() if placed else prepositions_of(fact.core, lesson.language),
+        habits=habits_of(fact.core, lesson.language),
+    )
+
+
+def _only_points(fact: Fact) -> bool:
+    """Of one sentence that a pattern fits: where none does, its core is but its last word."""
+    if not fact.lesson.statement or len(sentences_of(fact.lesson.statement)) > 1:
+        return False
+    openly: str = read_data(f"facts_{fact.language}")["fallback"].partition("{")[0]
+    return not fact.question.startswith(openly) and points_only(fact.core, fact.language)
+
+
+def _says_the_same(one: _Answer, other: _Answer) -> bool:
     """One answer has all words of the other's; where the answer is not known from the rest, both are the same words."""
-    if not (fact.core and other.core):
-        return normal(fact.answer) == normal(other.answer)
-    left, right = (frozenset(w for w in words_of(one.core) if not is_small(w)) for one in (fact, other))
-    return left <= right or right <= left
+    if not (one.core and other.core):
+        return one.whole == other.whole
+    if one.told and other.told and one.habits != other.habits:
+        return False
+    if not (one.words and other.words):
+        return one.core == other.core
+    return one.words <= other.words or other.words <= one.words
+
+
+def _speaks_against(older: _Answer, later: _Answer) -> bool:
+    """Whether both cannot be so: "at 7" and "at 8" cannot, "at Siemens" and "in Braga" can."""
+    if older.told and later.told and older.habits != later.habits:
+        return False
+    if later.fact.changed:
+        return True
+    if older.fact.is_one_of_many and later.fact.is_one_of_many:
+        return False
+    apart = older.prepositions and later.prepositions and not older.prepositions & later.prepositions
+    return not (older.told and later.told and apart)
 
 
 def cap_sources(

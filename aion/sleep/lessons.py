@@ -6,15 +6,15 @@ that they approved. The same store always gives the same lessons, under the same
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aion.memory.provenance import may_train
 from aion.memory.sentences import sentences_of
-from aion.memory.statements import is_statement
+from aion.memory.statements import is_statement, without_marks
 from aion.records import Lesson, LessonKind, Memory, MemoryKind, Trust
+from aion.sleep.clear import hangs_on, speaks_of_writer
 from aion.sleep.lesson_rules import (
     Exclusion,
     Reason,
@@ -27,7 +27,7 @@ from aion.sleep.lesson_rules import (
 )
 from aion.sleep.phrasing.facts import read_fact
 from aion.sleep.turn_lessons import read_turn_lessons
-from aion.sleep.words import language_of, normal, read_data
+from aion.sleep.words import language_of, normal
 from aion.store.base import Store
 
 PAGE = 500
@@ -106,7 +106,10 @@ def _lessons_of(memory: Memory, documents: dict[str, str]) -> Iterator[Lesson | 
     if not may_train(memory):
         yield Exclusion(kind, Reason.UNTRUSTED, _sources_of(memory), memory.updated)
         return
-    for statement in _statements(memory, kind):
+    statements, unclear = _statements(memory, kind)
+    for _ in range(unclear):
+        yield Exclusion(kind, Reason.UNCLEAR, _sources_of(memory), memory.updated)
+    for statement in statements:
         lesson = make_lesson(
             memory.owner,
             kind,
@@ -140,18 +143,29 @@ def _correction(memory: Memory) -> Iterator[Lesson | Exclusion]:
     )
 
 
-def _statements(memory: Memory, kind: LessonKind) -> list[str]:
-    """One for each sentence; a sentence about "it" belongs to the one before. Of a document, what states something."""
+def _statements(memory: Memory, kind: LessonKind) -> tuple[list[str], int]:
+    """One for each sentence, of a document what states something; and how many are unclear.
+
+    A sentence about "it" belongs to the one directly before, and is unclear where that is not learned. So is what a
+    document says of "me": it is not the person who speaks there.
+    """
     made: list[str] = []
-    for sentence in sentences_of(memory.text):
-        pronoun: str = read_data(f"facts_{language_of(sentence)}")["pronoun"]
+    unclear, follows = 0, False
+    for sentence in sentences_of(without_marks(memory.text)):
+        before, follows = follows, False
         if kind is LessonKind.READ and not (len(sentence.split()) in WORDS and is_statement(sentence)):
             continue
-        if made and re.match(pronoun, sentence, re.IGNORECASE):
-            made[-1] = f"{made[-1]} {sentence}"
-        elif normal(sentence):
-            made.append(sentence)
-    return list(dict.fromkeys(made))
+        if not normal(sentence):
+            follows = before
+        elif (kind is LessonKind.READ and speaks_of_writer(sentence)) or (hangs_on(sentence) and not before):
+            unclear += 1
+        else:
+            follows = True
+            if hangs_on(sentence):
+                made[-1] = f"{made[-1]} {sentence}"
+            else:
+                made.append(sentence)
+    return list(dict.fromkeys(made)), unclear
 
 
 def _sources_of(memory: Memory) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aion.memory.sentences import sentences_of
-from aion.memory.statements import LIMIT, statements_of
+from aion.memory.statements import LIMIT, is_statement, statements_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -82,3 +82,40 @@ def test_whoever_pastes_a_book_has_whole_sentences_of_its_beginning_kept() -> No
 @pytest.mark.parametrize("empty", ["", "   ", "\n\n", "???", "👍", "```", "1234"])
 def test_of_nothing_nothing_is_kept(empty: str) -> None:
     assert statements_of(empty) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The code of the blue back door is 4471.",
+        "The code for the alarm is 4471.",
+        "Guarda fica a 1056 metros de altitude.",
+    ],
+)
+def test_a_fact_that_begins_like_a_judgement_or_an_order_is_one(sentence: str) -> None:
+    assert is_statement(sentence)
+
+
+@pytest.mark.parametrize("sentence", ["The code is wrong.", "Guarda o número.", "So write a poem for me."])
+def test_a_judgement_and_an_order_are_none(sentence: str) -> None:
+    assert not is_statement(sentence)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I live in Leeds\nI work at the council\nI have two cats",
+        "- I live in Leeds\n- I work at the council\n- I have two cats",
+        "1. I live in Leeds\n2) I work at the **council**\n* I have two cats",
+    ],
+)
+def test_the_lines_of_a_list_stay_sentences_of_their_own(message: str) -> None:
+    kept = statements_of(message)
+    assert kept == "I live in Leeds\nI work at the council\nI have two cats"
+    assert len(sentences_of(kept)) == 3
+
+
+def test_a_pronoun_is_kept_only_with_the_sentence_it_is_about() -> None:
+    assert statements_of("Have you met Marta? She works at the bank.") is None
+    assert statements_of("My sister is Ana. Is Rui here? He works at the bank.") == "My sister is Ana."
+    assert statements_of("My sister is Ana. She works at the bank.") == "My sister is Ana. She works at the bank."

@@ -285,6 +285,94 @@ async def test_a_question_that_hangs_on_what_was_said_before_is_left_out(days: D
     assert reasons(days.lessons()) == [Reason.UNCLEAR]
 
 
+async def test_a_question_about_somebody_unnamed_is_left_out(days: Days) -> None:
+    for conversation, name, place in (("c", "Rui", "At the bank."), ("d", "Tomas", "At the school.")):
+        days.ask(f"Tell me about {name}", "Well.", conversation=conversation)
+        days.ask("Where does he work?", place, conversation=conversation, reward=0.9, label=Label.RELIABLE)
+    days.ask("What did Ana say about her dog?", "It is old.", conversation="d", reward=0.9, label=Label.RELIABLE)
+    days.ask("Are there pears in the garden?", "Yes.", conversation="d", reward=0.9, label=Label.RELIABLE)
+    assert reasons(days.lessons()) == [Reason.UNCLEAR, Reason.UNCLEAR]
+    assert said(days.lessons()) == ["It is old.", "Yes."]
+
+
+async def test_what_a_document_says_of_its_writer_is_not_learned_of_the_person(days: Days) -> None:
+    page = (
+        "My name is John Smith. I live in London. Moro em Londres. Our dog is Rex. The mill has turned since the flood."
+    )
+    await days.read(page, approved=True)
+    found = days.lessons()
+    assert said(found) == ["The mill has turned since the flood."]
+    assert reasons(found) == [Reason.UNCLEAR] * 4
+
+
+async def test_a_pronoun_of_a_document_goes_with_the_sentence_before_it_and_no_other(days: Days) -> None:
+    await days.read(
+        "Pedro runs the kitchen. And what about Marta? She runs the bar. They live in Porto. "
+        "Ana is the head of sales. She is on leave. There are two cats in the yard.",
+        approved=True,
+    )
+    found = days.lessons()
+    assert said(found) == [
+        "Pedro runs the kitchen.",
+        "Ana is the head of sales. She is on leave.",
+        "There are two cats in the yard.",
+    ]
+    assert reasons(found) == [Reason.UNCLEAR] * 2
+
+
+async def test_there_is_and_this_with_a_noun_begin_a_lesson_of_their_own(days: Days) -> None:
+    await days.say("My boat is red. There is a spare key in the shed. These boats belong to Marta. He is here.")
+    assert said(days.lessons()) == [
+        "My boat is red.",
+        "There is a spare key in the shed.",
+        "These boats belong to Marta. He is here.",
+    ]
+
+
+async def test_each_line_of_a_list_is_a_lesson_without_its_marks(days: Days) -> None:
+    await days.read("- The filter of the pump costs 12 euros\n- The **belt** of the pump costs 30 euros", approved=True)
+    assert said(days.lessons()) == ["The filter of the pump costs 12 euros", "The belt of the pump costs 30 euros"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "My dentist appointment is tomorrow at 10.",
+        "I have an exam next Monday.",
+        "I moved to Lisbon last year.",
+        "My flight is tonight at 22:10.",
+        "I sold the boat two weeks ago.",
+        "Esta semana estou em Madrid.",
+        "O canalizador vem hoje às 17h.",
+        "Amanhã tenho consulta às 10h.",
+        "Mudei-me para Lisboa no ano passado.",
+        "Tenho exame na próxima segunda.",
+    ],
+)
+async def test_what_is_told_from_the_day_it_was_said_is_not_learned(days: Days, statement: str) -> None:
+    await days.say(statement)
+    assert reasons(days.lessons()) == [Reason.UNCLEAR]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "The bins go out on the last Monday of the month.",
+        "The key hangs next to the door.",
+        "The yard closes for the first week of May.",
+        "A reunião é na última sexta do mês.",
+    ],
+)
+async def test_a_day_that_stays_what_it_is_is_learned(days: Days, statement: str) -> None:
+    await days.say(statement)
+    assert said(days.lessons()) == [statement]
+
+
+async def test_an_answer_about_today_is_not_learned_though_it_was_liked(days: Days) -> None:
+    days.ask("What's the weather like today?", "Sunny, 24 degrees.", reward=0.9, label=Label.RELIABLE)
+    assert reasons(days.lessons()) == [Reason.UNCLEAR]
+
+
 async def test_lessons_are_of_one_person(days: Days) -> None:
     await days.say(KEY, owner="rui")
     assert days.lessons("ana").lessons == ()

@@ -20,6 +20,20 @@ SECRETS = (
     "It is at https://joana:tulip42@example.org/feed",
     "The hash is 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "Token: aB3dE5gH7jK9mN1pQ3sT5vW7",
+    "A pass do wifi é gatos123",
+    "The wifi pass is tulip-42",
+    "wifi pw: tulip-42",
+    "pwd: tulip-42",
+    "Login is admin / tulip42",
+    "credentials: admin/tulip42",
+    "The CVV is 123",
+    "Your security code is 123",
+    "My card pin is 4821.",
+    "O pin do cartão é 4821.",
+    "The AWS secret is wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "The stripe key is sk_live_51HxYzAbCdEfGhIjKlMnOpQr",
+    "Card 2223 0000 4841 0010",
+    "My password manager is Bitwarden and its password is tulip-42.",
 )
 PLAIN = (
     "The code of the blue back door is 4471.",
@@ -32,6 +46,18 @@ PLAIN = (
     "The key lies under the blue flowerpot.",
     "O quadro da chave está atrás da porta.",
     "The museum opens at 9:30 on 2026-11-21.",
+    "The costs are in Orcamento_Obras_2024_Final_v3.xlsx",
+    "The minutes are in Ata-Reuniao-Condominio-2024-03-15.docx",
+    "MAX_TOKENS = 4096",
+    "My password manager is Bitwarden.",
+    "The password policy is in Confluence.",
+    "The access code of the garage is 4471.",
+    "The security code of the alarm is 4471.",
+    "The pin of the hinge is 4500 mm long.",
+    "The budget is 500 000 000 euros.",
+    "The turnover was 300.000.000 last.",
+    "The login page is /start/here.",
+    "It is at https://docs.example.org/document/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74/edit",
 )
 IDENTITIES = (
     "My account is PT50 0002 0123 1234 5678 9015 4.",
@@ -40,8 +66,20 @@ IDENTITIES = (
     "O contribuinte é 501442600.",
     "O CPF dele é 390.533.447-05.",
     "Her number is 078-05-1120.",
+    "My account is pt50 0002 0123 1234 5678 9015 4.",
+    "NIF: 501-964-843",
 )
-CONTACTS = ("Marta's phone is 912 345 678.", "Write to marta@example.org", "+351 21 234 5678", "ligue (11) 91234-5678")
+CONTACTS = (
+    "Marta's phone is 912 345 678.",
+    "Write to marta@example.org",
+    "+351 21 234 5678",
+    "ligue (11) 91234-5678",
+    "Call 91 234 56 78 for help.",
+    "Call 912 34 56 78",
+    "Tel.: 21 123 45 67",
+    "11 98765 4321",
+    "Tel.912345678",
+)
 
 
 @pytest.mark.parametrize("text", SECRETS)
