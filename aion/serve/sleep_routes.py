@@ -146,6 +146,7 @@ class ThemeTold(Strict):
     name: Annotated[str, Field(max_length=80)]
     vector: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=8192)
     embedder: Annotated[str, Field(max_length=64)]
+    read: Amount = Field(0.0, description="When it had last changed as the night read it; 0 for a new one.")
 
 
 class PlaceTold(Strict):
@@ -292,12 +293,13 @@ def night_routes(system: System) -> APIRouter:
     async def arrange(request: Request, body: Arranged) -> Json:
         _require_control(request)
         now = time.time()
-        known = {one.id: one for one in await asyncio.to_thread(system.store.nights.themes, owner=body.owner)}
-        for told in body.themes:
-            await asyncio.wrap_future(
-                system.store.nights.put_theme(_arranged(told, known.get(told.id), body.owner, now))
-            )
-        placed = system.store.nights.place_lessons([_placed(one, body.owner) for one in body.places], at=now)
+        placed = system.store.nights.arrange(
+            [_arranged(told, body.owner, now) for told in body.themes],
+            [_placed(one, body.owner) for one in body.places],
+            owner=body.owner,
+            read={one.id: one.read for one in body.themes if one.read},
+            at=now,
+        )
         return {"placed": await asyncio.wrap_future(placed)}
 
     @router.post("/api/sleep/quarantine")
@@ -393,11 +395,9 @@ def _night(told: NightTold) -> Night:
     )
 
 
-def _arranged(told: ThemeTold, known: Theme | None, owner: str, now: float) -> Theme:
-    """What a person said of a theme meanwhile is not taken back."""
-    before = known or Theme(id=told.id, owner=owner, name=told.name, created=now, updated=now)
-    name = before.name if before.named else told.name
-    return dataclasses.replace(before, name=name, vector=tuple(told.vector), embedder=told.embedder, updated=now)
+def _arranged(told: ThemeTold, owner: str, now: float) -> Theme:
+    made = Theme(id=told.id, owner=owner, name=told.name, created=now, updated=now)
+    return dataclasses.replace(made, vector=tuple(told.vector), embedder=told.embedder)
 
 
 def _placed(told: PlaceTold, owner: str) -> Lesson:

@@ -85,7 +85,8 @@ class NightWork:
             learned = self._learned(store, night)
         vectors, embedder = asyncio.run(self._embed(lessons.lessons))
         made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=night.asked)
-        self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys())
+        read = {one.id: one.updated for one in themes}
+        self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys(), read)
         waiting = Counter(theme for lesson, theme in made.placed.items() if lesson not in learned)
         kept = self._look_through_kept(night.owner, waiting)
         wanted = [one for one in made.themes if waiting[one.id] and night.theme in ("", one.id)]
@@ -219,11 +220,17 @@ class NightWork:
             return filled, save_tokens(join_tokens(trained, await scribe.write(trained)))
 
     def _tell_arrangement(
-        self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]
+        self,
+        owner: str,
+        made: Arrangement,
+        lessons: Sequence[Lesson],
+        known: AbstractSet[str],
+        read: Mapping[str, float],
     ) -> None:
-        """Only what is new of the places: what has one keeps it anyway."""
+        """Only what is new of the places: what has one keeps it anyway. `read`: when each theme had changed by then."""
         themes = [
             {"id": one.id, "name": one.name, "vector": list(one.vector), "embedder": one.embedder}
+            | {"read": read.get(one.id, 0.0)}
             for one in made.themes
             if not one.merged_into
         ]
@@ -234,7 +241,7 @@ class NightWork:
         ]
         for start in range(0, max(1, len(places)), TOLD_AT_ONCE):
             part = places[start : start + TOLD_AT_ONCE]
-            self._door.tell("arrangement", {"owner": owner, "themes": [] if start else themes, "places": part})
+            self._door.tell("arrangement", {"owner": owner, "themes": themes, "places": part})
 
     async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
         """A unit vector for each lesson, by an embedder of the night's own; and the embedder's hash."""

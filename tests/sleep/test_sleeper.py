@@ -246,10 +246,11 @@ def tell(server: RunningServer, night: dict[str, Any]) -> None:
 
 def tell_theme(server: RunningServer, theme: str) -> None:
     """So that somebody may ask for it before a night has arranged anything."""
+    [memory] = Person(server, server.control_token).get("/api/memory?limit=1")["data"]
     told = {
         "owner": "me",
         "themes": [{"id": theme, "name": theme, "vector": [1.0], "embedder": "e" * 64}],
-        "places": [],
+        "places": [{"lesson": lessons(theme)[0], "theme": theme, "sources": [memory["id"]]}],
     }
     headers = {"Authorization": f"Bearer {server.control_token}"}
     httpx2.post(f"{server.url}/api/sleep/arrangement", json=told, headers=headers).raise_for_status()

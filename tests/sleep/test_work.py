@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +14,11 @@ import pytest
 
 from aion.config import load
 from aion.errors import BadInput
+from aion.memory.base import Vector
 from aion.models.catalog import LocalModel
 from aion.models.gguf_file import read_header
-from aion.records import Json, Lesson, LessonKind, Night, Theme
+from aion.records import Json, Lesson, Night
+from aion.serve.sleep_routes import Arranged, _arranged, _placed
 from aion.sleep.base import EXAMPLES, Ended, Progress
 from aion.sleep.dataset import Dataset, fill_anchors
 from aion.sleep.door import Door
@@ -42,29 +45,31 @@ class Places:
 
     def __init__(self, days: Days) -> None:
         self._nights = days.store.nights
+        self._moments = itertools.count(1.0)
 
     def tell(self, what: str, body: Json) -> Json:
-        for one in body["themes"]:
-            self._nights.put_theme(
-                Theme(id=one["id"], owner="ana", name=one["name"], created=1.0, updated=1.0)
-            ).result()
-        lessons = [
-            Lesson(
-                id=one["lesson"], owner="ana", kind=LessonKind.TOLD, theme=one["theme"], sources=tuple(one["sources"])
-            )
-            for one in body["places"]
-        ]
-        return {"placed": self._nights.place_lessons(lessons, at=1.0).result()}
+        now, arranged = next(self._moments), Arranged.model_validate(body)
+        themes = [_arranged(one, "ana", now) for one in arranged.themes]
+        places = [_placed(one, "ana") for one in arranged.places]
+        read = {one.id: one.read for one in arranged.themes if one.read}
+        return {"placed": self._nights.arrange(themes, places, owner="ana", read=read, at=now).result()}
 
 
 class Work(NightWork):
-    """Without an engine for tokens; `meanwhile` happens while they would be made."""
+    """Without an engine for tokens; `meanwhile` happens while they would be made, `embedding` after vectors are."""
 
     def __init__(self, days: Days, folder: Path, base: Path) -> None:
         flags = {"data": str(folder), "embedder.source": "fake", "train.rank": 4, "train.checkpoint_s": 3600}
         super().__init__(load(flags).settings, cast("Door", Places(days)))
         self._model = LocalModel(path=base, sha256=sum_file(base), header=read_header(base), source="test")
         self.meanwhile: list[Any] = []
+        self.embedding: list[Any] = []
+
+    async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
+        found = await super()._embed(lessons)
+        for happens in self.embedding:
+            happens()
+        return found
 
     async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
         filled = fill_anchors(dataset, {})
@@ -106,6 +111,35 @@ def break_off(work: Work, theme: str, number: int = 1) -> None:
     with pytest.raises(Ended):
         work.train(night(number), theme, tell, lambda: None)
     assert work.tidy(night(number), done=()) == [theme]
+
+
+def test_what_is_forgotten_while_it_is_embedded_leaves_no_trace_in_themes(days: Days, work: Work) -> None:
+    asyncio.run(days.say(LATER, conversation="sea"))
+    work.embedding = [lambda: days.store.forget_conversation("boats", owner="ana").result()]
+    work.arrange(night(1))
+    [theme] = days.store.nights.themes(owner="ana")
+    [lesson] = days.lessons().lessons
+    assert days.store.nights.placed(owner="ana") == {lesson.id: theme.id}
+    assert "ferry" in theme.name
+
+
+def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days, work: Work) -> None:
+    for text in (MILL, LATER):
+        asyncio.run(days.say(text))
+    work.arrange(night(1))
+    nights = days.store.nights
+    first, second, third = nights.themes(owner="ana")
+    mine = replace(third, name="Mine", named=True, pinned=True, updated=99.0)
+    work.embedding = [
+        lambda: nights.merge_theme(first.id, second.id, owner="ana", at=99.0).result(),
+        lambda: nights.put_theme(mine).result(),
+    ]
+    asyncio.run(days.say("The oars of the boat lie under the jetty."))
+    work.arrange(night(2))
+    found = {one.id: one for one in nights.themes(owner="ana", merged=True)}
+    assert (found[first.id].merged_into, found[third.id]) == (second.id, replace(mine, lessons=found[third.id].lessons))
+    assert {one.id for one in days.lessons().lessons} == nights.placed(owner="ana").keys()
+    assert first.id not in nights.placed(owner="ana").values()
 
 
 def test_a_job_broken_off_is_gone_on_with_although_something_new_was_told(
