@@ -26,7 +26,7 @@ from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import ExampleKind, Json, Lesson, Night
-from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
+from aion.sleep.base import EXAMPLES, IMPORTANCE, JOB, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, read_examples, write_examples
 from aion.sleep.device import CPU
 from aion.sleep.door import Door
@@ -275,10 +275,14 @@ class NightWork:
         )
 
     def _require_places(self, owner: str, lessons: Sequence[str], folder: Path) -> None:
-        """What was forgotten while the job was made has been read before: the job goes, and is made again."""
+        """What was forgotten while the job was made has been read before: the job goes, and is made again.
+
+        So does one of which a part is gone: somebody else's forgetting takes away what is not whole yet.
+        """
         with self._store() as store:
             placed = store.nights.placed(owner=owner)
-        if not placed.keys() >= set(lessons):
+        whole = all((folder / name).is_file() for name in (JOB, EXAMPLES, TOKENS))
+        if not whole or not placed.keys() >= set(lessons):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _require_trust(self, night: Night, theme: str) -> None:

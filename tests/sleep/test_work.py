@@ -18,12 +18,13 @@ from aion.memory.base import Vector
 from aion.models.catalog import LocalModel
 from aion.models.gguf_file import read_header
 from aion.records import Json, Lesson, Night
+from aion.serve.night_waste import clear_forgotten
 from aion.serve.sleep_routes import Arranged, _arranged, _placed
 from aion.sleep.base import EXAMPLES, Ended, Progress
 from aion.sleep.dataset import Dataset, fill_anchors
 from aion.sleep.door import Door
 from aion.sleep.jobs import sum_file
-from aion.sleep.kept import KEPT, PREPARED
+from aion.sleep.kept import KEPT, PREPARED, note_prepared
 from aion.sleep.tokens import save_tokens
 from aion.sleep.work import NightWork
 from tests.sleep.days import Days
@@ -128,8 +129,8 @@ def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days,
         asyncio.run(days.say(text))
     work.arrange(night(1))
     nights = days.store.nights
-    first, second, third = nights.themes(owner="ana")
-    mine = replace(third, name="Mine", named=True, pinned=True, updated=99.0)
+    first, second = nights.themes(owner="ana")
+    mine = replace(second, name="Mine", named=True, pinned=True, updated=99.0)
     work.embedding = [
         lambda: nights.merge_theme(first.id, second.id, owner="ana", at=99.0).result(),
         lambda: nights.put_theme(mine).result(),
@@ -137,7 +138,8 @@ def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days,
     asyncio.run(days.say("The oars of the boat lie under the jetty."))
     work.arrange(night(2))
     found = {one.id: one for one in nights.themes(owner="ana", merged=True)}
-    assert (found[first.id].merged_into, found[third.id]) == (second.id, replace(mine, lessons=found[third.id].lessons))
+    assert found[first.id].merged_into == second.id
+    assert found[second.id] == replace(mine, lessons=found[second.id].lessons)
     assert {one.id for one in days.lessons().lessons} == nights.placed(owner="ana").keys()
     assert first.id not in nights.placed(owner="ana").values()
 
@@ -207,6 +209,21 @@ def test_what_is_forgotten_while_its_job_is_made_leaves_no_job(days: Days, work:
     theme, _ = prepare(work)
     assert not work.stands(night(1), theme)
     assert not work._folder(night(1), theme).exists()
+
+
+def test_a_job_that_somebody_else_s_forgetting_took_away_in_the_making_is_made_again(
+    days: Days, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def note(folder: Path, told: Json) -> None:
+        clear_forgotten(days.store, days.store.blobs, tmp_path)
+        note_prepared(folder, told)
+
+    monkeypatch.setattr("aion.sleep.work.note_prepared", note)
+    theme, _ = prepare(work)
+    assert not work.stands(night(1), theme), "the note alone is no job"
+    monkeypatch.undo()
+    assert work.prepare(night(1), theme)["fresh"]
+    assert work.stands(night(1), theme)
 
 
 @pytest.mark.parametrize("trained", [False, True])
