@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aion.errors import BadInput, Conflict, Forbidden, NotFound
+from aion.memory.checks import NAME_LIMIT
 from aion.records import Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
@@ -27,6 +28,7 @@ from aion.serve.yielding import NightProcess
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+Ref = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]  # a source's: what was taken in may come from anywhere
 Sum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[str, StringConstraints(max_length=500)]
@@ -154,7 +156,7 @@ class PlaceTold(Strict):
 
     lesson: Id
     theme: Id
-    sources: list[Id] = Field(max_length=1000)
+    sources: list[Ref] = Field(max_length=1000)
 
 
 class Arranged(Strict):
@@ -174,7 +176,7 @@ class MadeTold(Strict):
     base: Sum
     dataset: Sum
     lessons: list[Id] = Field(max_length=100_000)
-    sources: list[Id] = Field(max_length=100_000)
+    sources: list[Ref] = Field(max_length=100_000)
     created: Amount
     parent: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,80}$")] = ""
 

@@ -65,6 +65,7 @@ ADAPTER, PARENT = "adapter.gguf", "parent"
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
+MOST_SOURCES = 1000  # of a lesson that the server takes; a memory goes with its id, which comes first
 FAKE = "fake"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
 
@@ -235,7 +236,7 @@ class NightWork:
             if not one.merged_into
         ]
         places = [
-            {"lesson": one.id, "theme": made.placed[one.id], "sources": list(one.sources)}
+            {"lesson": one.id, "theme": made.placed[one.id], "sources": list(one.sources[:MOST_SOURCES])}
             for one in lessons
             if one.id in made.placed and one.id not in known
         ]

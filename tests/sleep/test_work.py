@@ -15,18 +15,19 @@ import pytest
 from aion.config import load
 from aion.errors import BadInput
 from aion.memory.base import Vector
+from aion.memory.checks import NAME_LIMIT
 from aion.models.catalog import LocalModel
 from aion.models.gguf_file import read_header
 from aion.records import Json, Lesson, Night
 from aion.serve.night_waste import clear_forgotten
-from aion.serve.sleep_routes import Arranged, _arranged, _placed
+from aion.serve.sleep_routes import Arranged, MadeTold, _arranged, _placed
 from aion.sleep.base import EXAMPLES, Ended, Progress
 from aion.sleep.dataset import Dataset, fill_anchors
 from aion.sleep.door import Door
 from aion.sleep.jobs import sum_file
 from aion.sleep.kept import KEPT, PREPARED, note_prepared
 from aion.sleep.tokens import save_tokens
-from aion.sleep.work import NightWork
+from aion.sleep.work import MOST_SOURCES, NightWork
 from tests.sleep.days import Days
 from tests.sleep.small_jobs import make_base, one_thread, random_tokens
 from tests.store.night_examples import make_candidate, make_night, make_quarantine
@@ -142,6 +143,22 @@ def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days,
     assert found[second.id] == replace(mine, lessons=found[second.id].lessons)
     assert {one.id for one in days.lessons().lessons} == nights.placed(owner="ana").keys()
     assert first.id not in nights.placed(owner="ana").values()
+
+
+def test_what_was_taken_in_is_learned_whatever_its_sources_are_called(days: Days, work: Work, tmp_path: Path) -> None:
+    [head, line] = [json.loads(json.dumps(one)) for one in days.keeper.export("ana")]
+    refs = ["note 7: diary", "https://example.org/a?b=c#d", "x" * NAME_LIMIT, *(f"n {n}" for n in range(MOST_SOURCES))]
+    sources = [line["sources"][0] | {"ref": ref} for ref in refs]
+    taken = line | {"id": "mem_" + "a.b-" * 30, "sources": sources}
+    days.store.forget_conversation("boats", owner="ana").result()
+    found = asyncio.run(days.keeper.take_in("ana", [head, taken], trusted=True))
+    assert (found.added, found.refused) == (1, [])
+    theme, told = prepare(work)
+    assert told["lessons"]
+    made = {"owner": "ana", "night": "night_1", "theme": theme, "base": told["base"], "created": 1.0}
+    MadeTold.model_validate(made | {name: told[name] for name in ("dataset", "lessons", "sources")})
+    refused = asyncio.run(days.keeper.take_in("ana", [taken | {"sources": [sources[0] | {"ref": "x" * 301}]}]))
+    assert "may have 300" in refused.refused[0][1]
 
 
 def test_a_job_broken_off_is_gone_on_with_although_something_new_was_told(
