@@ -132,6 +132,8 @@ class NightDesk:
                 before = await self._append(told, told.state)  # begun by the sleeper itself
             if before is None or before.state in OVER:
                 return True, False
+            if self._going is None or self._going.night != told.id:
+                self.yielding.interruptions = 0  # those of a night that was cancelled are not of this one
             self._going = Going(told.id, dict(progress))
             if told.state in OVER:
                 self._leave()

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aion.errors import BadInput, Conflict, Forbidden, NotFound
+from aion.memory.checks import NAME_LIMIT
 from aion.records import Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
@@ -27,6 +28,7 @@ from aion.serve.yielding import NightProcess
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+Ref = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]  # a source's: what was taken in may come from anywhere
 Sum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[str, StringConstraints(max_length=500)]
@@ -146,6 +148,7 @@ class ThemeTold(Strict):
     name: Annotated[str, Field(max_length=80)]
     vector: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=8192)
     embedder: Annotated[str, Field(max_length=64)]
+    read: Amount = Field(0.0, description="When it had last changed as the night read it; 0 for a new one.")
 
 
 class PlaceTold(Strict):
@@ -153,7 +156,7 @@ class PlaceTold(Strict):
 
     lesson: Id
     theme: Id
-    sources: list[Id] = Field(max_length=1000)
+    sources: list[Ref] = Field(max_length=1000)
 
 
 class Arranged(Strict):
@@ -173,7 +176,7 @@ class MadeTold(Strict):
     base: Sum
     dataset: Sum
     lessons: list[Id] = Field(max_length=100_000)
-    sources: list[Id] = Field(max_length=100_000)
+    sources: list[Ref] = Field(max_length=100_000)
     created: Amount
     parent: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,80}$")] = ""
 
@@ -292,12 +295,13 @@ def night_routes(system: System) -> APIRouter:
     async def arrange(request: Request, body: Arranged) -> Json:
         _require_control(request)
         now = time.time()
-        known = {one.id: one for one in await asyncio.to_thread(system.store.nights.themes, owner=body.owner)}
-        for told in body.themes:
-            await asyncio.wrap_future(
-                system.store.nights.put_theme(_arranged(told, known.get(told.id), body.owner, now))
-            )
-        placed = system.store.nights.place_lessons([_placed(one, body.owner) for one in body.places], at=now)
+        placed = system.store.nights.arrange(
+            [_arranged(told, body.owner, now) for told in body.themes],
+            [_placed(one, body.owner) for one in body.places],
+            owner=body.owner,
+            read={one.id: one.read for one in body.themes if one.read},
+            at=now,
+        )
         return {"placed": await asyncio.wrap_future(placed)}
 
     @router.post("/api/sleep/quarantine")
@@ -393,11 +397,9 @@ def _night(told: NightTold) -> Night:
     )
 
 
-def _arranged(told: ThemeTold, known: Theme | None, owner: str, now: float) -> Theme:
-    """What a person said of a theme meanwhile is not taken back."""
-    before = known or Theme(id=told.id, owner=owner, name=told.name, created=now, updated=now)
-    name = before.name if before.named else told.name
-    return dataclasses.replace(before, name=name, vector=tuple(told.vector), embedder=told.embedder, updated=now)
+def _arranged(told: ThemeTold, owner: str, now: float) -> Theme:
+    made = Theme(id=told.id, owner=owner, name=told.name, created=now, updated=now)
+    return dataclasses.replace(made, vector=tuple(told.vector), embedder=told.embedder)
 
 
 def _placed(told: PlaceTold, owner: str) -> Lesson:

@@ -74,6 +74,13 @@ class Journal:
             rows = fetch(connection, "SELECT name FROM steps WHERE night = ? ORDER BY rowid", (night,))
         return [name for (name,) in rows]
 
+    def nights(self) -> list[str]:
+        """Of which anything is noted."""
+        tables = ("steps", "attempts", "notes")
+        with self._open() as connection:
+            rows = fetch(connection, " UNION ".join(f"SELECT night FROM {table}" for table in tables))  # noqa: S608  # constants
+        return [night for (night,) in rows]
+
     def count_attempt(self, night: str, mark: str) -> int:
         """How often the night was begun at this very mark, this time included; another mark counts anew."""
         with self._open() as connection:

@@ -7,6 +7,7 @@ of a theme that hears something new each day would ever be finished. It reads no
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Collection, Iterable
@@ -57,6 +58,7 @@ def keep_unfinished(nights: Path, night: str, *, done: Collection[str]) -> list[
         if folder.name not in done and is_prepared(folder) and _is_begun(folder):
             target = make_folder(nights / KEPT) / folder.name
             shutil.rmtree(target, ignore_errors=True)
+            os.utime(folder / PREPARED)  # its month begins anew
             put_in_place(folder, target)
             kept.append(folder.name)
     shutil.rmtree(nights / night, ignore_errors=True)

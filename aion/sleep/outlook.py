@@ -16,7 +16,7 @@ import psutil
 from aion.config import Settings
 from aion.records import Label, Night, NightState
 from aion.sleep.lessons import collect_lessons
-from aion.sleep.when import Facts
+from aion.sleep.when import Facts, Why
 from aion.store.base import Store
 
 OVER = frozenset({NightState.DONE, NightState.CANCELLED, NightState.FAILED})
@@ -40,6 +40,7 @@ def collect_facts(
     at, version = time.time(), store.memories.version(owner=owner)
     nights = store.nights.nights(owner=owner)
     ended = max((night.at for night in nights if night.state is NightState.DONE), default=None)
+    last = max((night.at for night in nights if _begins_cooldown(night)), default=None)
     lessons = {one.id for one in collect_lessons(store, owner, source_share=settings.train.source_share).lessons}
     learned = store.nights.learned(owner=owner, base=base.sha256)
     seen = store.experience.experiences(owner=owner, since=ended, limit=MOST)
@@ -51,7 +52,7 @@ def collect_facts(
         cpu_percent=cpu,
         gpu_percent=gpu,
         on_battery=is_on_battery(),
-        since_night_s=None if ended is None else at - ended,
+        since_night_s=None if last is None else at - last,
         disk_free=shutil.disk_usage(settings.data).free,
         disk_needed=disk_needed(base),
         lessons=len(lessons - learned),
@@ -65,6 +66,12 @@ def collect_facts(
         at=at,
         version=version,
     )
+
+
+def _begins_cooldown(night: Night) -> bool:
+    """Also one that came to nothing, if it had begun by itself: it would begin again at once. Those say why."""
+    by_itself = night.body.get("why", Why.ASKED) != Why.ASKED
+    return night.state is NightState.DONE or (night.state in OVER and by_itself)
 
 
 def disk_needed(base: Base) -> int:

@@ -33,7 +33,7 @@ from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json, Night, NightState, new_id
 from aion.sleep.bandit import LONGEST_S, Bandit
 from aion.sleep.door import Door, find_door
-from aion.sleep.journal import Journal
+from aion.sleep.journal import JOBS, Journal
 from aion.sleep.kept import NIGHTS, drop_old, keep_unfinished, list_done
 from aion.sleep.outlook import OVER, Base, collect_facts
 from aion.sleep.priority import stand_back
@@ -53,6 +53,7 @@ REFRESH_S = 20.0
 STRIKES = 3
 NICE = 10  # counting lessons takes a while, and may not keep anybody waiting
 NEVER = -1e9
+MOST_WORDS = 500  # that the server takes as a reason
 log = structlog.get_logger()
 
 
@@ -113,15 +114,18 @@ class Sleeper:
             self.child = None
 
     def _attend(self, door: Door, store: Store) -> None:
+        now = time.monotonic()
+        beats = now - self.told >= HEARTBEAT_S
+        if beats:  # first: whatever goes wrong after it, the server knows that somebody is there
+            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})["idle_s"])
+            self.told = now
         nights = store.nights.nights(owner=None, limit=50)
         night = next((one for one in nights if one.state not in OVER), None)
         self._watch(night)
-        now = time.monotonic()
-        if now - self.told >= HEARTBEAT_S:
-            self._check_disk_of(nights)
+        if beats:
             self._refresh(store)
-            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})["idle_s"])
-            self.told = now
+            self._check_disk_of(nights)
+            self._forget_notes(store)
         if self.child is not None:
             return
         if night is not None:
@@ -146,8 +150,12 @@ class Sleeper:
             if time.monotonic() - self.weighed < HEARTBEAT_S and self.weighing == night.id:
                 return
             self.weighed, self.weighing = time.monotonic(), night.id
-            base = self._find_base()
-            facts = collect_facts(store, self.settings, night.owner, base, idle_s=self.idle_s, asked=night)
+            try:
+                facts = self._collect(store, night.owner, asked=night)
+            except AionError as error:
+                self._note_trouble(store, night.owner, error)
+                self._tell_failed(door, night, error.message)  # while it waits, nobody else may ask for one
+                return
             decision = decide(facts, self.settings.sleep)
             self._note(night.owner, facts, decision)
             if not facts.lessons and not (facts.forced and facts.lessons_learned):
@@ -177,28 +185,41 @@ class Sleeper:
         return json.dumps([journal.finished(night.id), checkpoints])
 
     def _look_for_reasons(self, door: Door, store: Store) -> None:
-        base = self._find_base()
+        """Of one person after the other: what is wrong with the rows of one keeps nobody else from learning."""
         keys = store.keys()
         owners = {key.owner for key in keys} | set(store.memories.owners()) | {AT_THE_MACHINE}
         for owner in sorted(owners):
-            facts = collect_facts(store, self.settings, owner, base, idle_s=self.idle_s)
-            decision = decide(facts, self.settings.sleep)
-            if decision.sleep:
-                decision = self._ask_bandit(store, owner, facts, decision)
-            elif decision.why is Why.NONE:
-                self._put_off(owner, "")  # another reason is put off anew
+            try:
+                facts, decision = self._weigh(store, owner)
+            except AionError as error:
+                self._note_trouble(store, owner, error)
+                continue
             self._note(owner, facts, decision)
             if decision.sleep:
                 self._start(door, owner, facts, decision)
                 return
 
+    def _weigh(self, store: Store, owner: str) -> tuple[Facts, Decision]:
+        facts = self._collect(store, owner)
+        decision = decide(facts, self.settings.sleep)
+        if decision.sleep:
+            decision = self._ask_bandit(store, owner, facts, decision)
+        elif decision.why is Why.NONE:
+            self._put_off(owner, "")  # another reason is put off anew
+        return facts, decision
+
     def _refresh(self, store: Store) -> None:
         """What there is to learn, of those who said or changed something since it was counted."""
-        base = self._find_base()
         for owner, told in list(self.outlooks.items()):
-            if time.time() - told["at"] > REFRESH_S and changed_since(store, owner, told["at"], told["version"]):
-                facts = collect_facts(store, self.settings, owner, base, idle_s=self.idle_s)
-                self._note(owner, facts, decide(facts, self.settings.sleep))
+            try:
+                if time.time() - told["at"] > REFRESH_S and changed_since(store, owner, told["at"], told["version"]):
+                    facts = self._collect(store, owner)
+                    self._note(owner, facts, decide(facts, self.settings.sleep))
+            except AionError as error:
+                self._note_trouble(store, owner, error)
+
+    def _collect(self, store: Store, owner: str, asked: Night | None = None) -> Facts:
+        return collect_facts(store, self.settings, owner, self._find_base(), idle_s=self.idle_s, asked=asked)
 
     def _ask_bandit(self, store: Store, owner: str, facts: Facts, decision: Decision) -> Decision:
         """What is put off stands in the journal: a sleeper begun again does not put it off anew."""
@@ -238,9 +259,17 @@ class Sleeper:
         }
         self.told = NEVER  # the next look tells it
 
+    def _note_trouble(self, store: Store, owner: str, error: AionError) -> None:
+        """Why somebody cannot be looked at stands where the reasons stand."""
+        at, version = time.time(), 0
+        with suppress(AionError):  # one that cannot be read either is none
+            version = store.memories.version(owner=owner)
+        log.warning("sleeper.cannot_look", code=error.code, reason=error.message)
+        self._note(owner, Facts(at=at, version=version), Decision(sleep=False, why_not=error.message[:MOST_WORDS]))
+
     def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
-        body = {"night": night.id, "owner": night.owner, "state": "failed", "reason": reason, "asked": night.asked}
-        door.tell("progress", body | {"body": dict(night.body)})
+        body = {"night": night.id, "owner": night.owner, "state": "failed", "asked": night.asked}
+        door.tell("progress", body | {"reason": reason[:MOST_WORDS], "body": dict(night.body)})
 
     def _check_disk_of(self, nights: Sequence[Night]) -> None:
         """Remove the folders of nights that are over, but not of one that is not known.
@@ -252,13 +281,22 @@ class Sleeper:
         for night in nights:
             if night.state not in OVER or not (place / night.id).is_dir():
                 continue
-            journal = Journal(place)
             if night.state is NightState.FAILED:
                 shutil.rmtree(place / night.id, ignore_errors=True)
             else:
-                keep_unfinished(place, night.id, done=list_done(journal.finished(night.id)))
-            journal.forget(night.id)
+                keep_unfinished(place, night.id, done=list_done(Journal(place).finished(night.id)))
         drop_old(place)
+
+    def _forget_notes(self, store: Store) -> None:
+        """Of nights that are over and have no folder any more, or never had one."""
+        place = self.settings.data / NIGHTS
+        if self.child is not None or not (place / JOBS).exists():
+            return  # a night that is held still may hold its notes, too
+        journal = Journal(place)
+        for id_ in journal.nights():
+            night = store.nights.night(id_, owner=None)
+            if night is not None and night.state in OVER and not (place / id_).is_dir():
+                journal.forget(id_)
 
     def _find_base(self) -> Base:
         if self.base is None:

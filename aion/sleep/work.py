@@ -26,7 +26,7 @@ from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import ExampleKind, Json, Lesson, Night
-from aion.sleep.base import EXAMPLES, IMPORTANCE, OUT, TOKENS, Progress, TrainJob
+from aion.sleep.base import EXAMPLES, IMPORTANCE, JOB, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.dataset import (
     Dataset,
     build_dataset,
@@ -74,6 +74,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
 LOST = (Reason.UNTRUSTED, Reason.FORGOTTEN)
+MOST_SOURCES = 1000  # of a lesson that the server takes; a memory goes with its id, which comes first
 FAKE = "fake"
 LONG = "no wording of it fits a row of {length} tokens; raise train.length, then release it"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
@@ -95,7 +96,8 @@ class NightWork:
             learned = self._learned(store, night)
         vectors, embedder = asyncio.run(self._embed(lessons.lessons))
         made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=night.asked)
-        self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys())
+        read = {one.id: one.updated for one in themes}
+        self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys(), read)
         waiting = Counter(theme for lesson, theme in made.placed.items() if lesson not in learned)
         kept = self._look_through_kept(night.owner, waiting)
         wanted = [one for one in made.themes if waiting[one.id] and night.theme in ("", one.id)]
@@ -237,22 +239,28 @@ class NightWork:
         return fitting, save_tokens(join_tokens(fitting.trained, [texts[one.id] for one in fitting.trained]))
 
     def _tell_arrangement(
-        self, owner: str, made: Arrangement, lessons: Sequence[Lesson], known: AbstractSet[str]
+        self,
+        owner: str,
+        made: Arrangement,
+        lessons: Sequence[Lesson],
+        known: AbstractSet[str],
+        read: Mapping[str, float],
     ) -> None:
-        """Only what is new of the places: what has one keeps it anyway."""
+        """Only what is new of the places: what has one keeps it anyway. `read`: when each theme had changed by then."""
         themes = [
             {"id": one.id, "name": one.name, "vector": list(one.vector), "embedder": one.embedder}
+            | {"read": read.get(one.id, 0.0)}
             for one in made.themes
             if not one.merged_into
         ]
         places = [
-            {"lesson": one.id, "theme": made.placed[one.id], "sources": list(one.sources)}
+            {"lesson": one.id, "theme": made.placed[one.id], "sources": list(one.sources[:MOST_SOURCES])}
             for one in lessons
             if one.id in made.placed and one.id not in known
         ]
         for start in range(0, max(1, len(places)), TOLD_AT_ONCE):
             part = places[start : start + TOLD_AT_ONCE]
-            self._door.tell("arrangement", {"owner": owner, "themes": [] if start else themes, "places": part})
+            self._door.tell("arrangement", {"owner": owner, "themes": themes, "places": part})
 
     async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
         """A unit vector for each lesson, by an embedder of the night's own; and the embedder's hash."""
@@ -286,10 +294,14 @@ class NightWork:
         )
 
     def _require_places(self, owner: str, lessons: Sequence[str], folder: Path) -> None:
-        """What was forgotten while the job was made has been read before: the job goes, and is made again."""
+        """What was forgotten while the job was made has been read before: the job goes, and is made again.
+
+        So does one of which a part is gone: somebody else's forgetting takes away what is not whole yet.
+        """
         with self._store() as store:
             placed = store.nights.placed(owner=owner)
-        if not placed.keys() >= set(lessons):
+        whole = all((folder / name).is_file() for name in (JOB, EXAMPLES, TOKENS))
+        if not whole or not placed.keys() >= set(lessons):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _require_trust(self, night: Night, theme: str) -> None:

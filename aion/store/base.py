@@ -323,6 +323,18 @@ class Nights(Protocol):
         """
         ...
 
+    def arrange(
+        self, themes: Sequence[Theme], places: Sequence[Lesson], *, owner: str, read: Mapping[str, float], at: float
+    ) -> Future[int]:
+        """What a night made of what it had read a while ago, as far as that still holds; all in one transaction.
+
+        `read` says when each theme had last changed then; a new one is not in it. A theme that changed since stays as
+        it is, and one that was merged gives its places to where it leads. A lesson is passed over when any of its
+        sources is gone, and with it the name and vector that it may have given to a theme; so is a theme that is not
+        there, and that no lesson comes to. Resolves to how many lessons got a place.
+        """
+        ...
+
     def placed(self, *, owner: str) -> dict[str, str]:
         """Lesson id to theme id."""
         ...

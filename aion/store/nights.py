@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -19,6 +20,16 @@ from aion.store.rows import Row
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
 Reading = Callable[[], AbstractContextManager[apsw.Connection]]
 COUNTED = "SELECT theme, COUNT(*) FROM lessons GROUP BY theme"
+IS_THERE = """
+    SELECT EXISTS (SELECT 1 FROM turns WHERE id = ?1 AND owner = ?2)
+        OR EXISTS (SELECT 1 FROM feedback WHERE id = ?1 AND owner = ?2)
+        OR EXISTS (SELECT 1 FROM memories WHERE id = ?1 AND owner = ?2)
+        OR EXISTS (SELECT 1 FROM documents WHERE id = ?1 AND owner = ?2)
+        OR EXISTS (
+            SELECT 1 FROM memory_sources JOIN memories ON memories.seq = memory_sources.seq
+            WHERE ref = ?1 AND owner = ?2
+        )
+"""  # a memory that was taken in may come from what never was here
 
 
 class SqliteNights:
@@ -29,11 +40,7 @@ class SqliteNights:
         self._reading = reading
 
     def put_theme(self, theme: Theme) -> Future[None]:
-        def job(connection: apsw.Connection) -> None:
-            if not fetch(connection, statements.PUT_THEME, night_rows.encode_theme(theme)):
-                raise Conflict(f"theme {theme.id!r} is somebody else's; give each theme its own id")
-
-        return self._write(job)
+        return self._write(lambda connection: _put_theme(connection, theme))
 
     def theme(self, theme_id: str, *, owner: str | None) -> Theme | None:
         found = self._themes({"id = ?": theme_id, "owner = ?": owner})
@@ -60,6 +67,23 @@ class SqliteNights:
             for owner, theme in {(lesson.owner, lesson.theme) for lesson in lessons}:
                 _open_theme(connection, theme, owner)
             return sum(_place_lesson(connection, lesson, at=at, moved=moved) for lesson in lessons)
+
+        return self._write(job)
+
+    def arrange(
+        self, themes: Sequence[Theme], places: Sequence[Lesson], *, owner: str, read: Mapping[str, float], at: float
+    ) -> Future[int]:
+        def job(connection: apsw.Connection) -> int:
+            gone = {one.id for one in places if not _stands(connection, one)}
+            shaken = {one.theme for one in places if one.id in gone}
+            fresh = [one for one in places if one.id not in gone and not _has_place(connection, one)]
+            filled = {one.theme for one in fresh}
+            for theme in themes:
+                _arrange_theme(
+                    connection, theme, read=read.get(theme.id), filled=theme.id in filled, sound=theme.id not in shaken
+                )
+            homes = [dataclasses.replace(one, theme=_follow(connection, one.theme, owner)) for one in fresh]
+            return sum(_place_lesson(connection, one, at=at, moved=False) for one in homes)
 
         return self._write(job)
 
@@ -216,10 +240,54 @@ def _unname_theme(connection: apsw.Connection, theme_id: str, owner: str) -> Non
         "SELECT EXISTS (SELECT 1 FROM lessons WHERE theme = ?) OR EXISTS (SELECT 1 FROM candidates WHERE theme = ?)"
     )
     if theme.named or theme.pinned or fetch(connection, needed, (theme_id, theme_id))[0][0]:
-        less = dataclasses.replace(theme, name=theme.name if theme.named else "", vector=())
+        less = dataclasses.replace(_unnamed(theme), updated=time.time())  # what was read before is out of date
         connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
     else:
         connection.execute("DELETE FROM themes WHERE id = ?", (theme_id,))
+
+
+def _unnamed(theme: Theme) -> Theme:
+    """Without what its lessons gave it."""
+    return dataclasses.replace(theme, name=theme.name if theme.named else "", vector=())
+
+
+def _stands(connection: apsw.Connection, lesson: Lesson) -> bool:
+    """Whether all that it was made of is still there, as forgetting any of it takes its place."""
+    return all(fetch(connection, IS_THERE, (ref, lesson.owner))[0][0] for ref in lesson.sources)
+
+
+def _has_place(connection: apsw.Connection, lesson: Lesson) -> bool:
+    return bool(fetch(connection, "SELECT 1 FROM lessons WHERE id = ? AND owner = ?", (lesson.id, lesson.owner)))
+
+
+def _arrange_theme(connection: apsw.Connection, told: Theme, *, read: float | None, filled: bool, sound: bool) -> None:
+    """As a night told it; `sound`: none of the lessons that the night put there is gone."""
+    known = next(iter(_theme(connection, told.id, told.owner)), None)
+    if known is None:
+        if not filled:
+            return
+        theme = told if sound and read is None else _unnamed(told)
+    elif known.merged_into or sound != (known.updated == read):
+        return  # a person or forgetting was here since; or it has no word of what is gone
+    elif sound:
+        name = known.name if known.named else told.name
+        theme = dataclasses.replace(told, name=name, named=known.named, pinned=known.pinned, created=known.created)
+    else:
+        theme = _unnamed(known)  # the part of this arrangement before may have told its words
+    _put_theme(connection, theme)
+
+
+def _put_theme(connection: apsw.Connection, theme: Theme) -> None:
+    if not fetch(connection, statements.PUT_THEME, night_rows.encode_theme(theme)):
+        raise Conflict(f"theme {theme.id!r} is somebody else's; give each theme its own id")
+
+
+def _follow(connection: apsw.Connection, theme_id: str, owner: str) -> str:
+    """Where its mergers lead."""
+    found = _theme(connection, theme_id, owner)
+    if not found:
+        raise NotFound(f"there is no theme {theme_id[:64]!r} of theirs; tell it with its lessons")
+    return _follow(connection, found[0].merged_into, owner) if found[0].merged_into else theme_id
 
 
 def _theme(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme]:

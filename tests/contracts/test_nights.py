@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aion.errors import AionError, Conflict, NotFound
-from aion.records import FeedbackKind, NightState
+from aion.records import FeedbackKind, Lesson, NightState
 from aion.store.base import Store
 from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
@@ -110,6 +110,75 @@ def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store)
     with pytest.raises(NotFound):
         store.nights.merge_theme("theme_3", "theme_2", owner="eva", at=9.0).result()
     assert list(store.verify()) == []
+
+
+def arrange(store: Store, *places: Lesson, read: dict[str, float] | None = None, at: float = 7.0) -> int:
+    """As a night tells it: all of its themes are called Canary, after what it had read."""
+    ids = dict.fromkeys([*(one.theme for one in places), *(read or {})])
+    themes = [make_theme(id=id_, name="Canary", vector=(1.0,), updated=at) for id_ in ids]
+    return store.nights.arrange(themes, places, owner="ana", read=read or {}, at=at).result()
+
+
+def told(store: Store) -> list[tuple[str, str, tuple[float, ...]]]:
+    return [(theme.id, theme.name, theme.vector) for theme in store.nights.themes(owner="ana", merged=True)]
+
+
+def test_what_was_forgotten_while_it_was_arranged_gets_no_place_and_names_no_theme(store: Store) -> None:
+    put_themes(store, "theme_1")
+    gone, stays = make_turn(), make_turn(conversation="conv_2")
+    for turn in (gone, stays):
+        store.append_turn(turn).result()
+    memory = put(store, sources=(make_source(ref="note 7: diary", conversation="conv_3"),))
+    store.nights.place_lessons([make_lesson(sources=(gone.id,)), make_lesson(sources=(stays.id,))], at=1.0).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    alone = make_lesson(theme="theme_2", sources=(gone.id,))
+    beside = [make_lesson(theme="theme_3", sources=one) for one in ((gone.id,), (memory.id, "note 7: diary"))]
+    assert arrange(store, alone, *beside, read={"theme_1": 2.0, "theme_4": 2.0}) == 1
+    assert told(store) == [("theme_1", "", ()), ("theme_3", "", ())]
+    assert set(store.nights.placed(owner="ana").values()) == {"theme_1", "theme_3"}
+    store.memories.remove([memory.id], owner="ana").result()
+    assert arrange(store, dataclasses.replace(beside[1], id="lesson_again")) == 0
+    assert list(store.verify()) == []
+
+
+def test_a_name_told_in_one_part_goes_when_the_next_part_has_a_lesson_that_is_gone(store: Store) -> None:
+    turn = make_turn()
+    store.append_turn(turn).result()
+    assert arrange(store, make_lesson(sources=(turn.id,))) == 1
+    assert told(store) == [("theme_1", "Canary", (1.0,))]
+    assert arrange(store, make_lesson(sources=("turn_gone",)), at=8.0) == 0
+    assert told(store) == [("theme_1", "", ())]
+
+
+def test_what_a_person_did_to_themes_while_they_were_arranged_stands(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2", "theme_3")
+    turn = make_turn()
+    store.append_turn(turn).result()
+    store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=5.0).result()
+    store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True, pinned=True, updated=5.0)).result()
+    lesson = make_lesson(sources=(turn.id,))
+    read = {"theme_1": 2.0, "theme_2": 2.0, "theme_3": 2.0}
+    assert arrange(store, lesson, read=read) == 1
+    assert store.nights.placed(owner="ana") == {lesson.id: "theme_2"}
+    merged, target, named = store.nights.themes(owner="ana", merged=True)
+    assert (merged.merged_into, target.name) == ("theme_2", "Canary")
+    assert (named.name, named.named, named.pinned) == ("Mine", True, True)
+    arrange(store, read={"theme_3": 5.0}, at=9.0)
+    later = store.nights.theme("theme_3", owner="ana")
+    assert later == dataclasses.replace(named, vector=(1.0,), updated=9.0), "a name of a person's is kept"
+    assert arrange(store, lesson, read={"theme_2": 7.0}) == 0
+
+
+def test_an_arrangement_reaches_nobody_else(store: Store) -> None:
+    store.nights.put_theme(make_theme(owner="eva")).result()
+    turn = make_turn(owner="eva")
+    store.append_turn(turn).result()
+    assert arrange(store, make_lesson(theme="theme_2", sources=(turn.id,))) == 0
+    with pytest.raises(Conflict):
+        arrange(store, make_lesson(sources=()))
+    with pytest.raises(NotFound):
+        store.nights.arrange([], [make_lesson(theme="theme_9", sources=())], owner="ana", read={}, at=1.0).result()
+    assert [theme.owner for theme in store.nights.themes(owner=None)] == ["eva"]
 
 
 def test_a_candidate_handed_over_twice_is_there_once(store: Store) -> None:

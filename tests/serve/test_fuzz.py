@@ -72,6 +72,7 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
     """Give the server one thing of each kind to ask about, and one that may be lost."""
     turn = chat(server, {})
     document = keep(server, "The mill was built in 1823.", document={"title": "The mill"})["document"]
+    kept = keep(server, "Rita keeps nine hives behind the old mill")["id"]
     session = requests.Session()
     session.headers.update(server.headers)
     known = {
@@ -80,10 +81,10 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
         "response_id": turn["aion"]["turn_id"].replace("turn_", "resp_"),
         "model": "aion",
         "key_id": server.add_key("spare").split("-")[1],
-        "memory_id": keep(server, "Rita keeps nine hives behind the old mill")["id"],
+        "memory_id": kept,
         "document_id": document["id"],
         "hash": document["hash"],
-        "theme": make_theme(server),
+        "theme": make_theme(server, kept),
     }
     spare = {
         "conversation_id": chat(server, {"aion": {"conversation": "spare"}})["aion"]["conversation"],
@@ -93,10 +94,11 @@ def prepare(server: RunningServer, most_tokens: int | None = None) -> Target:
     return Target(server, session, known, spare, most_tokens)
 
 
-def make_theme(server: RunningServer) -> str:
+def make_theme(server: RunningServer, source: str) -> str:
     """As a night would."""
     theme = {"id": "theme_1", "name": "Mills", "vector": [1.0], "embedder": "e" * 64}
-    body = {"owner": "me", "themes": [theme], "places": []}
+    place = {"lesson": "les_1", "theme": "theme_1", "sources": [source]}
+    body = {"owner": "me", "themes": [theme], "places": [place]}
     control = {"Authorization": f"Bearer {server.control_token}"}
     httpx2.post(f"{server.url}/api/sleep/arrangement", json=body, headers=control).raise_for_status()
     return "theme_1"

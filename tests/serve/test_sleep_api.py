@@ -43,10 +43,11 @@ def progress(server: RunningServer, night: Any, state: str, **more: Any) -> Any:
     return tell(server, "progress", **body).raise_for_status().json()
 
 
-def arrange(server: RunningServer, owner: str, theme: str = "theme_1", **lessons: list[str]) -> None:
-    themes = [{"id": theme, "name": "Boats", "vector": [1.0, 0.0], "embedder": "e" * 64}]
-    places = [{"lesson": id_, "theme": theme, "sources": sources} for id_, sources in lessons.items()]
-    tell(server, "arrangement", owner=owner, themes=themes, places=places).raise_for_status()
+def arrange(server: RunningServer, ana: Person, *lessons: str, theme: str = "theme_1", read: float = 0.0) -> None:
+    """As a night would, of lessons that come from what Ana said; `read`: when it saw the theme changed last."""
+    themes = [{"id": theme, "name": "Boats", "vector": [1.0, 0.0], "embedder": "e" * 64, "read": read}]
+    places = [{"lesson": id_, "theme": theme, "sources": [ana.turn]} for id_ in lessons]
+    tell(server, "arrangement", owner="ana", themes=themes, places=places).raise_for_status()
 
 
 def start(person: Person, **body: Any) -> httpx2.Response:
@@ -207,11 +208,11 @@ def test_a_night_that_is_always_interrupted_asks_for_a_window_and_works_on_in_it
 
 def test_themes_are_named_pinned_and_merged_by_their_owner(up: RunningServer) -> None:
     ana, eva = join(up, "ana"), join(up, "eva")
-    arrange(up, "ana", "theme_1", lesson_1=["turn_1"], lesson_2=["turn_1"])
-    arrange(up, "ana", "theme_2", lesson_3=["turn_2"])
+    arrange(up, ana, "lesson_1", "lesson_2")
+    arrange(up, ana, "lesson_3", theme="theme_2")
     named = ana.ask("POST", "/api/themes", json={"theme": "theme_1", "name": " The fleet ", "pinned": True}).json()
     assert (named["name"], named["named"], named["pinned"], named["lessons"]) == ("The fleet", True, True, 2)
-    arrange(up, "ana", "theme_1")
+    arrange(up, ana, read=named["updated"])
     assert ana.get("/api/themes")["data"][0]["name"] == "The fleet", "a night renames no theme that a person named"
     merged = ana.ask("POST", "/api/themes", json={"theme": "theme_2", "merge_into": "theme_1"}).json()
     assert (merged["id"], merged["lessons"]) == ("theme_1", 3)
@@ -228,7 +229,7 @@ def test_themes_are_named_pinned_and_merged_by_their_owner(up: RunningServer) ->
 
 def test_lessons_in_quarantine_are_told_to_their_owner_who_releases_them(up: RunningServer) -> None:
     ana, eva = join(up, "ana"), join(up, "eva")
-    arrange(up, "ana", lesson_1=["turn_1"], lesson_2=["turn_1"])
+    arrange(up, ana, "lesson_1", "lesson_2")
     told = {"owner": "ana", "night": "night_1", "theme": "theme_1", "reason": "the loss of step 3 is not a number"}
     reply = tell(up, "quarantine", **told, lessons=["lesson_1", "lesson_2", "lesson_9"])
     assert reply.json() == {"lessons": 2}
@@ -268,8 +269,9 @@ def make_job(up: RunningServer, night: str, theme: str = "theme_1") -> tuple[Pat
 
 
 def test_what_matters_to_a_candidate_is_kept_with_it_and_so_is_its_parent(up: RunningServer) -> None:
-    night = start(join(up, "ana")).json()["id"]
-    arrange(up, "ana", lesson_1=["turn_1"])
+    ana = join(up, "ana")
+    night = start(ana).json()["id"]
+    arrange(up, ana, "lesson_1")
     folder, told = make_job(up, night)
     importance = folder / "out" / "importance.safetensors"
     importance.write_bytes(b"how much")
@@ -286,8 +288,9 @@ def test_what_matters_to_a_candidate_is_kept_with_it_and_so_is_its_parent(up: Ru
 
 
 def test_a_candidate_is_handed_over_once_with_all_its_files(up: RunningServer) -> None:
-    night = start(join(up, "ana")).json()["id"]
-    arrange(up, "ana", lesson_1=["turn_1"])
+    ana = join(up, "ana")
+    night = start(ana).json()["id"]
+    arrange(up, ana, "lesson_1")
     _, told = make_job(up, night)
     first = tell(up, "candidates", **told)
     assert first.status_code == 200, first.text
@@ -316,8 +319,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 def test_a_damaged_job_is_refused_and_leaves_no_row(up: RunningServer) -> None:
-    night = start(join(up, "ana")).json()["id"]
-    arrange(up, "ana", lesson_1=["turn_1"])
+    ana = join(up, "ana")
+    night = start(ana).json()["id"]
+    arrange(up, ana, "lesson_1")
     for what, damage in DAMAGE.items():
         folder, told = make_job(up, night)
         damage(folder)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.serve.people import join
+from tests.serve.people import Person, join
 from tests.serving import RunningServer
 
 
 @pytest.fixture
 def arranged(server: RunningServer) -> RunningServer:
     """Two themes of Olga's, each with a lesson."""
+    olga = Person(server, server.add_key("olga"))
+    source = olga.remember("The boat of Olga lies in Sines.")["id"]
     for number in (1, 2):
         body = {
             "owner": "olga",
             "themes": [{"id": f"theme_o{number}", "name": f"Theme {number}", "vector": [1.0], "embedder": "e" * 64}],
-            "places": [{"lesson": f"les_o{number}", "theme": f"theme_o{number}", "sources": ["turn_o"]}],
+            "places": [{"lesson": f"les_o{number}", "theme": f"theme_o{number}", "sources": [source]}],
         }
         headers = {"Authorization": f"Bearer {server.control_token}"}
         url = f"{server.url}/api/sleep/arrangement"

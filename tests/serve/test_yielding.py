@@ -15,10 +15,12 @@ import pytest
 
 from aion.config import SleepSettings
 from aion.models.queue import AdmissionQueue
+from aion.records import NightState
 from aion.serve.night_desk import NightDesk
 from aion.serve.yielding import NightProcess, Yielding, began_at, children_of, has_ended, open_process
 from aion.store.sqlite import SqliteStore
 from tests.serving import wait_until
+from tests.store.night_examples import make_night
 
 COUNTING = "import time\nn = 0\nwhile True:\n    n += 1\n    print(n, flush=True)\n    time.sleep(0.005)"
 ASKED = """
@@ -126,6 +128,23 @@ async def test_a_night_that_died_is_forgotten(child: subprocess.Popen[bytes]) ->
     os.close(descriptor)
     yielding.enter()
     assert not yielding.lives()
+
+
+@pytest.mark.anyio
+async def test_interruptions_of_a_cancelled_night_are_not_those_of_the_next(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    desk = NightDesk(store, SleepSettings(), tmp_path)
+    for id_, state in (("night_1", NightState.TRAINING), ("night_2", NightState.DONE)):
+        for now in (NightState.WAITING, NightState.TRAINING):
+            await desk.hear_night(make_night(id=id_, state=now), {}, None)
+        if state is NightState.DONE:
+            await desk.hear_night(make_night(id=id_, state=state), {}, None)
+        else:
+            desk.yielding.interruptions = 5
+            await desk.cancel("ana")
+    found = {night.id: night.interruptions for night in store.nights.nights(owner="ana")}
+    assert found == {"night_1": 5, "night_2": 0}
+    store.close()
 
 
 def test_the_night_and_what_it_began_are_known_from_its_start(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class StubSteps:
     def arrange(self, night: Night) -> Json:
         self._note("arrange")
         themes = [{"id": id_, "name": id_, "vector": [1.0], "embedder": "e" * 64} for id_ in THEMES]
-        places = [{"lesson": lesson, "theme": id_, "sources": ["turn_1"]} for id_ in THEMES for lesson in lessons(id_)]
+        source = self._find_source(night.owner)
+        places = [{"lesson": lesson, "theme": id_, "sources": source} for id_ in THEMES for lesson in lessons(id_)]
         self._door.tell("arrangement", {"owner": night.owner, "themes": themes, "places": places})
         return {"themes": [night.theme] if night.theme else list(THEMES), "backlog": 4}
 
@@ -70,6 +71,13 @@ class StubSteps:
     def find_lessons(self, night: Night, theme: str, sequences: Sequence[int]) -> list[str]:
         lines = (self._folder(night, theme) / "examples.jsonl").read_text().split("\n")
         return [json.loads(lines[number])["lesson"] for number in sequences]
+
+    def _find_source(self, owner: str) -> list[str]:
+        """Something that is there: without it the server takes no lesson."""
+        store = SqliteStore(self._data, read_only=True)
+        found = [memory.id for memory in store.memories.listed(owner=owner, limit=1)]
+        store.close()
+        return found
 
     def _wanted(self, night: Night, theme: str) -> list[str]:
         store = SqliteStore(self._data, read_only=True)

@@ -157,3 +157,11 @@ def test_what_no_night_took_up_for_a_month_is_removed(base: Path, tmp_path: Path
         os.utime(note, (1e9 - age, 1e9 - age))
     assert drop_old(tmp_path, now=1e9) == ["theme_1"]
     assert list(list_kept(tmp_path)) == ["theme_2"]
+
+
+def test_the_month_of_a_kept_job_begins_anew_when_a_night_took_it_up(base: Path, tmp_path: Path) -> None:
+    note = begun(tmp_path / KEPT / "theme_1", base) / PREPARED
+    os.utime(note, (1e9, 1e9))
+    assert take_up(tmp_path, "night_2", "theme_1")
+    assert keep_unfinished(tmp_path, "night_2", done=()) == ["theme_1"]
+    assert drop_old(tmp_path) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from aion.config import Settings, load
 from aion.records import Label, NightState
 from aion.sleep.outlook import Base, collect_facts, disk_needed, read_load
+from aion.sleep.when import decide
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_experience
@@ -50,6 +52,20 @@ def test_experiences_errors_and_recall_are_counted_since_the_last_night(store: S
     assert facts.since_night_s == pytest.approx(facts.at - 100.0)
     assert (facts.idle_s, facts.asked, facts.disk_needed) == (5.0, False, disk_needed(BASE))
     assert collect_facts(store, settings, "eva", BASE, idle_s=0.0).experiences == 0
+
+
+@pytest.mark.parametrize("state", [NightState.CANCELLED, NightState.FAILED])
+def test_a_night_that_began_by_itself_and_came_to_nothing_begins_no_other_at_once(
+    store: SqliteStore, settings: Settings, state: NightState
+) -> None:
+    live(store, 60, at=time.time() - 9999, priority=0.9)
+    for id_, body, since in (("night_1", {}, None), ("night_2", {"why": "experiences"}, 60.0)):
+        store.nights.append_night(make_night(id=id_, state=state, at=time.time() - 60, body=body)).result()
+        facts = collect_facts(store, settings, "ana", BASE, idle_s=3600.0)
+        assert facts.since_night_s == (since and pytest.approx(since, abs=30))
+    assert facts.experiences == 60, "they still wait"
+    ready = replace(facts, lessons=5, cpu_percent=1.0, gpu_percent=1.0, on_battery=False, disk_free=1 << 40)
+    assert "cooldown" in decide(ready, settings.sleep).why_not
 
 
 def test_recall_is_judged_on_ten_answers_or_not_at_all(store: SqliteStore, settings: Settings) -> None:

@@ -246,10 +246,11 @@ def tell(server: RunningServer, night: dict[str, Any]) -> None:
 
 def tell_theme(server: RunningServer, theme: str) -> None:
     """So that somebody may ask for it before a night has arranged anything."""
+    [memory] = Person(server, server.control_token).get("/api/memory?limit=1")["data"]
     told = {
         "owner": "me",
         "themes": [{"id": theme, "name": theme, "vector": [1.0], "embedder": "e" * 64}],
-        "places": [],
+        "places": [{"lesson": lessons(theme)[0], "theme": theme, "sources": [memory["id"]]}],
     }
     headers = {"Authorization": f"Bearer {server.control_token}"}
     httpx2.post(f"{server.url}/api/sleep/arrangement", json=told, headers=headers).raise_for_status()
@@ -369,7 +370,8 @@ def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(up:
 def test_the_sleeper_ends_with_whoever_started_it(up: RunningServer, tmp_path: Path) -> None:
     companion = Companion({"data": str(up.data), **QUICK})
     companion.begin()
-    wait_until(lambda: Person(up, up.control_token).get("/api/sleep/status")["sleeper"], timeout=30)
+    me = Person(up, up.control_token)
+    wait_until(lambda: me.get("/api/sleep/status")["why_not"] == "there is nothing new to learn", timeout=60)
     assert companion._child is not None
     companion.close()
     assert companion._child.returncode == 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,16 +14,20 @@ import pytest
 
 from aion.config import load
 from aion.errors import BadInput
+from aion.memory.base import Vector
+from aion.memory.checks import NAME_LIMIT
 from aion.models.catalog import LocalModel, find_embedded_base
 from aion.models.gguf_file import read_header
-from aion.records import Json, Lesson, LessonKind, Night, Theme
+from aion.records import Json, Lesson, Night
+from aion.serve.night_waste import clear_forgotten
+from aion.serve.sleep_routes import Arranged, MadeTold, _arranged, _placed
 from aion.sleep.base import EXAMPLES, Ended, Progress
 from aion.sleep.dataset import Dataset, fill_anchors
 from aion.sleep.door import Door
 from aion.sleep.jobs import sum_file
-from aion.sleep.kept import KEPT, PREPARED
+from aion.sleep.kept import KEPT, PREPARED, note_prepared
 from aion.sleep.tokens import save_tokens
-from aion.sleep.work import NightWork
+from aion.sleep.work import MOST_SOURCES, NightWork
 from tests.sleep.days import Days
 from tests.sleep.small_jobs import make_base, one_thread, random_tokens
 from tests.store.night_examples import make_candidate, make_night, make_quarantine
@@ -42,29 +47,31 @@ class Places:
 
     def __init__(self, days: Days) -> None:
         self._nights = days.store.nights
+        self._moments = itertools.count(1.0)
 
     def tell(self, what: str, body: Json) -> Json:
-        for one in body["themes"]:
-            self._nights.put_theme(
-                Theme(id=one["id"], owner="ana", name=one["name"], created=1.0, updated=1.0)
-            ).result()
-        lessons = [
-            Lesson(
-                id=one["lesson"], owner="ana", kind=LessonKind.TOLD, theme=one["theme"], sources=tuple(one["sources"])
-            )
-            for one in body["places"]
-        ]
-        return {"placed": self._nights.place_lessons(lessons, at=1.0).result()}
+        now, arranged = next(self._moments), Arranged.model_validate(body)
+        themes = [_arranged(one, "ana", now) for one in arranged.themes]
+        places = [_placed(one, "ana") for one in arranged.places]
+        read = {one.id: one.read for one in arranged.themes if one.read}
+        return {"placed": self._nights.arrange(themes, places, owner="ana", read=read, at=now).result()}
 
 
 class Work(NightWork):
-    """Without an engine for tokens; `meanwhile` happens while they would be made."""
+    """Without an engine for tokens; `meanwhile` happens while they would be made, `embedding` after vectors are."""
 
     def __init__(self, days: Days, folder: Path, base: Path, **flags: Any) -> None:
         usual = {"data": str(folder), "embedder.source": "fake", "train.rank": 4, "train.checkpoint_s": 3600}
         super().__init__(load(usual | flags).settings, cast("Door", Places(days)))
         self._model = LocalModel(path=base, sha256=sum_file(base), header=read_header(base), source="test")
         self.meanwhile: list[Any] = []
+        self.embedding: list[Any] = []
+
+    async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
+        found = await super()._embed(lessons)
+        for happens in self.embedding:
+            happens()
+        return found
 
     async def _write_tokens(self, dataset: Dataset) -> tuple[Dataset, bytes]:
         filled = fill_anchors(dataset, {})
@@ -106,6 +113,52 @@ def break_off(work: Work, theme: str, number: int = 1) -> None:
     with pytest.raises(Ended):
         work.train(night(number), theme, tell, lambda: None)
     assert work.tidy(night(number), done=()) == [theme]
+
+
+def test_what_is_forgotten_while_it_is_embedded_leaves_no_trace_in_themes(days: Days, work: Work) -> None:
+    asyncio.run(days.say(LATER, conversation="sea"))
+    work.embedding = [lambda: days.store.forget_conversation("boats", owner="ana").result()]
+    work.arrange(night(1))
+    [theme] = days.store.nights.themes(owner="ana")
+    [lesson] = days.lessons().lessons
+    assert days.store.nights.placed(owner="ana") == {lesson.id: theme.id}
+    assert "ferry" in theme.name
+
+
+def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days, work: Work) -> None:
+    for text in (MILL, LATER):
+        asyncio.run(days.say(text))
+    work.arrange(night(1))
+    nights = days.store.nights
+    first, second = nights.themes(owner="ana")
+    mine = replace(second, name="Mine", named=True, pinned=True, updated=99.0)
+    work.embedding = [
+        lambda: nights.merge_theme(first.id, second.id, owner="ana", at=99.0).result(),
+        lambda: nights.put_theme(mine).result(),
+    ]
+    asyncio.run(days.say("The oars of the boat lie under the jetty."))
+    work.arrange(night(2))
+    found = {one.id: one for one in nights.themes(owner="ana", merged=True)}
+    assert found[first.id].merged_into == second.id
+    assert found[second.id] == replace(mine, lessons=found[second.id].lessons)
+    assert {one.id for one in days.lessons().lessons} == nights.placed(owner="ana").keys()
+    assert first.id not in nights.placed(owner="ana").values()
+
+
+def test_what_was_taken_in_is_learned_whatever_its_sources_are_called(days: Days, work: Work, tmp_path: Path) -> None:
+    [head, line] = [json.loads(json.dumps(one)) for one in days.keeper.export("ana")]
+    refs = ["note 7: diary", "https://example.org/a?b=c#d", "x" * NAME_LIMIT, *(f"n {n}" for n in range(MOST_SOURCES))]
+    sources = [line["sources"][0] | {"ref": ref} for ref in refs]
+    taken = line | {"id": "mem_" + "a.b-" * 30, "sources": sources}
+    days.store.forget_conversation("boats", owner="ana").result()
+    found = asyncio.run(days.keeper.take_in("ana", [head, taken], trusted=True))
+    assert (found.added, found.refused) == (1, [])
+    theme, told = prepare(work)
+    assert told["lessons"]
+    made = {"owner": "ana", "night": "night_1", "theme": theme, "base": told["base"], "created": 1.0}
+    MadeTold.model_validate(made | {name: told[name] for name in ("dataset", "lessons", "sources")})
+    refused = asyncio.run(days.keeper.take_in("ana", [taken | {"sources": [sources[0] | {"ref": "x" * 301}]}]))
+    assert "may have 300" in refused.refused[0][1]
 
 
 def test_a_job_broken_off_is_gone_on_with_although_something_new_was_told(
@@ -173,6 +226,21 @@ def test_what_is_forgotten_while_its_job_is_made_leaves_no_job(days: Days, work:
     theme, _ = prepare(work)
     assert not work.stands(night(1), theme)
     assert not work._folder(night(1), theme).exists()
+
+
+def test_a_job_that_somebody_else_s_forgetting_took_away_in_the_making_is_made_again(
+    days: Days, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def note(folder: Path, told: Json) -> None:
+        clear_forgotten(days.store, days.store.blobs, tmp_path)
+        note_prepared(folder, told)
+
+    monkeypatch.setattr("aion.sleep.work.note_prepared", note)
+    theme, _ = prepare(work)
+    assert not work.stands(night(1), theme), "the note alone is no job"
+    monkeypatch.undo()
+    assert work.prepare(night(1), theme)["fresh"]
+    assert work.stands(night(1), theme)
 
 
 @pytest.mark.parametrize("trained", [False, True])
