@@ -16,7 +16,8 @@ from aion.memory.statement_words import ANNOUNCEMENT, LEAD
 from aion.memory.terms import stem as stem_of
 from aion.memory.terms import words_of
 from aion.records import Lesson
-from aion.sleep.phrasing.patterns import ask_about
+from aion.sleep.phrasing.clauses import name_subject, split_clauses
+from aion.sleep.phrasing.patterns import Asked, ask_about
 from aion.sleep.phrasing.person import turn_round
 from aion.sleep.phrasing.stating import state, subject_of
 from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal, read_data, upper_first
@@ -24,6 +25,7 @@ from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal,
 SHORT_ANSWER = 8  # words; a longer one says its subject itself
 SENTENCE = 5  # words from which an answer may stand alone
 MOST_TOPICS = 3
+MOST_QUESTIONS = 5  # of one statement: more would leave other facts less room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,20 +101,33 @@ def _read_statement(lesson: Lesson) -> Fact:
     answer = said if said is not None else quoted.format(statement=end_sentence(lesson.statement))
     plain = without_change(first, lesson.language)
     bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=plain != first)
-    asked = ask_about(plain, lesson.language)
-    if asked is None:
+    found = _ask_clauses([*split_clauses(plain, lesson.language), *more], lesson.language)
+    if not found:
         return _ask_openly(bare)
+    asked = found[0]
     core = turn_round(asked.core, lesson.language) or asked.core
+    questions = list(dict.fromkeys([one.questions[0] for one in found] + [q for one in found for q in one.questions]))
     return replace(
         bare,
-        question=asked.questions[0],
-        others=asked.questions[1:],
+        question=questions[0],
+        others=tuple(questions[1:MOST_QUESTIONS]),
         stem="" if more or said is None else _stem(answer, core),
         core=asked.core,
         subject=asked.subject,
         back="" if said is None else asked.back,
         many=asked.many,
     )
+
+
+def _ask_clauses(clauses: Sequence[str], language: str) -> list[Asked]:
+    """What each of them answers; one that speaks of "she" is asked of whom the one before it is about."""
+    found: list[Asked] = []
+    for place, clause in enumerate(clauses):
+        holder = found[-1].subject if found else ""
+        whole = name_subject(clause, holder, language) if place else clause
+        asked = ask_about(whole, language) if whole else None
+        found += [asked] if asked is not None else []
+    return found
 
 
 def _read_answered(lesson: Lesson) -> Fact:

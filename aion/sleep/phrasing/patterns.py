@@ -16,6 +16,7 @@ LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
 _PRONOUNS = re.compile(
     r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
 )
+_SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
 _NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
     r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
 )
@@ -89,7 +90,7 @@ def active_verb(participle: str, be: str) -> str:
 def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
     groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
     subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
-    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT:
+    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT or _is_broken(subject, language):
         return None
     verb = groups.get("v", "")
     words = {
@@ -105,7 +106,13 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
     }
     questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
-    return Asked(questions, words["s"], core, _tidy(pattern.back.format(**words)), pattern.many)
+    back = "" if _SEVERAL.search(core) else _tidy(pattern.back.format(**words))
+    return Asked(questions, words["s"], core, back, pattern.many)
+
+
+def _is_broken(subject: str, language: str) -> bool:
+    """Whether it is no subject but part of a sentence, such as "the shop is not"."""
+    return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
 
 
 def _before(verb: str) -> str:
