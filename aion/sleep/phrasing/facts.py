@@ -100,7 +100,8 @@ def _read_statement(lesson: Lesson) -> Fact:
     quoted: str = read_data(f"facts_{lesson.language}")["quoted"]
     answer = said if said is not None else quoted.format(statement=end_sentence(lesson.statement))
     plain = without_change(first, lesson.language)
-    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=plain != first)
+    changed = plain != first or _leads_to_change(lesson.statement.strip().removesuffix(sentence[1:]), lesson.language)
+    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=changed)
     found = _ask_clauses([*split_clauses(plain, lesson.language), *more], lesson.language)
     if not found:
         return _ask_openly(bare)
@@ -117,6 +118,11 @@ def _read_statement(lesson: Lesson) -> Fact:
         back="" if said is None else asked.back,
         many=asked.many,
     )
+
+
+def _leads_to_change(lead: str, language: str) -> bool:
+    """Whether what was cut off before the sentence says "now"; with a comma it is only a manner of speaking."""
+    return "," not in lead and without_change(lead, language) != lead
 
 
 def _ask_clauses(clauses: Sequence[str], language: str) -> list[Asked]:

@@ -17,6 +17,7 @@ _PRONOUNS = re.compile(
     r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
 )
 _SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
+_PART = re.compile(r"\{([a-z]+)\}")  # a part may hold another, which holds none
 _NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
     r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
 )
@@ -131,6 +132,6 @@ def _read_patterns(language: str) -> tuple[_Pattern, ...]:
     parts = {name: part if name == "name" else f"(?i:{part})" for name, part in data["parts"].items()}
     made: list[_Pattern] = []
     for one in data["fact"]:
-        source = re.sub(r"\{([a-z]+)\}", lambda part: parts[part[1]], one["match"])
+        source = _PART.sub(lambda part: _PART.sub(lambda inner: parts[inner[1]], parts[part[1]]), one["match"])
         made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), bool(one.get("many"))))
     return tuple(made)
