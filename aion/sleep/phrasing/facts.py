@@ -112,7 +112,7 @@ def _read_statement(lesson: Lesson) -> Fact:
         bare,
         question=questions[0],
         others=tuple(questions[1:MOST_QUESTIONS]),
-        stem="" if more or said is None else _stem(answer, core),
+        stem="" if more or said is None else _stem(answer, core) or _stem(answer, asked.core),
         core=asked.core,
         subject=asked.subject,
         back="" if said is None else asked.back,
