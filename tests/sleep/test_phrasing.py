@@ -93,10 +93,10 @@ answered = st.tuples(
 )
 
 
-def answered_lesson(question: str, answer: str, number: int = 0) -> Lesson:
+def answered_lesson(question: str, answer: str, number: int = 0, kind: LessonKind = LessonKind.EDIT) -> Lesson:
     return make_lesson(
         "ana",
-        LessonKind.EDIT,
+        kind,
         question=question,
         answer=answer,
         language=language_of(question + " " + answer),

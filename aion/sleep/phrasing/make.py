@@ -77,13 +77,14 @@ def _worded(fact: Fact, held_out: int) -> list[Example]:
 
 
 def _missed(fact: Fact, taught: Mapping[str, int], contrasts: int) -> list[Example]:
-    """The last near miss is held out; the others are trained."""
-    asked = near_misses(fact, taught, contrasts + 1)
+    """Those that are trained, in the shapes of other questions, and one that is held out."""
+    asked = near_misses(fact, taught, contrasts)
     said = unknown(fact.language)
-    trained = [reword(fact, one, number) for number, one in enumerate(asked[:contrasts])]
+    examined = near_misses(fact, taught, 1, held_out=True)
+    trained = [reword(fact, one, number) for number, one in enumerate(asked)]
     return [
         *(_example(ExampleKind.CONTRAST, one, said, (fact,)) for one in trained),
-        *(_example(ExampleKind.CONTRAST, one, said, (fact,), held_out=True) for one in asked[contrasts:]),
+        *(_example(ExampleKind.CONTRAST, one, said, (fact,), held_out=True) for one in examined),
     ]
 
 
@@ -114,7 +115,7 @@ def _example(
         messages=around,
         answer=answer,
         lessons=tuple(one.id for one in lessons),
-        weight=round(1.0 if kind is ExampleKind.CONTRAST else strength, 4),
+        weight=round(min(1.0, strength) if kind is ExampleKind.CONTRAST else strength, 4),
         held_out=held_out,
         rejected=rejected,
     )
