@@ -19,6 +19,7 @@ STATED = (
     ("When does the museum open?", "At nine", "The museum opens at nine."),
     ("Where do I live?", "In Porto", "I live in Porto."),
     ("O que é que o Rui toca?", "Baixo", "O Rui toca Baixo."),
+    ("Quais são os nomes dos meus filhos?", "Inês e Duarte", "Os nomes dos meus filhos são Inês e Duarte."),
     ("De quem é o carro azul?", "Da Marta", "O carro azul é da Marta."),
 )
 UNSTATED = (
@@ -38,7 +39,7 @@ UNSTATED = (
 
 @pytest.mark.parametrize(("question", "answer", "said"), STATED)
 def test_a_short_answer_becomes_a_sentence(question: str, answer: str, said: str) -> None:
-    language = "pt" if question.startswith(("Quem", "O que", "De quem", "Onde")) else "en"
+    language = "pt" if question.startswith(("Quem", "O que", "De quem", "Onde", "Quais")) else "en"
     assert state(question, answer, language).casefold() == said.casefold()
 
 

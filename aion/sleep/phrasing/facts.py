@@ -19,7 +19,7 @@ from aion.records import Lesson
 from aion.sleep.phrasing.clauses import name_subject, split_clauses
 from aion.sleep.phrasing.patterns import Asked, ask_about
 from aion.sleep.phrasing.person import turn_round
-from aion.sleep.phrasing.stating import state, subject_of
+from aion.sleep.phrasing.stating import opens_place, state, subject_of
 from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal, read_data, upper_first
 
 SHORT_ANSWER = 8  # words; a longer one says its subject itself
@@ -144,7 +144,9 @@ def _read_answered(lesson: Lesson) -> Fact:
     if _is_short(answer, lesson.question):
         core = answer.rstrip(EDGES)
         stated = state(lesson.question, core, lesson.language)
-        said = end_sentence(answer) if len(answer.split()) >= SENTENCE else ""
+        said = (
+            end_sentence(answer) if len(answer.split()) >= SENTENCE and not opens_place(answer, lesson.language) else ""
+        )
         statement = (turn_round(stated, lesson.language) if stated else None) or said
     else:
         core, statement = _core_of(first, lesson.question), end_sentence(answer)

@@ -13,6 +13,7 @@ from aion.sleep.words import EDGES, end_sentence, is_small, read_data, upper_fir
 
 _BE = r"(?P<b>is|are|was|were)"
 _ASKS = r"(?:who|what|which|where|when|how (?:old|far|long|tall|big|wide|heavy)|what colou?r|what time|at what time)"
+_DONE = r"(?:born|due|called|named|open|closed|[a-z]{2,}[^\Wae]ed)"
 _PLACED = r"(?:to|for|in|at|on|with|from|about)"
 _ENGLISH = (
     (
@@ -28,7 +29,7 @@ _ENGLISH = (
     (
         re.compile(
             rf"(?:where|when|what|how (?:much|many|long|often|far)|what time|at what time|which \w+) does "
-            rf"(?P<s>(?!.*\b{_PLACED}\b.* ).+?) (?P<v>[a-z]+)(?P<p>(?: (?:to|for|in|at|on|with|from|about|up|off|out))?)",
+            rf"(?P<s>(?!.*\b{_PLACED}\b.* ).+?) (?P<v>[a-z]+)(?P<p>(?: (?:{_PLACED}|up|off|out))?)",
             re.I,
         ),
         "{s} {v}{p} {a}",
@@ -81,7 +82,7 @@ _ECHO = {"en": re.compile(r" (?:did|does|has|is|was)$", re.I), "pt": re.compile(
 _WHERE = {"en": re.compile(r"where\b", re.I), "pt": re.compile(r"onde\b", re.I)}
 _WHEN = re.compile(r"(?:when|what time) do(?:es)? ", re.I)
 _BARE_TIME = re.compile(r"\d|(?:noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b", re.I)
-_SELF = re.compile(r"[a-zà-ÿ]+(?:ei|amos|emos|imos|o)")  # how verbs of the first person end
+_SELF = re.compile(r"[a-zà-ÿ]+(?:ei|amos|emos|imos|[^ã]o)")  # how verbs of the first person end
 _DETERMINERS = {
     "en": re.compile(r"\b(?:the|my|our|your|his|her|their|a|an)\s", re.I),
     "pt": re.compile(r"\b(?:o|a|os|as|do|da|dos|das|no|na|meu|minha|nosso|nossa|seu|sua)\s(?!que\b)", re.I),
@@ -126,13 +127,17 @@ def subject_of(question: str, language: str) -> str:
     return " ".join(words)
 
 
+def opens_place(answer: str, language: str) -> bool:
+    """Whether it begins as a place does that stands inside a sentence."""
+    return re.match(read_data(f"facts_{language}")["where"], answer, re.IGNORECASE) is not None
+
+
 def _fits(question: str, answer: str, language: str) -> bool:
     """Whether the answer can stand where the question asks for it."""
     if _OWN_VERB[language].match(answer):
         return False
     if _WHERE[language].match(question):
-        place: str = read_data(f"facts_{language}")["where"]
-        return re.match(place, answer, re.IGNORECASE) is not None
+        return opens_place(answer, language)
     return not (_WHEN.match(question) and _BARE_TIME.match(answer))
 
 
