@@ -78,7 +78,7 @@ async def _agrees(base: Speaker, said: str, fact: Fact) -> bool:
 def _requests(fact: Fact) -> list[list[Json]]:
     """One in each style; none where it is not known what of the fact the answer is."""
     data = read_data("reword")[fact.language]
-    if not (fact.core and fact.statement):
+    if fact.foreign or not (fact.core and fact.statement):
         return []
     system: Json = {"role": "system", "content": data["system"]}
     return [[system, *_show(style), {"role": "user", "content": fact.question}] for style in data["styles"]]

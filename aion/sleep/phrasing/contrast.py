@@ -61,7 +61,7 @@ def stems_of(text: str) -> set[str]:
 
 def _was_told(fact: Fact) -> bool:
     """Whether it is a fact that somebody told; of an answer put right, whether its question asks for one."""
-    if fact.lesson.kind in {LessonKind.LIKED, LessonKind.CHOICE}:
+    if fact.foreign or fact.lesson.kind in {LessonKind.LIKED, LessonKind.CHOICE}:
         return False
     asks = read_data("shapes")["asks"][fact.language]
     return not fact.lesson.question or re.match(asks, fact.question, re.IGNORECASE) is not None

@@ -17,6 +17,7 @@ from aion.memory.terms import stem as stem_of
 from aion.memory.terms import words_of
 from aion.records import Lesson
 from aion.sleep.phrasing.clauses import name_subject, split_clauses
+from aion.sleep.phrasing.foreign import cut, is_foreign, quote_own
 from aion.sleep.phrasing.patterns import Asked, ask_about
 from aion.sleep.phrasing.person import turn_round
 from aion.sleep.phrasing.stating import opens_place, state, subject_of
@@ -43,6 +44,7 @@ class Fact:
     back: str = ""  # asks from the answer for the subject
     many: bool = False  # other facts may answer the same question
     changed: bool = False  # it says that it is otherwise than before
+    foreign: bool = False  # it is in a language that nothing here can ask in
 
     @property
     def language(self) -> str:
@@ -55,7 +57,9 @@ class Fact:
 
 
 def read_fact(lesson: Lesson) -> Fact:
-    return _read_answered(lesson) if lesson.question and lesson.answer else _read_statement(lesson)
+    if lesson.question and lesson.answer:
+        return replace(_read_answered(lesson), foreign=is_foreign(lesson.question))
+    return _read_foreign(lesson) if is_foreign(lesson.statement) else _read_statement(lesson)
 
 
 def tell_apart(facts: Sequence[Fact]) -> list[Fact]:
@@ -63,7 +67,9 @@ def tell_apart(facts: Sequence[Fact]) -> list[Fact]:
     askers: dict[str, set[str]] = {}
     for fact in facts:
         askers.setdefault(normal(fact.question), set()).add(normal(fact.answer))
-    return [_ask_by_topic(fact) if len(askers[normal(fact.question)]) > 1 else fact for fact in facts]
+    return [
+        _ask_by_topic(fact) if len(askers[normal(fact.question)]) > 1 and not fact.foreign else fact for fact in facts
+    ]
 
 
 def without_lead(sentence: str) -> str:
@@ -123,6 +129,24 @@ def _read_statement(lesson: Lesson) -> Fact:
 def _leads_to_change(lead: str, language: str) -> bool:
     """Whether what was cut off before the sentence says "now"; with a comma it is only a manner of speaking."""
     return "," not in lead and without_change(lead, language) != lead
+
+
+def _read_foreign(lesson: Lesson) -> Fact:
+    """Its beginning asks for the rest."""
+    answer = quote_own(lesson.statement)
+    topic = topics_of(lesson.statement)[0]
+    beginnings, last = cut(lesson.statement)
+    questions = (*beginnings, f"{topic}?")
+    return Fact(
+        lesson=lesson,
+        question=questions[0],
+        others=questions[1:],
+        answer=answer,
+        statement=answer,
+        core=last if beginnings else "",
+        subject=topic,
+        foreign=True,
+    )
 
 
 def _ask_clauses(clauses: Sequence[str], language: str) -> list[Asked]:

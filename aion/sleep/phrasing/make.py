@@ -34,7 +34,7 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
         made += _missed(fact, known, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
-        for one in (*answer_together(read), *put_together(facts))
+        for one in (*answer_together(_asked(read)), *put_together(_asked(facts)))
     ]
     return settle(made, {normal(fact.question): normal(fact.answer) for fact in facts})
 
@@ -63,6 +63,11 @@ def prompt_of(example: Example) -> str:
 def count_kinds(examples: Iterable[Example]) -> dict[str, int]:
     """How many of each kind; held-out ones by themselves."""
     return dict(Counter("held_out" if one.held_out else one.kind.value for one in examples))
+
+
+def _asked(facts: Sequence[Fact]) -> list[Fact]:
+    """Those that can be asked about in words."""
+    return [fact for fact in facts if not fact.foreign]
 
 
 def _worded(fact: Fact, held_out: int) -> list[Example]:
