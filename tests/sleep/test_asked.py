@@ -11,6 +11,8 @@ from tests.sleep.sixty import told
 KINDS = (
     ("I work on Mondays.", "When do I work?"),
     ("I swim in the morning.", "When do I swim?"),
+    ("I study in the evenings.", "When do I study?"),
+    ("A Ana casa-se em junho.", "Quando se casa a Ana?"),
     ("Marta works on Fridays.", "When does Marta work?"),
     ("The office is at 221 Baker Street.", "Where is the office?"),
     ("The office is on 5th Avenue.", "Where is the office?"),
