@@ -16,7 +16,7 @@ from typing import Protocol
 from aion.memory.terms import stem, words_of
 from aion.records import Example, ExampleKind, Json
 from aion.sleep.dataset import Dataset
-from aion.sleep.phrasing.facts import Fact, read_fact
+from aion.sleep.phrasing.facts import Fact, read_fact, tell_apart
 from aion.sleep.phrasing.make import prompt_of
 from aion.sleep.words import is_small, normal, read_data
 
@@ -36,7 +36,7 @@ async def add_rewordings(dataset: Dataset, base: Speaker, *, most: int) -> Datas
     known = {normal(prompt_of(one)) for one in dataset.examples}
     refused: Counter[str] = Counter()  # by language, since one was kept
     made: list[Example] = []
-    for fact in (read_fact(one) for one in dataset.lessons if one.id in dataset.fresh):
+    for fact in _asked_alone(dataset):
         for request in _requests(fact)[:most]:
             if refused[fact.language] >= PATIENCE:
                 break
@@ -48,6 +48,14 @@ async def add_rewordings(dataset: Dataset, base: Speaker, *, most: int) -> Datas
             else:
                 refused[fact.language] += 1
     return replace(dataset, examples=(*dataset.examples, *made))
+
+
+def _asked_alone(dataset: Dataset) -> list[Fact]:
+    """The fresh facts whose question no other fact answers: a wording of "What do I like?" asks for all of them."""
+    facts = [read_fact(one) for one in dataset.lessons]
+    apart = tell_apart(facts)
+    alone = [fact for fact, other in zip(facts, apart, strict=True) if fact.question == other.question]
+    return [fact for fact in alone if fact.lesson.id in dataset.fresh]
 
 
 def keeps_matter(said: str, fact: Fact) -> bool:
@@ -70,7 +78,7 @@ async def _agrees(base: Speaker, said: str, fact: Fact) -> bool:
 def _requests(fact: Fact) -> list[list[Json]]:
     """One in each style; none where it is not known what of the fact the answer is."""
     data = read_data("reword")[fact.language]
-    if not (fact.core and fact.statement):
+    if fact.foreign or not (fact.core and fact.statement):
         return []
     system: Json = {"role": "system", "content": data["system"]}
     return [[system, *_show(style), {"role": "user", "content": fact.question}] for style in data["styles"]]

@@ -6,6 +6,7 @@ import pytest
 
 from aion.records import ExampleKind
 from aion.sleep.lesson_rules import Reason, keep_latest
+from aion.sleep.phrasing.facts import read_fact
 from aion.sleep.phrasing.make import phrase, prompt_of
 from tests.sleep.sixty import told
 
@@ -20,12 +21,30 @@ CHANGED = (
     ("O código da porta é 4471.", "O código da porta agora é 7719."),
     ("O fornecedor de mel é Otto Braga.", "O novo fornecedor de mel é Ida Lund."),
     ("A Ana mora no Porto.", "A Ana mudou-se para Faro."),
+    ("The standup is at 10.", "The standup moved to 9:30."),
+    ("The standup is at 10.", "The standup has been moved to 9:30."),
+    ("The standup is at 10.", "We moved the standup to 9:30."),
+    ("A daily é às 10h.", "A daily passou para as 9h30."),
+    ("A daily é às 10h.", "A daily já não é às 10h, é às 9h30."),
+    ("A reunião é à quarta.", "Mudámos a reunião para quinta."),
+    ("The rent is 850 euros a month.", "The rent went up to 900 euros."),
+    ("I live in Porto.", "I moved to Lisbon."),
+    ("Moro no Porto.", "Mudei-me para Lisboa."),
+    ("The office is in Porto.", "The office moved to Braga."),
+    ("The printer is in the hall.", "We moved the printer to the loft."),
+    ("My boss is Paula.", "Rui is my new boss."),
+    ("My boss is Paula.", "My boss is no longer Paula, it's Rui."),
+    ("I drink coffee.", "Now I drink tea."),
+    ("Bebo café.", "Agora bebo chá."),
 )
 BESIDE = (
     ("I like plums.", "I like rowing."),
     ("Ana repairs the motor.", "Rui repairs the motor."),
     ("Orla's favourite drink is oat milk.", "Orla's favourite colour is green."),
     ("The code of the mill is 9920.", "The code of the red gate is 1111."),
+    ("The office opens at nine.", "The New York office opens at ten."),
+    ("O banco fecha às 16h.", "O Novo Banco fecha às 15h."),
+    ("I drink coffee.", "Now, I drink tea as well."),
 )
 
 
@@ -64,3 +83,15 @@ def test_lists_numbers_and_codes_stay_whole_in_every_answer(said: str, question:
     taught = [one for one in made if one.kind is not ExampleKind.CONTRAST]
     assert question in {prompt_of(one) for one in taught}
     assert all(whole in one.answer for one in taught)
+
+
+def test_a_name_with_new_in_it_and_what_is_used_instead_of_another_thing_say_nothing_of_a_change() -> None:
+    asked = {
+        "The New York office opens at nine.": "When does the New York office open?",
+        "O Novo Banco fecha às 15h.": "Quando fecha o Novo Banco?",
+        "I like not only plums but figs.": "What do I like?",
+        "I drink oat milk instead of cow milk.": "What do I drink?",
+    }
+    facts = {said: read_fact(told(said)) for said in asked}
+    assert {said: fact.question for said, fact in facts.items()} == asked
+    assert not any(fact.changed for fact in facts.values())

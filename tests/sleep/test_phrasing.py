@@ -93,10 +93,10 @@ answered = st.tuples(
 )
 
 
-def answered_lesson(question: str, answer: str, number: int = 0) -> Lesson:
+def answered_lesson(question: str, answer: str, number: int = 0, kind: LessonKind = LessonKind.EDIT) -> Lesson:
     return make_lesson(
         "ana",
-        LessonKind.EDIT,
+        kind,
         question=question,
         answer=answer,
         language=language_of(question + " " + answer),
@@ -129,6 +129,15 @@ def test_a_question_and_its_answer_become_a_statement(question: str, answer: str
         ("Moro em Lisboa.", "Mora em Lisboa.", "pt"),
         ("A minha irmã vive no Porto.", "A sua irmã vive no Porto.", "pt"),
         ("Eu não bebo café.", "Não bebe café.", "pt"),
+        ("I moved to the US in 2010.", "You moved to the US in 2010.", "en"),
+        ("My favourite movie is My Neighbour Totoro.", "Your favourite movie is My Neighbour Totoro.", "en"),
+        ('My motto is "I never give up".', 'Your motto is "I never give up".', "en"),
+        ("The mine is closed.", "The mine is closed.", "en"),
+        ("I wasn't there. My sister was.", "You weren't there. Your sister was.", "en"),
+        ("MY BOSS IS ANA.", "Your BOSS IS ANA.", "en"),
+        ('O meu filme preferido é "Minha Mãe".', 'O seu filme preferido é "Minha Mãe".', "pt"),
+        ("Moro em Faro e trabalho em Olhão.", "Mora em Faro e trabalha em Olhão.", "pt"),
+        ("O jogo é no sábado.", "O jogo é no sábado.", "pt"),
     ],
 )
 def test_what_a_person_said_of_themselves_is_said_back_to_them(said: str, back: str, language: str) -> None:
@@ -136,7 +145,12 @@ def test_what_a_person_said_of_themselves_is_said_back_to_them(said: str, back: 
 
 
 def test_a_sentence_that_cannot_be_turned_is_quoted() -> None:
-    for said in ("Eu assobio quando lavo a loiça.", "Assobio quando lavo a loiça na cozinha."):
+    for said in (
+        "Eu assobio quando lavo a loiça.",
+        "Assobio quando lavo a loiça na cozinha.",
+        "Aos sábados jogo ténis com o Rui.",
+        "No trabalho uso Windows.",
+    ):
         assert read_fact(told(said)).answer == f'Foi-me dito: "{said}"'
     assert read_fact(told("Paulo mora em Coimbra.")).answer == "Paulo mora em Coimbra."
 

@@ -82,3 +82,9 @@ async def test_none_is_asked_for_where_none_is_wanted() -> None:
     base = Echo(GOOD)
     assert not await added(base, most=0)
     assert not base.asked
+
+
+async def test_no_other_wording_is_asked_for_of_a_question_that_several_facts_answer() -> None:
+    base = Echo("Which things are dear to me?")
+    await add_rewordings(dataset_of("I like plums.", "I like rowing."), base, most=1)
+    assert not base.asked

@@ -3,7 +3,8 @@
 The neighbour is a word that stands in none of the person's lessons, put in the place of the word that tells this fact
 from its like: of "the billing service", where other services are known, the first.
 The answer is the same short sentence everywhere. More than one or two a lesson teach to refuse (measured: four of them
-lost a fifth of what was taught), so that the number is the caller's to choose.
+lost a fifth of what was taught), so that the number is the caller's to choose. What was not told as a fact, such as a
+request, or an answer that was merely liked, has none: it would teach to refuse what any base knows.
 """
 
 from __future__ import annotations
@@ -15,21 +16,29 @@ from itertools import cycle
 
 from aion.memory.entities import entities_of
 from aion.memory.terms import stem, words_of
+from aion.records import LessonKind
 from aion.sleep.phrasing.facts import Fact
 from aion.sleep.words import is_small, read_data
 
+EVERY = 4  # neighbours, of which one is held out
 _ARTICLE = re.compile(
-    r"\b[dnDN]?(?P<article>os|as|o|a|O|A) (?:meu |minha |nosso |nossa )?(?P<noun>[a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)"
+    r"\b[dnDN]?(?P<article>os|as|o|a|O|A) (?:(?:meu|minha|nosso|nossa|seu|sua)s? )?"
+    r"(?P<noun>[a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)"
 )
 _BARE = re.compile(r"\bde (?P<noun>[a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)")
 
 
-def near_misses(fact: Fact, taught: Mapping[str, int], number: int) -> list[str]:
-    """Up to so many questions, the same for the same lessons; `taught` says in how many lessons a stem stands."""
+def near_misses(fact: Fact, taught: Mapping[str, int], number: int, *, held_out: bool = False) -> list[str]:
+    """Up to so many questions, the same for the same lessons; `taught` says in how many lessons a stem stands.
+
+    What is held out is so by its place among all neighbours, whichever of them are taught: none is trained later.
+    """
     made: list[str] = []
-    for target, neighbours in _targets(fact, taught):
+    for target, neighbours in _targets(fact, taught) if _was_told(fact) else ():
         ranked = sorted(neighbours, key=lambda word: hashlib.sha256(f"{fact.lesson.id}\0{word}".encode()).digest())
-        for word in ranked:
+        for place, word in enumerate(ranked):
+            if (place % EVERY == 1) is not held_out:
+                continue
             if len(made) == number:
                 return made
             if stems_of(word) & taught.keys():
@@ -48,6 +57,14 @@ def unknown(language: str) -> str:
 
 def stems_of(text: str) -> set[str]:
     return {stem(word) for word in words_of(text) if not is_small(word)}
+
+
+def _was_told(fact: Fact) -> bool:
+    """Whether it is a fact that somebody told; of an answer put right, whether its question asks for one."""
+    if fact.foreign or fact.lesson.kind in {LessonKind.LIKED, LessonKind.CHOICE}:
+        return False
+    asks = read_data("shapes")["asks"][fact.language]
+    return not fact.lesson.question or re.match(asks, fact.question, re.IGNORECASE) is not None
 
 
 def _targets(fact: Fact, taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:

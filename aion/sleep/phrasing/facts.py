@@ -16,14 +16,17 @@ from aion.memory.statement_words import ANNOUNCEMENT, LEAD
 from aion.memory.terms import stem as stem_of
 from aion.memory.terms import words_of
 from aion.records import Lesson
-from aion.sleep.phrasing.patterns import ask_about
+from aion.sleep.phrasing.clauses import name_subject, split_clauses
+from aion.sleep.phrasing.foreign import cut, is_foreign, quote_own
+from aion.sleep.phrasing.patterns import Asked, ask_about
 from aion.sleep.phrasing.person import turn_round
-from aion.sleep.phrasing.stating import state, subject_of
+from aion.sleep.phrasing.stating import opens_place, state, subject_of
 from aion.sleep.words import EDGES, end_sentence, is_small, lower_first, normal, read_data, upper_first
 
 SHORT_ANSWER = 8  # words; a longer one says its subject itself
 SENTENCE = 5  # words from which an answer may stand alone
 MOST_TOPICS = 3
+MOST_QUESTIONS = 5  # of one statement: more would leave other facts less room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Fact:
     back: str = ""  # asks from the answer for the subject
     many: bool = False  # other facts may answer the same question
     changed: bool = False  # it says that it is otherwise than before
+    foreign: bool = False  # it is in a language that nothing here can ask in
 
     @property
     def language(self) -> str:
@@ -53,7 +57,9 @@ class Fact:
 
 
 def read_fact(lesson: Lesson) -> Fact:
-    return _read_answered(lesson) if lesson.question and lesson.answer else _read_statement(lesson)
+    if lesson.question and lesson.answer:
+        return replace(_read_answered(lesson), foreign=is_foreign(lesson.question))
+    return _read_foreign(lesson) if is_foreign(lesson.statement) else _read_statement(lesson)
 
 
 def tell_apart(facts: Sequence[Fact]) -> list[Fact]:
@@ -61,7 +67,9 @@ def tell_apart(facts: Sequence[Fact]) -> list[Fact]:
     askers: dict[str, set[str]] = {}
     for fact in facts:
         askers.setdefault(normal(fact.question), set()).add(normal(fact.answer))
-    return [_ask_by_topic(fact) if len(askers[normal(fact.question)]) > 1 else fact for fact in facts]
+    return [
+        _ask_by_topic(fact) if len(askers[normal(fact.question)]) > 1 and not fact.foreign else fact for fact in facts
+    ]
 
 
 def without_lead(sentence: str) -> str:
@@ -98,21 +106,58 @@ def _read_statement(lesson: Lesson) -> Fact:
     quoted: str = read_data(f"facts_{lesson.language}")["quoted"]
     answer = said if said is not None else quoted.format(statement=end_sentence(lesson.statement))
     plain = without_change(first, lesson.language)
-    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=plain != first)
-    asked = ask_about(plain, lesson.language)
-    if asked is None:
+    changed = plain != first or _leads_to_change(lesson.statement.strip().removesuffix(sentence[1:]), lesson.language)
+    bare = Fact(lesson=lesson, question="", answer=answer, statement=answer, changed=changed)
+    found = _ask_clauses([*split_clauses(plain, lesson.language), *more], lesson.language)
+    if not found:
         return _ask_openly(bare)
+    asked = found[0]
     core = turn_round(asked.core, lesson.language) or asked.core
+    questions = list(dict.fromkeys([one.questions[0] for one in found] + [q for one in found for q in one.questions]))
     return replace(
         bare,
-        question=asked.questions[0],
-        others=asked.questions[1:],
-        stem="" if more or said is None else _stem(answer, core),
+        question=questions[0],
+        others=tuple(questions[1:MOST_QUESTIONS]),
+        stem="" if more or said is None else _stem(answer, core) or _stem(answer, asked.core),
         core=asked.core,
         subject=asked.subject,
         back="" if said is None else asked.back,
         many=asked.many,
     )
+
+
+def _leads_to_change(lead: str, language: str) -> bool:
+    """Whether what was cut off before the sentence says "now"; with a comma it is only a manner of speaking."""
+    return "," not in lead and without_change(lead, language) != lead
+
+
+def _read_foreign(lesson: Lesson) -> Fact:
+    """Its beginning asks for the rest."""
+    answer = quote_own(lesson.statement)
+    topic = topics_of(lesson.statement)[0]
+    beginnings, last = cut(lesson.statement)
+    questions = (*beginnings, f"{topic}?")
+    return Fact(
+        lesson=lesson,
+        question=questions[0],
+        others=questions[1:],
+        answer=answer,
+        statement=answer,
+        core=last if beginnings else "",
+        subject=topic,
+        foreign=True,
+    )
+
+
+def _ask_clauses(clauses: Sequence[str], language: str) -> list[Asked]:
+    """What each of them answers; one that speaks of "she" is asked of whom the one before it is about."""
+    found: list[Asked] = []
+    for place, clause in enumerate(clauses):
+        holder = found[-1].subject if found else ""
+        whole = name_subject(clause, holder, language) if place else clause
+        asked = ask_about(whole, language) if whole else None
+        found += [asked] if asked is not None else []
+    return found
 
 
 def _read_answered(lesson: Lesson) -> Fact:
@@ -123,7 +168,9 @@ def _read_answered(lesson: Lesson) -> Fact:
     if _is_short(answer, lesson.question):
         core = answer.rstrip(EDGES)
         stated = state(lesson.question, core, lesson.language)
-        said = end_sentence(answer) if len(answer.split()) >= SENTENCE else ""
+        said = (
+            end_sentence(answer) if len(answer.split()) >= SENTENCE and not opens_place(answer, lesson.language) else ""
+        )
         statement = (turn_round(stated, lesson.language) if stated else None) or said
     else:
         core, statement = _core_of(first, lesson.question), end_sentence(answer)

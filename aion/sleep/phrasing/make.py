@@ -34,7 +34,7 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
         made += _missed(fact, known, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
-        for one in (*answer_together(read), *put_together(facts))
+        for one in (*answer_together(_asked(read)), *put_together(_asked(facts)))
     ]
     return settle(made, {normal(fact.question): normal(fact.answer) for fact in facts})
 
@@ -65,6 +65,11 @@ def count_kinds(examples: Iterable[Example]) -> dict[str, int]:
     return dict(Counter("held_out" if one.held_out else one.kind.value for one in examples))
 
 
+def _asked(facts: Sequence[Fact]) -> list[Fact]:
+    """Those that can be asked about in words."""
+    return [fact for fact in facts if not fact.foreign]
+
+
 def _worded(fact: Fact, held_out: int) -> list[Example]:
     worded = word(fact, held_out)
     trained = [
@@ -77,13 +82,14 @@ def _worded(fact: Fact, held_out: int) -> list[Example]:
 
 
 def _missed(fact: Fact, taught: Mapping[str, int], contrasts: int) -> list[Example]:
-    """The last near miss is held out; the others are trained."""
-    asked = near_misses(fact, taught, contrasts + 1)
+    """Those that are trained, in the shapes of other questions, and one that is held out."""
+    asked = near_misses(fact, taught, contrasts)
     said = unknown(fact.language)
-    trained = [reword(fact, one, number) for number, one in enumerate(asked[:contrasts])]
+    examined = near_misses(fact, taught, 1, held_out=True)
+    trained = [reword(fact, one, number) for number, one in enumerate(asked)]
     return [
         *(_example(ExampleKind.CONTRAST, one, said, (fact,)) for one in trained),
-        *(_example(ExampleKind.CONTRAST, one, said, (fact,), held_out=True) for one in asked[contrasts:]),
+        *(_example(ExampleKind.CONTRAST, one, said, (fact,), held_out=True) for one in examined),
     ]
 
 
@@ -114,7 +120,7 @@ def _example(
         messages=around,
         answer=answer,
         lessons=tuple(one.id for one in lessons),
-        weight=round(1.0 if kind is ExampleKind.CONTRAST else strength, 4),
+        weight=round(min(1.0, strength) if kind is ExampleKind.CONTRAST else strength, 4),
         held_out=held_out,
         rejected=rejected,
     )

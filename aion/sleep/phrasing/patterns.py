@@ -16,6 +16,8 @@ LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
 _PRONOUNS = re.compile(
     r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
 )
+_SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
+_PART = re.compile(r"\{([a-z]+)\}")  # a part may hold others
 _NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
     r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
 )
@@ -89,7 +91,7 @@ def active_verb(participle: str, be: str) -> str:
 def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
     groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
     subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
-    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT:
+    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT or _is_broken(subject, language):
         return None
     verb = groups.get("v", "")
     words = {
@@ -105,7 +107,22 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
     }
     questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
-    return Asked(questions, words["s"], core, _tidy(pattern.back.format(**words)), pattern.many)
+    if days := _days_of(core, language):
+        questions = (*(one[:-1] + f" {days}?" for one in questions), *questions)
+    back = "" if _SEVERAL.search(core) else _tidy(pattern.back.format(**words))
+    return Asked(questions, words["s"], core, back, pattern.many)
+
+
+def _is_broken(subject: str, language: str) -> bool:
+    """Whether it is no subject but part of a sentence, such as "the shop is not"."""
+    return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
+
+
+def _days_of(core: str, language: str) -> str:
+    """On which days the hour holds that it names: "at ten on weekdays" says nothing of Sundays."""
+    data = read_data(f"facts_{language}")
+    found = re.fullmatch(data["on_days"].replace("{days}", data["days"]), core, re.IGNORECASE)
+    return found["days"] if found else ""
 
 
 def _before(verb: str) -> str:
@@ -124,6 +141,8 @@ def _read_patterns(language: str) -> tuple[_Pattern, ...]:
     parts = {name: part if name == "name" else f"(?i:{part})" for name, part in data["parts"].items()}
     made: list[_Pattern] = []
     for one in data["fact"]:
-        source = re.sub(r"\{([a-z]+)\}", lambda part: parts[part[1]], one["match"])
+        source = one["match"]
+        while filled := _PART.search(source):
+            source = source.replace(filled[0], parts[filled[1]])
         made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), bool(one.get("many"))))
     return tuple(made)

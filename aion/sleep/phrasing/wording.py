@@ -68,7 +68,7 @@ def reword(fact: Fact, question: str, number: int) -> str:
 
     Always by itself it teaches that whatever is asked in the plain form was not told.
     """
-    shapes = [one for one in _shapes(fact.language) if one.group in {"lead", "tail"}]
+    shapes = [one for one in _shapes(_shaped_as(fact)) if one.group in {"lead", "tail"}]
     place = _rank(fact.lesson.id, str(number)) % (len(shapes) + 1)
     if place == len(shapes):
         return question
@@ -129,7 +129,12 @@ def _exchange(word: str, place: int) -> str:
 
 
 def _ranked(fact: Fact) -> list[Shape]:
-    return sorted(_shapes(fact.language), key=lambda shape: _rank(fact.lesson.id, shape.text))
+    return sorted(_shapes(_shaped_as(fact)), key=lambda shape: _rank(fact.lesson.id, shape.text))
+
+
+def _shaped_as(fact: Fact) -> str:
+    """Whose shapes it takes: words of another language around a question would be a mixture."""
+    return "other" if fact.foreign else fact.language
 
 
 def _rank(lesson: str, text: str) -> int:
