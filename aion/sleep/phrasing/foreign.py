@@ -6,6 +6,7 @@ It goes by common words. What has none of them is taken for English or Portugues
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from aion.memory.terms import words_of
 from aion.sleep.words import EDGES, end_sentence, read_data
@@ -16,11 +17,8 @@ FEWEST_WORDS = 2  # that stand before the gap
 
 def is_foreign(text: str) -> bool:
     """Whether most of the common words in it are of another language; names do not count."""
-    data, known = read_data("foreign"), " ".join(read_data("languages").values()).split()
-    words = _plain_words(text)
-    return sum(word in data["words"].split() + data["own"].split() for word in words) > sum(
-        word in known for word in words
-    )
+    words, (strange, known) = _plain_words(text), _common_words()
+    return sum(word in strange for word in words) > sum(word in known for word in words)
 
 
 def quote_own(statement: str) -> str:
@@ -34,6 +32,13 @@ def cut(statement: str) -> tuple[tuple[str, ...], str]:
     *pieces, last = statement.rstrip(EDGES).split() or [""]
     ends = dict.fromkeys(end for end in (len(pieces), (len(pieces) + 2) // 2) if end >= FEWEST_WORDS)
     return tuple(" ".join(pieces[:end]).rstrip(EDGES) + GAP for end in ends), last
+
+
+@cache
+def _common_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Of other languages, and of English and Portuguese."""
+    strange, known = read_data("foreign"), read_data("languages")
+    return frozenset(" ".join(strange.values()).split()), frozenset(" ".join(known.values()).split())
 
 
 def _plain_words(text: str) -> list[str]:
