@@ -123,6 +123,7 @@ def _read_statement(lesson: Lesson) -> Fact:
         subject=asked.subject,
         back="" if said is None else asked.back,
         many=asked.many,
+        changed=bare.changed or asked.changed,
     )
 
 

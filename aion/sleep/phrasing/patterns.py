@@ -33,6 +33,7 @@ class Asked:
     core: str
     back: str  # the question from the answer to the subject; "" when there is none
     many: bool  # other statements may answer the same question
+    changed: bool = False  # it says that it is otherwise than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class _Pattern:
     ask: tuple[str, ...]
     back: str
     many: bool
+    changed: bool
 
 
 def ask_about(sentence: str, language: str) -> Asked | None:
@@ -110,7 +112,7 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
     if days := _days_of(core, language):
         questions = (*(one[:-1] + f" {days}?" for one in questions), *questions)
     back = "" if _SEVERAL.search(core) else _tidy(pattern.back.format(**words))
-    return Asked(questions, words["s"], core, back, pattern.many)
+    return Asked(questions, words["s"], core, back, pattern.many, pattern.changed)
 
 
 def _is_broken(subject: str, language: str) -> bool:
@@ -144,5 +146,6 @@ def _read_patterns(language: str) -> tuple[_Pattern, ...]:
         source = one["match"]
         while filled := _PART.search(source):
             source = source.replace(filled[0], parts[filled[1]])
-        made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), bool(one.get("many"))))
+        marks = {name: bool(one.get(name)) for name in ("many", "changed")}
+        made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), **marks))
     return tuple(made)
