@@ -26,12 +26,12 @@ from aion.config import Settings, load
 from aion.config.log import configure_log
 from aion.errors import AionError, Failed, StorageFull, Unavailable
 from aion.records import Night, NightState
-from aion.sleep.door import Door, find_door
-from aion.sleep.full import is_disk_full
-from aion.sleep.journal import Journal
-from aion.sleep.kept import KEPT, NIGHTS, keep_unfinished, list_done
-from aion.sleep.priority import stand_back
-from aion.sleep.workflow import Clock, Over, Reporter, Steps, Workflow
+from aion.sleep.nights.door import Door, find_door
+from aion.sleep.nights.journal import Journal
+from aion.sleep.nights.kept import KEPT, NIGHTS, keep_unfinished, list_done
+from aion.sleep.nights.priority import stand_back
+from aion.sleep.nights.workflow import Clock, Over, Reporter, Steps, Workflow
+from aion.sleep.training.full import is_disk_full
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
@@ -149,7 +149,7 @@ def tell_failed(reporter: Reporter, reason: str) -> int:
 
 def build_steps(settings: Settings, door: Door) -> Steps:
     """The real ones; loaded here alone, because they bring torch with them."""
-    from aion.sleep.work import NightWork  # noqa: PLC0415 - an optional heavy backend
+    from aion.sleep.nights.work import NightWork  # noqa: PLC0415 - an optional heavy backend
 
     return NightWork(settings, door)
 

@@ -21,9 +21,9 @@ import torch
 
 from aion.models.catalog import LocalModel
 from aion.records import Example, Lesson, LessonKind
-from aion.sleep.offline import keep_offline
-from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.scribe import Scribe
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.lessons.scribe import Scribe
+from aion.sleep.training.offline import keep_offline
 from benchmarks.prefer import INSTRUCTION, RECIPE, TERMS, ask_all, learn, make_examples, write
 from benchmarks.teach import make_themes, read_data
 from benchmarks.tools import print_head, print_load

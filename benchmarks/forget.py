@@ -32,20 +32,20 @@ from aion.models.catalog import LocalModel
 from aion.nets.loss import Head
 from aion.nets.pack import Packed, Piece, lay_out
 from aion.records import Example, ExampleKind, Lesson, LessonKind
-from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_base, run_rows
-from aion.sleep.base import EXAMPLES, TOKENS, TrainJob
-from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.graph import open_base
-from aion.sleep.jobs import write_job
-from aion.sleep.lessons import Lessons
-from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.recipe import make_recipe
-from aion.sleep.scribe import Scribe, Written
-from aion.sleep.tokens import join_tokens, save_tokens
-from aion.sleep.train import train
+from aion.sleep.lessons.dataset import Dataset, build_dataset, fill_anchors, write_examples
+from aion.sleep.lessons.find import Lessons
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.lessons.scribe import Scribe, Written
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_base, run_rows
+from aion.sleep.training.base import EXAMPLES, TOKENS, TrainJob
+from aion.sleep.training.graph import open_base
+from aion.sleep.training.jobs import write_job
+from aion.sleep.training.recipe import make_recipe
+from aion.sleep.training.tokens import join_tokens, save_tokens
+from aion.sleep.training.train import train
 from benchmarks.teach import BEGINS, DATA, INSTRUCTION, Examiner, replace_settings
 from benchmarks.tools import print_head, print_load
 from tests.models.engines import smollm

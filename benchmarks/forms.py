@@ -34,18 +34,18 @@ from aion.models.llama.process import EngineProcess, lora_field
 from aion.nets.ggml import open_library
 from aion.nets.pack import lay_out
 from aion.records import ExampleKind
-from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows
-from aion.sleep.base import OUT, TOKENS, Recipe
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.graph import open_base
-from aion.sleep.jobs import sum_file
-from aion.sleep.learner import choose_lessons
-from aion.sleep.nf4 import hold_nf4
-from aion.sleep.offline import keep_offline
-from aion.sleep.tokens import KIND_NUMBERS, Tokens, load_tokens
-from aion.sleep.train import train
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_rows
+from aion.sleep.training.base import OUT, TOKENS, Recipe
+from aion.sleep.training.graph import open_base
+from aion.sleep.training.jobs import sum_file
+from aion.sleep.training.learner import choose_lessons
+from aion.sleep.training.nf4 import hold_nf4
+from aion.sleep.training.offline import keep_offline
+from aion.sleep.training.tokens import KIND_NUMBERS, Tokens, load_tokens
+from aion.sleep.training.train import train
 from benchmarks.adapters import engine
 from benchmarks.tools import print_head, print_load
 from benchmarks.train_jobs import as_tokens, make_folder, make_night

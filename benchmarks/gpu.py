@@ -22,13 +22,13 @@ from typing import Any
 import torch
 
 from aion.errors import BadInput
-from aion.sleep.base import TOKENS, Recipe
-from aion.sleep.jobs import read_job
-from aion.sleep.learner import choose_lessons
-from aion.sleep.nf4 import load_bitsandbytes
-from aion.sleep.room import plan_room, read_shape
-from aion.sleep.tokens import load_tokens
-from aion.sleep.train import build_learner, open_served
+from aion.sleep.training.base import TOKENS, Recipe
+from aion.sleep.training.jobs import read_job
+from aion.sleep.training.learner import choose_lessons
+from aion.sleep.training.nf4 import load_bitsandbytes
+from aion.sleep.training.room import plan_room, read_shape
+from aion.sleep.training.tokens import load_tokens
+from aion.sleep.training.train import build_learner, open_served
 from benchmarks.tools import Figure, parse_options, print_head, print_table
 from benchmarks.train_jobs import Size, make_big, make_folder, random_tokens
 

@@ -28,17 +28,17 @@ from transformers import AttentionInterface
 
 from aion.models.catalog import find_embedded_base
 from aion.nets.attention import NAME, attend_packed
-from aion.sleep.adapt import add_adapters, list_weights, load_parent
-from aion.sleep.base import OUT, Recipe
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.graph import open_base
-from aion.sleep.jobs import sum_file
-from aion.sleep.learner import Learner, choose_lessons
-from aion.sleep.optimiser import make_optimiser, read_moments
-from aion.sleep.tokens import Tokens
-from aion.sleep.train import train
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent
+from aion.sleep.training.base import OUT, Recipe
+from aion.sleep.training.graph import open_base
+from aion.sleep.training.jobs import sum_file
+from aion.sleep.training.learner import Learner, choose_lessons
+from aion.sleep.training.optimiser import make_optimiser, read_moments
+from aion.sleep.training.tokens import Tokens
+from aion.sleep.training.train import train
 from benchmarks.forms import RECIPE, make_jobs, measure_loss, recall
 from benchmarks.tools import median, parse_options, print_head, print_load
 from benchmarks.train_jobs import make_folder

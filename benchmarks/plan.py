@@ -37,9 +37,9 @@ GOAL = 0.15
 def predict_here(base: Path, recipe: dict[str, Any], sequences: int) -> dict[str, Any]:
     import peft  # noqa: F401 - what training has loaded before it opens anything
 
-    from aion.sleep.base import Recipe
-    from aion.sleep.plan import predict
-    from aion.sleep.probe import probe_base
+    from aion.sleep.training.base import Recipe
+    from aion.sleep.training.plan import predict
+    from aion.sleep.training.probe import probe_base
 
     began = time.perf_counter()
     told = Recipe(epochs=1.0, **recipe)
@@ -49,7 +49,7 @@ def predict_here(base: Path, recipe: dict[str, Any], sequences: int) -> dict[str
 
 
 def train_here(folder: Path) -> dict[str, Any]:
-    from aion.sleep.train import train
+    from aion.sleep.training.train import train
 
     began = time.perf_counter()
     record = train(folder, tell=lambda _: None).record
@@ -57,7 +57,7 @@ def train_here(folder: Path) -> dict[str, Any]:
 
 
 def make_job(folder: Path, base: Path, recipe: dict[str, Any], sequences: int) -> None:
-    from aion.sleep.base import Recipe
+    from aion.sleep.training.base import Recipe
     from benchmarks.train_jobs import make_folder
 
     make_folder(folder, base, make_tokens(sequences), Recipe(epochs=1.0, **recipe))
@@ -69,7 +69,7 @@ def draw_lengths(sequences: int) -> Any:
 
 def make_tokens(sequences: int) -> Any:
     """Random words behind one beginning."""
-    from aion.sleep.tokens import Tokens
+    from aion.sleep.training.tokens import Tokens
 
     lengths, draw = draw_lengths(sequences), np.random.default_rng(1)
     ids = [np.concatenate([np.arange(5, 5 + SHARED), draw.integers(3, 40_000, one - SHARED)]) for one in lengths]

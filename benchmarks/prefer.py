@@ -31,20 +31,20 @@ from aion.models.wire import CHAT
 from aion.nets.loss import Loss, answer_loss
 from aion.nets.pack import Packed, Piece
 from aion.records import Example, Json, Lesson, LessonKind
-from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
-from aion.sleep.base import Recipe
-from aion.sleep.dataset import build_dataset
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.graph import open_base
-from aion.sleep.learner import Learner, choose_lessons
-from aion.sleep.learner import Lessons as Pieces
-from aion.sleep.lessons import Lessons
-from aion.sleep.offline import keep_offline
-from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.scribe import Scribe, Written
-from aion.sleep.tokens import join_tokens
+from aion.sleep.lessons.dataset import build_dataset
+from aion.sleep.lessons.find import Lessons
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.lessons.scribe import Scribe, Written
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
+from aion.sleep.training.base import Recipe
+from aion.sleep.training.graph import open_base
+from aion.sleep.training.learner import Learner, choose_lessons
+from aion.sleep.training.learner import Lessons as Pieces
+from aion.sleep.training.offline import keep_offline
+from aion.sleep.training.tokens import join_tokens
 from benchmarks.adapters import engine
 from benchmarks.teach import Fact, make_themes
 from benchmarks.tools import print_head, print_load

@@ -28,18 +28,18 @@ from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter, EngineSpec
 from aion.models.wire import CHAT
 from aion.records import Json, Lesson, LessonKind
-from aion.sleep.base import EXAMPLES, TOKENS, Recipe, TrainJob
-from aion.sleep.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
-from aion.sleep.jobs import read_job, write_job
-from aion.sleep.lessons import Lessons
-from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.reword import add_rewordings
-from aion.sleep.scribe import Scribe
-from aion.sleep.tokens import join_tokens, save_tokens
-from aion.sleep.train import open_served, train
-from aion.sleep.work import ANCHOR_TOKENS
+from aion.sleep.lessons.dataset import Dataset, build_dataset, fill_anchors, write_examples
+from aion.sleep.lessons.find import Lessons
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.lessons.reword import add_rewordings
+from aion.sleep.lessons.scribe import Scribe
+from aion.sleep.nights.work import ANCHOR_TOKENS
+from aion.sleep.training.base import EXAMPLES, TOKENS, Recipe, TrainJob
+from aion.sleep.training.jobs import read_job, write_job
+from aion.sleep.training.tokens import join_tokens, save_tokens
+from aion.sleep.training.train import open_served, train
 from benchmarks.tools import print_head, print_load
 from tests.models.engines import smollm
 

@@ -31,14 +31,14 @@ import transformers
 from aion.nets.loss import answer_loss
 from aion.nets.pack import Piece, lay_out
 from aion.records import ExampleKind
-from aion.sleep.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
-from aion.sleep.base import TOKENS, Recipe
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import read_served
-from aion.sleep.graph import open_base
-from aion.sleep.jobs import read_job
-from aion.sleep.learner import choose_lessons
-from aion.sleep.tokens import KIND_NUMBERS, load_tokens
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
+from aion.sleep.training.base import TOKENS, Recipe
+from aion.sleep.training.graph import open_base
+from aion.sleep.training.jobs import read_job
+from aion.sleep.training.learner import choose_lessons
+from aion.sleep.training.tokens import KIND_NUMBERS, load_tokens
 from benchmarks.tools import Figure, interleave, median, parse_options, print_head, print_load, print_table
 from benchmarks.train_jobs import make_big, make_folder, make_night, random_tokens
 from benchmarks.train_peers import BFLOAT, BLOCKS, FLOAT, OURS, PEERS, count_work, make_peer, run_timed

@@ -16,10 +16,10 @@ import numpy as np
 
 from aion.config import ModelSettings, TrainSettings
 from aion.records import ExampleKind
-from aion.sleep.base import TOKENS, Recipe, TrainJob
-from aion.sleep.jobs import sum_file, write_job
-from aion.sleep.scribe import Scribe
-from aion.sleep.tokens import KIND_NUMBERS, Tokens, join_tokens, save_tokens
+from aion.sleep.lessons.scribe import Scribe
+from aion.sleep.training.base import TOKENS, Recipe, TrainJob
+from aion.sleep.training.jobs import sum_file, write_job
+from aion.sleep.training.tokens import KIND_NUMBERS, Tokens, join_tokens, save_tokens
 from benchmarks.teach import make_themes, prepare
 from tests.models.engines import smollm
 

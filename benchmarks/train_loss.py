@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from aion.sleep.base import TOKENS
-from aion.sleep.jobs import read_job
-from aion.sleep.tokens import load_tokens
+from aion.sleep.training.base import TOKENS
+from aion.sleep.training.jobs import read_job
+from aion.sleep.training.tokens import load_tokens
 from benchmarks.tools import print_head, print_load
 from benchmarks.train import RECIPE, run_child
 from benchmarks.train_jobs import make_folder, make_night

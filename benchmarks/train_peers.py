@@ -15,12 +15,12 @@ import transformers
 
 from aion.nets.pack import lay_out
 from aion.nets.schedule import learning_rate
-from aion.sleep.adapt import list_weights
-from aion.sleep.base import TOKENS
-from aion.sleep.jobs import read_job
-from aion.sleep.learner import SHARED_TOKENS, Learner, choose_lessons, plan_lessons
-from aion.sleep.tokens import load_tokens
-from aion.sleep.train import build_learner, open_served
+from aion.sleep.training.adapt import list_weights
+from aion.sleep.training.base import TOKENS
+from aion.sleep.training.jobs import read_job
+from aion.sleep.training.learner import SHARED_TOKENS, Learner, choose_lessons, plan_lessons
+from aion.sleep.training.tokens import load_tokens
+from aion.sleep.training.train import build_learner, open_served
 
 OURS, BLOCKS, FLOAT, BFLOAT = "ours", "ours, nothing cached", "PEFT float32", "PEFT bfloat16"
 PEERS = (OURS, BLOCKS, FLOAT, BFLOAT)

@@ -49,6 +49,14 @@ LAW["app"] = set(LAW) - {"sleep", "nets"}
 LAW["night"] = set(LAW) - {"serve", "panel"}
 LAW["cli"] = set(LAW)
 
+# The rooms inside sleep, in the same words.
+SLEEP: dict[str, set[str]] = {
+    "lessons": set(),
+    "export": set(),
+    "training": {"lessons", "export"},
+    "nights": {"lessons", "export", "training"},
+}
+
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 LONGER: dict[str, str] = {}  # "file:function" -> the reason why it may be
@@ -59,9 +67,9 @@ def room_of(path: Path) -> str:
     return part.removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Every aion room a file imports: at the top, inside functions and for type checking alike."""
-    rooms: set[str] = set()
+def imported_modules(path: Path) -> set[str]:
+    """Every aion module a file imports: at the top, inside functions and for type checking alike."""
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -70,8 +78,12 @@ def imported_rooms(path: Path) -> set[str]:
             assert node.level == 0, f"{path}:{node.lineno} is a relative import; write aion.room.module"
             module = node.module or ""
             names = [f"{module}.{alias.name}" for alias in node.names] if module == "aion" else [module]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("aion.")}
-    return rooms - {"__version__"}
+        modules |= {name for name in names if name.startswith("aion.")}
+    return modules
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported_modules(path)} - {"__version__"}
 
 
 def test_the_law_has_no_cycle() -> None:
@@ -92,6 +104,13 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
         return
     forbidden = imported_rooms(path) - LAW[room] - {room}
     assert not forbidden, f"{room} may not import {sorted(forbidden)}"
+
+
+@pytest.mark.parametrize("room", SLEEP)
+def test_the_rooms_of_sleep_import_only_down(room: str) -> None:
+    for path in (PACKAGE / "sleep" / room).rglob("*.py"):
+        inside = {name.split(".")[2] for name in imported_modules(path) if name.startswith("aion.sleep.")}
+        assert inside <= SLEEP[room] | {room}, f"{path} may not import {sorted(inside - SLEEP[room] - {room})}"
 
 
 @pytest.mark.parametrize("path", EVERY_PY, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-SLEEPER = (sys.executable, "-m", "aion.sleep.sleeper")
+SLEEPER = (sys.executable, "-m", "aion.sleep.nights.sleeper")
 STOP_S = 5.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0
 

@@ -23,12 +23,12 @@ from aion.config import Settings
 from aion.errors import AionError
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Example, Json, Lesson
-from aion.sleep.dataset import Dataset
-from aion.sleep.due import build_due
-from aion.sleep.kept import NIGHTS, list_kept
-from aion.sleep.lesson_rules import Exclusion
-from aion.sleep.lessons import Lessons, collect_lessons
-from aion.sleep.phrasing.make import prompt_of
+from aion.sleep.lessons.dataset import Dataset
+from aion.sleep.lessons.due import build_due
+from aion.sleep.lessons.find import Lessons, collect_lessons
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.lessons.rules import Exclusion
+from aion.sleep.nights.kept import NIGHTS, list_kept
 from aion.store.base import Store
 
 NOWHERE = "(none yet)"

@@ -19,8 +19,8 @@ from aion.serve.night_take import ADAPTER, EXAMPLES, NIGHTS, OUT, RECORD
 from aion.sleep.export.convert import save_gguf, save_peft
 from aion.sleep.export.lora import Lora
 from aion.sleep.export.served import ServedBase
-from aion.sleep.jobs import seal_folder
-from aion.sleep.lineage import IMPORTED
+from aion.sleep.lessons.lineage import IMPORTED
+from aion.sleep.training.jobs import seal_folder
 from aion.store.files import make_folder
 
 

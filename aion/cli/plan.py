@@ -21,16 +21,16 @@ from aion.config import Settings
 from aion.errors import BadConfig, BadInput
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Json
-from aion.sleep.base import Recipe
-from aion.sleep.device import CPU, SPARE, Choice, Device, list_devices
-from aion.sleep.due import list_due
-from aion.sleep.lessons import collect_lessons
-from aion.sleep.offline import keep_offline
-from aion.sleep.phrasing.make import prompt_of
-from aion.sleep.plan import SPARE as SPARE_SHARE
-from aion.sleep.plan import Plan, predict
-from aion.sleep.recipe import choose_recipe
-from aion.sleep.room import plan_room, read_shape
+from aion.sleep.lessons.due import list_due
+from aion.sleep.lessons.find import collect_lessons
+from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.training.base import Recipe
+from aion.sleep.training.device import CPU, SPARE, Choice, Device, list_devices
+from aion.sleep.training.offline import keep_offline
+from aion.sleep.training.plan import SPARE as SPARE_SHARE
+from aion.sleep.training.plan import Plan, predict
+from aion.sleep.training.recipe import choose_recipe
+from aion.sleep.training.room import plan_room, read_shape
 
 TEMPLATE = 32  # tokens that a chat template and the system message add to an example, about
 LETTERS = 3.5  # of a token, about
@@ -176,7 +176,7 @@ def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
     try:
         import peft  # noqa: F401, PLC0415 - what a training holds before it opens anything
 
-        from aion.sleep.probe import probe_base  # noqa: PLC0415 - torch
+        from aion.sleep.training.probe import probe_base  # noqa: PLC0415 - torch
     except ImportError as error:
         raise BadInput(f"training needs {error.name}, which is not installed; run `make install` again") from None
     return predict(probe_base(model.path, recipe), recipe, tokens)

@@ -13,7 +13,7 @@ import pytest
 from aion import config
 from aion.cli.dataset import find_base
 from aion.records import Theme
-from aion.sleep.lessons import Lessons
+from aion.sleep.lessons.find import Lessons
 from aion.store.sqlite import SqliteStore
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran

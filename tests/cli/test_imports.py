@@ -15,7 +15,7 @@ from aion.cli.imports import hand_over
 from aion.errors import AionError
 from aion.serve.keys import CONTROL_OWNER
 from aion.sleep.export.convert import read_adapter
-from aion.sleep.lineage import choose_line
+from aion.sleep.lessons.lineage import choose_line
 from aion.store.sqlite import SqliteStore
 from tests.cli.conftest import Ran
 from tests.serving import running

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from aion.cli.plan import Room, advise, say_duration, tell
-from aion.sleep.base import Recipe
-from aion.sleep.device import Choice
-from aion.sleep.plan import Probe, predict, row_length, rows_at_once
+from aion.sleep.training.base import Recipe
+from aion.sleep.training.device import Choice
+from aion.sleep.training.plan import Probe, predict, row_length, rows_at_once
 from tests.cli.conftest import Ran
 
 PROBE = Probe(

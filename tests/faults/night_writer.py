@@ -19,9 +19,9 @@ from typing import cast
 from aion.config import load
 from aion.records import Json, Lesson, LessonKind, Night, NightState, Theme
 from aion.serve.night_take import Made, take_candidate
-from aion.sleep.door import Door
-from aion.sleep.journal import Journal
-from aion.sleep.workflow import Clock, Reporter, Workflow
+from aion.sleep.nights.door import Door
+from aion.sleep.nights.journal import Journal
+from aion.sleep.nights.workflow import Clock, Reporter, Workflow
 from aion.store.sqlite import SqliteStore
 from tests.faults.harness import Verdict
 from tests.sleep.stub_night import THEMES, StubSteps, lessons

@@ -58,7 +58,7 @@ def test_a_night_cut_anywhere_goes_on_and_uses_each_lesson_once(tmp_path: Path) 
 def test_a_night_that_forgets_its_ledger_is_caught(tmp_path: Path) -> None:
     """A journal that notes nothing, and candidates that get a new id each time: lessons are used twice."""
     code = """
-import aion.sleep.journal as j, aion.serve.night_take as t, uuid, sys
+import aion.sleep.nights.journal as j, aion.serve.night_take as t, uuid, sys
 from aion.store.nights import statements
 t.name_candidate = lambda made, adapter: "cand_" + uuid.uuid4().hex
 statements.INSERT_LEARNED = "SELECT ?, ?, ?"

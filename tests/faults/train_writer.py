@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 
 from aion.records import Json
-from aion.sleep.base import OUT
-from aion.sleep.jobs import read_trained
-from aion.sleep.journal import Journal
-from aion.sleep.train import train
+from aion.sleep.nights.journal import Journal
+from aion.sleep.training.base import OUT
+from aion.sleep.training.jobs import read_trained
+from aion.sleep.training.train import train
 from aion.store.files import make_folder, sync_file, sync_folder
 from tests.faults.harness import Verdict
 from tests.sleep.small_jobs import ignore, make_job

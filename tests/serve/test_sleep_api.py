@@ -152,7 +152,7 @@ def test_a_request_stops_the_night_and_it_goes_on_by_itself(up: RunningServer) -
 
 HELD = """
 import time
-from aion.sleep.hold import Hold
+from aion.sleep.nights.hold import Hold
 Hold().install()
 print("ready", flush=True)
 while True:

@@ -21,7 +21,7 @@ from aion.records import (
     Trust,
     Turn,
 )
-from aion.sleep.lessons import Lessons, collect_lessons
+from aion.sleep.lessons.find import Lessons, collect_lessons
 from aion.store.sqlite import SqliteStore
 from tests.memory.keeping import ListIndex, TestDesk
 from tests.store.examples import make_turn

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from aion.sleep.train import train
+from aion.sleep.training.train import train
 from tests.sleep.small_jobs import ignore
 
 ALONE = 1 << 30  # more works on files than any training has

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aion.records import Lesson, LessonKind, Trust
-from aion.sleep.lesson_rules import make_lesson
-from aion.sleep.words import language_of
+from aion.sleep.lessons.rules import make_lesson
+from aion.sleep.lessons.words import language_of
 
 FACTS = {
     "boathouse": (

@@ -26,10 +26,10 @@ from aion.config import Settings
 from aion.errors import Diverged
 from aion.models.durable import write_json
 from aion.records import Json, Night
-from aion.sleep.base import Progress, Stage
-from aion.sleep.door import Door
-from aion.sleep.jobs import read_object
-from aion.sleep.kept import PREPARED, is_prepared, keep_unfinished, note_prepared, take_up
+from aion.sleep.nights.door import Door
+from aion.sleep.nights.kept import PREPARED, is_prepared, keep_unfinished, note_prepared, take_up
+from aion.sleep.training.base import Progress, Stage
+from aion.sleep.training.jobs import read_object
 from aion.store.files import make_folder, put_in_place, sync_file
 from aion.store.sqlite import SqliteStore
 

@@ -1,0 +1,1 @@
+"""What may be learned from a person's days, sorted into themes and written as examples; it trains nothing."""

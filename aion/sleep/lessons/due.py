@@ -1,0 +1,38 @@
+"""What a night would learn now, theme by theme, as far as the store can say it. It arranges nothing and embeds nothing.
+
+Lessons that no night has placed yet stand together, as one theme without a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aion.config import TrainSettings
+from aion.sleep.lessons.dataset import Dataset, build_dataset
+from aion.sleep.lessons.find import Lessons
+from aion.sleep.lessons.lineage import Line, choose_line, lessons_of
+from aion.store.base import Store
+
+UNPLACED = ""
+MOST_CANDIDATES = 10_000  # of one theme
+
+
+def find_line(store: Store, owner: str, theme: str, *, base: str, settings: TrainSettings) -> Line:
+    """The theme's latest adapter of this base, rank and scale, with those it went on from."""
+    before = store.nights.candidates(owner=owner, theme=theme, limit=MOST_CANDIDATES)
+    config = {"r": settings.rank, "lora_alpha": settings.alpha}
+    return choose_line(before, store.nights.placed(owner=owner).keys(), base=base, config=config)
+
+
+def build_due(store: Store, owner: str, theme: str, *, lessons: Lessons, base: str, settings: TrainSettings) -> Dataset:
+    """Of one theme: what the adapter that a night would go on from does not know, and what it repeats of the rest."""
+    placed = dict.fromkeys((one.id for one in lessons.lessons), UNPLACED) | store.nights.placed(owner=owner)
+    known = lessons_of(find_line(store, owner, theme, base=base, settings=settings))
+    return build_dataset(lessons, theme=theme, placed=placed, learned=known, settings=settings)
+
+
+def list_due(store: Store, owner: str, *, lessons: Lessons, base: str, settings: TrainSettings) -> Iterator[Dataset]:
+    """Every theme of which a night would learn something."""
+    placed, learned = store.nights.placed(owner=owner), store.nights.learned(owner=owner, base=base)
+    for theme in sorted({placed.get(one.id, UNPLACED) for one in lessons.lessons if one.id not in learned}):
+        yield build_due(store, owner, theme, lessons=lessons, base=base, settings=settings)

@@ -1,0 +1,151 @@
+"""Turns one statement into the questions it answers, by the patterns of data/facts_en.toml and data/facts_pt.toml.
+
+A sentence that no pattern fits is left to the caller. It judges form alone: what is true, and what the words mean, it
+does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from aion.sleep.lessons.words import EDGES, lower_first, read_data, upper_first
+
+LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
+_PRONOUNS = re.compile(
+    r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
+)
+_SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
+_PART = re.compile(r"\{([a-z]+)\}")  # a part may hold others
+_NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
+    r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
+)
+_WHOLE_ES = ("sses", "shes", "ches", "xes", "zzes", "oes")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a statement answers, and what in it the answer is."""
+
+    questions: tuple[str, ...]  # the first is the one to ask
+    subject: str  # "" when it is the person
+    core: str
+    back: str  # the question from the answer to the subject; "" when there is none
+    many: bool  # other statements may answer the same question
+    changed: bool = False  # it says that it is otherwise than before
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    ask: tuple[str, ...]
+    back: str
+    many: bool
+    changed: bool
+
+
+def ask_about(sentence: str, language: str) -> Asked | None:
+    """None when no pattern fits."""
+    body = sentence.strip().rstrip(EDGES)
+    for pattern in _read_patterns(language):
+        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(body[:1].lower() + body[1:])
+        if found is not None and (asked := _fill(pattern, found, language)) is not None:
+            return asked
+    return None
+
+
+def plain_verb(verb: str) -> str:
+    """ "opens" is "open": the form after "does"."""
+    irregular = {"has": "have", "is": "be", "does": "do"}
+    if verb in irregular:
+        return irregular[verb]
+    if verb.endswith("ies") and len(verb) > 4:
+        return verb[:-3] + "y"
+    if verb.endswith(_WHOLE_ES):
+        return verb[:-2]
+    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
+
+
+def third_person(verb: str) -> str:
+    """ "open" is "opens": what follows one subject."""
+    if verb == "have":
+        return "has"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ies"
+    return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", verb) else "s")
+
+
+def active_verb(participle: str, be: str) -> str:
+    """What is "kept" somebody "keeps", what was "painted" they "painted"; empty where it is not known."""
+    known: str = read_data("facts_en")["active"].get(participle, "")
+    if known or not participle.endswith("ed"):
+        return next(iter(known.split()[be in {"was", "were"} :]), "")
+    if be in {"was", "were"}:
+        return participle
+    if participle.endswith("ied"):
+        return participle[:-3] + "ies"
+    body = participle[:-2]
+    doubled = body[-1:] == body[-2:-1] and body[-1:] not in {"l", "s", "f", "z"}
+    return third_person(body[:-1] if doubled else body + ("e" if _NEEDS_E.search(body) else ""))
+
+
+def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
+    groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
+    subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
+    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT or _is_broken(subject, language):
+        return None
+    verb = groups.get("v", "")
+    words = {
+        "s": lower_first(subject),
+        "a": core if core[:1].isdigit() else lower_first(core),
+        "b": groups.get("b", ""),
+        "p": groups.get("p", ""),
+        "c": groups.get("c", ""),
+        "m": groups.get("m", ""),
+        "w": lower_first(groups.get("w", "")),
+        "v": plain_verb(verb) if language == "en" else verb,
+        "verb": _before(verb) if language == "pt" else verb,
+        "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
+    }
+    questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
+    if days := _days_of(core, language):
+        questions = (*(one[:-1] + f" {days}?" for one in questions), *questions)
+    back = "" if _SEVERAL.search(core) else _tidy(pattern.back.format(**words))
+    return Asked(questions, words["s"], core, back, pattern.many, pattern.changed)
+
+
+def _is_broken(subject: str, language: str) -> bool:
+    """Whether it is no subject but part of a sentence, such as "the shop is not"."""
+    return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
+
+
+def _days_of(core: str, language: str) -> str:
+    """On which days the hour holds that it names: "at ten on weekdays" says nothing of Sundays."""
+    data = read_data(f"facts_{language}")
+    found = re.fullmatch(data["on_days"].replace("{days}", data["days"]), core, re.IGNORECASE)
+    return found["days"] if found else ""
+
+
+def _before(verb: str) -> str:
+    """ "chama-se" is "se chama": where the question puts it."""
+    main, _, pronoun = verb.partition("-")
+    return f"{pronoun} {main}" if pronoun else verb
+
+
+def _tidy(text: str) -> str:
+    return upper_first(re.sub(r"\s+([?.,])", r"\1", " ".join(text.split())))
+
+
+@cache
+def _read_patterns(language: str) -> tuple[_Pattern, ...]:
+    data = read_data(f"facts_{language}")
+    parts = {name: part if name == "name" else f"(?i:{part})" for name, part in data["parts"].items()}
+    made: list[_Pattern] = []
+    for one in data["fact"]:
+        source = one["match"]
+        while filled := _PART.search(source):
+            source = source.replace(filled[0], parts[filled[1]])
+        marks = {name: bool(one.get(name)) for name in ("many", "changed")}
+        made.append(_Pattern(re.compile(source), tuple(one["ask"]), one.get("back", ""), **marks))
+    return tuple(made)

@@ -1,0 +1,281 @@
+"""Sorts lessons into a few themes and keeps them there: a lesson that has a place never moves by itself.
+
+A new lesson joins the theme in which its nearest neighbours lie, if they are near enough. Those left over are clustered
+among themselves (average linkage); a cluster of enough lessons is a new theme, and while there are few themes even one
+lesson is; what is alone later waits in the person's gathering theme, so that it is learned all the same. Themes are
+never merged here: that, a name and a pin are a person's to give. Nearness is the cosine of two lessons, raised by the
+share of words that what they ask has in common, because an embedder of one language is nearly blind in the other, and
+because the same answer, such as a name, does not make one matter of two. It embeds nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from aion.memory.base import Vector
+from aion.memory.terms import terms_of
+from aion.records import Lesson, Theme
+from aion.sleep.lessons.phrasing.facts import read_fact
+from aion.sleep.lessons.words import content_of
+
+GATHERING = "Various"
+NAMED_BY = 2  # things its lessons are about
+NAME_LENGTH = 60
+YOUNG = 6  # lessons of a theme up to which it may be named anew
+FEW = 5  # lessons of a language whose common direction is believed by half
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """When lessons belong together."""
+
+    join: float = 0.35  # mean nearness to the three nearest lessons of a theme from which a lesson joins it
+    neighbours: int = 3
+    cluster: float = 0.26  # mean nearness of two clusters down to which they are one
+    enough: int = 2  # lessons that make a theme, those that gather among them
+    few: int = 8  # themes; while there are fewer, one lesson makes a theme
+    most: int = 24  # themes of one person; what comes on top gathers
+    words: float = 0.5  # share of the words in a nearness; the cosine has the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Where everything belongs: themes new and changed, and the theme of each lesson."""
+
+    themes: tuple[Theme, ...]
+    placed: dict[str, str]
+
+
+def arrange(
+    lessons: Sequence[Lesson],
+    vectors: Mapping[str, Vector],
+    themes: Sequence[Theme],
+    placed: Mapping[str, str],
+    *,
+    embedder: str,
+    now: float,
+    rules: Rules | None = None,
+) -> Arrangement:
+    """All of one person. `placed` holds the places of earlier nights, `vectors` a unit vector for each lesson's id."""
+    work = _Arranging(lessons, vectors, themes, placed, rules=rules or Rules(), now=now)
+    work.join()
+    work.begin()
+    return Arrangement(tuple(work.describe(embedder)), work.places)
+
+
+def follow(themes: Mapping[str, Theme], theme_id: str) -> str:
+    """The theme that an id leads to now, through mergers; empty when there is none."""
+    seen: set[str] = set()
+    while theme_id in themes and theme_id not in seen:
+        seen.add(theme_id)
+        if not themes[theme_id].merged_into:
+            return theme_id
+        theme_id = themes[theme_id].merged_into
+    return ""
+
+
+def balance(lessons: Sequence[Lesson], vectors: Mapping[str, Vector], rules: Rules | None = None) -> dict[str, float]:
+    """Factors of the lessons' weights, 1 in the mean: of a theme in which one matter is told ten times, that matter
+    weighs about three times as much as one told once, not ten."""
+    rules = rules or Rules()
+    near = _Nearness(lessons, vectors, rules)
+    clusters = link(near.matrix(list(range(len(lessons)))), rules.cluster)
+    raw = {place: 1 / math.sqrt(len(cluster)) for cluster in clusters for place in cluster}
+    mean = sum(raw.values()) / max(1, len(raw))
+    return {lessons[place].id: round(weight / mean, 4) for place, weight in raw.items()}
+
+
+def name_of(lessons: Sequence[Lesson], others: Sequence[Lesson] = ()) -> str:
+    """The words that most of them have and others have not; of equals, what comes first in the alphabet."""
+    here, there = _mentions(lessons), _mentions(others)
+    often = {word: count for word, count in here.items() if count > 1 or len(lessons) == 1} or here
+    best = sorted(often, key=lambda word: (-often[word] / (1 + there[word]), word))[:NAMED_BY]
+    return ", ".join(best)[:NAME_LENGTH] or GATHERING
+
+
+def link(near: Vector, threshold: float) -> list[list[int]]:
+    """Average linkage: the two nearest clusters are one, until none are as near as the threshold. Largest first."""
+    size = len(near)
+    score = np.array(near, np.float64)
+    np.fill_diagonal(score, -np.inf)
+    members: dict[int, list[int]] = {place: [place] for place in range(size)}
+    while len(members) > 1:
+        one, other = divmod(int(np.argmax(score)), size)
+        if score[one, other] < threshold:
+            break
+        left, right = len(members[one]), len(members[other])
+        merged = (score[one] * left + score[other] * right) / (left + right)
+        merged[one] = -np.inf
+        score[one], score[:, one] = merged, merged
+        score[other], score[:, other] = -np.inf, -np.inf
+        members[one] += members.pop(other)
+    return sorted((sorted(cluster) for cluster in members.values()), key=lambda cluster: (-len(cluster), cluster))
+
+
+class _Nearness:
+    """How near lessons lie to each other."""
+
+    def __init__(self, lessons: Sequence[Lesson], vectors: Mapping[str, Vector], rules: Rules) -> None:
+        self._share = rules.words
+        size = max((len(vector) for vector in vectors.values()), default=1)
+        empty = np.zeros(size, np.float32)
+        stacked: Vector = np.stack([vectors.get(one.id, empty) for one in lessons] or [empty])
+        self._vectors = _without_language(stacked, [one.language for one in lessons])
+        self._words, self._rarity = _shared_words(lessons)
+        self._sums = self._words @ self._rarity
+
+    def matrix(self, places: Sequence[int]) -> Vector:
+        return np.stack([self.row(place, places) for place in places]) if places else np.zeros((0, 0), np.float32)
+
+    def row(self, place: int, others: Sequence[int]) -> Vector:
+        """To each of the others; of the words, the part of the poorer one's rare words that both have."""
+        picked = list(others)
+        cosines = self._vectors[picked] @ self._vectors[place]
+        common = self._words[picked] @ (self._words[place] * self._rarity)
+        shared = common / np.maximum(np.minimum(self._sums[picked], self._sums[place]), 1e-12)
+        return np.asarray((1 - self._share) * cosines + self._share * shared, np.float32)
+
+
+def _without_language(vectors: Vector, languages: Sequence[str]) -> Vector:
+    """Take out what all lessons of one language have in common: it would draw them together whatever they say."""
+    moved = vectors.copy()
+    middle = vectors.mean(axis=0)
+    for language in set(languages):
+        rows = [place for place, one in enumerate(languages) if one == language]
+        moved[rows] -= (vectors[rows].mean(axis=0) - middle) * (len(rows) / (len(rows) + FEW))
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(moved / np.maximum(lengths, 1e-12), np.float32)
+
+
+def _shared_words(lessons: Sequence[Lesson]) -> tuple[Vector, Vector]:
+    """Which lessons have which of the words that several have, and how much each tells: one that all have, little."""
+    terms = [set(terms_of(_matter_of(one))) for one in lessons]
+    counts = Counter(term for one in terms for term in one)
+    shared = {term: place for place, term in enumerate(sorted(term for term in counts if counts[term] > 1))}
+    words = np.zeros((len(lessons), len(shared)), np.float32)
+    for place, one in enumerate(terms):
+        words[place, [shared[term] for term in one if term in shared]] = 1.0
+    rarity = np.asarray([math.log((1 + len(lessons)) / counts[term]) for term in shared], np.float32)
+    return words, rarity
+
+
+class _Arranging:
+    """One arrangement in the making: the themes and places there are by now."""
+
+    def __init__(
+        self,
+        lessons: Sequence[Lesson],
+        vectors: Mapping[str, Vector],
+        themes: Sequence[Theme],
+        placed: Mapping[str, str],
+        *,
+        rules: Rules,
+        now: float,
+    ) -> None:
+        self._lessons, self._vectors, self._rules, self._now = lessons, vectors, rules, now
+        self._themes = {one.id: one for one in themes}
+        self._near = _Nearness(lessons, vectors, rules)
+        self.places = {one.id: home for one in lessons if (home := follow(self._themes, placed.get(one.id, "")))}
+
+    def join(self) -> None:
+        """Put what is near enough to a theme into it, judged by what lay there before."""
+        settled = [place for place, one in enumerate(self._lessons) if one.id in self.places]
+        homes = [self.places[self._lessons[place].id] for place in settled]
+        for place in self._loose():
+            lying: defaultdict[str, list[float]] = defaultdict(list)
+            for home, value in zip(homes, self._near.row(place, settled), strict=True):
+                if not _gathers(self._themes[home]):
+                    lying[home].append(float(value))
+            scores = {home: _top_mean(values, self._rules.neighbours) for home, values in lying.items()}
+            best = max(sorted(scores), key=lambda home: scores[home], default="")
+            if best and scores[best] >= self._rules.join:
+                self.places[self._lessons[place].id] = best
+
+    def begin(self) -> None:
+        """Cluster the rest beside what gathers: a cluster of enough is a theme, and its new lessons go there."""
+        loose = set(self._loose())
+        gathered = [place for place, one in enumerate(self._lessons) if self._gathers(one)]
+        beside = [*sorted(loose), *gathered] if loose else []
+        for cluster in link(self._near.matrix(beside), self._rules.cluster):
+            new = [self._lessons[beside[place]] for place in cluster if beside[place] in loose]
+            if new:
+                home = self._home_of(new, len(cluster))
+                self._themes.setdefault(home.id, home)
+                self.places |= {one.id: home.id for one in new}
+
+    def describe(self, embedder: str) -> list[Theme]:
+        return [self._describe(one, embedder) for one in self._themes.values()]
+
+    def _loose(self) -> list[int]:
+        return [place for place, one in enumerate(self._lessons) if one.id not in self.places]
+
+    def _gathers(self, lesson: Lesson) -> bool:
+        home = self.places.get(lesson.id, "")
+        return bool(home) and _gathers(self._themes[home])
+
+    def _home_of(self, lessons: Sequence[Lesson], size: int) -> Theme:
+        """A theme of its own for a cluster of enough lessons, while there is room; else where the rest gathers."""
+        alive = [one for one in self._themes.values() if not one.merged_into and not _gathers(one)]
+        enough = 1 if len(alive) < self._rules.few else self._rules.enough
+        gathers = size < enough or len(alive) >= self._rules.most
+        id_ = _id_of(lessons[0].owner, GATHERING if gathers else min(one.id for one in lessons))
+        known = self._themes.get(follow(self._themes, id_))
+        name = GATHERING if gathers else ""
+        return known or Theme(id=id_, owner=lessons[0].owner, name=name, created=self._now, updated=self._now)
+
+    def _describe(self, theme: Theme, embedder: str) -> Theme:
+        """With its lessons counted, its mean direction, and a name while it is young and a person gave none."""
+        mine = [one for one in self._lessons if self.places.get(one.id) == theme.id]
+        if not mine or theme.merged_into:
+            return theme
+        young = not theme.name or theme.lessons < YOUNG
+        renames = young and not theme.named and not _gathers(theme)
+        others = [one for one in self._lessons if self.places.get(one.id) != theme.id]
+        changed = replace(
+            theme,
+            name=name_of(mine, others) if renames else theme.name,
+            lessons=len(mine),
+            vector=_mean([self._vectors[one.id] for one in mine if one.id in self._vectors]),
+            embedder=embedder,
+        )
+        return changed if changed == theme else replace(changed, updated=self._now)
+
+
+def _top_mean(values: Sequence[float], most: int) -> float:
+    top = sorted(values, reverse=True)[:most]
+    return sum(top) / len(top)
+
+
+def _mean(vectors: Sequence[Vector]) -> tuple[float, ...]:
+    if not vectors:
+        return ()
+    total = np.sum(np.asarray(vectors, np.float64), axis=0)
+    return tuple(float(value) for value in total / max(float(np.linalg.norm(total)), 1e-12))
+
+
+def _gathers(theme: Theme) -> bool:
+    return theme.id == _id_of(theme.owner, GATHERING)
+
+
+def _id_of(owner: str, first: str) -> str:
+    return "theme_" + hashlib.sha256(f"{owner}\0{first}".encode()).hexdigest()[:32]
+
+
+def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
+    """In how many lessons each word of matter stands, in small letters."""
+    said = ({word.lower() for word in content_of(_matter_of(one)) if word.isalpha()} for one in lessons)
+    return Counter(word for words in said for word in words)
+
+
+@lru_cache(maxsize=20_000)
+def _matter_of(lesson: Lesson) -> str:
+    """What it asks and what about, without the answer."""
+    fact = read_fact(lesson)
+    return f"{fact.question} {fact.subject}"

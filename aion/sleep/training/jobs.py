@@ -1,0 +1,84 @@
+"""Writes and reads job.json, and puts the last file of a finished job in place. It starts nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from aion.errors import Corrupt
+from aion.models.durable import remove_unfinished, write_json
+from aion.sleep.training.base import JOB, OUT, Recipe, Trained, TrainJob
+
+MANIFEST: Final = "manifest.json"
+RECORD: Final = "record.json"
+
+
+def write_job(folder: Path, job: TrainJob) -> None:
+    """Once, before anything else is asked of the folder."""
+    fields = asdict(job) | {"base": str(job.base), "parent": str(job.parent) if job.parent else None}
+    write_json(folder / JOB, fields)
+
+
+def read_job(folder: Path) -> TrainJob:
+    """Raises Corrupt unless it is a whole job of this version."""
+    fields = read_object(folder / JOB)
+    try:
+        return _build_job(fields, folder)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Corrupt(f"{JOB} is not a training job of this version ({error}); prepare the night again") from None
+
+
+def _build_job(fields: dict[str, Any], folder: Path) -> TrainJob:
+    """A parent is named from the job's own folder, which may be moved."""
+    told = fields.pop("recipe")
+    recipe = Recipe(**{**told, "targets": tuple(told["targets"])})
+    base, parent = Path(fields.pop("base")), fields.pop("parent")
+    return TrainJob(**fields, recipe=recipe, base=base, parent=folder / parent if parent else None)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Corrupt(f"{path.name} cannot be read ({type(error).__name__}); prepare the night again") from None
+    if not isinstance(found, dict):
+        raise Corrupt(f"{path.name} holds no object; prepare the night again")
+    return found
+
+
+def sum_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal_folder(folder: Path) -> dict[str, str]:
+    """Writes the sums of all files in a folder beside them: from now on it is whole. May be done again."""
+    remove_unfinished(folder)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    sums = {name: sum_file(folder / name) for name in names}
+    write_json(folder / MANIFEST, sums)
+    return sums
+
+
+def check_folder(folder: Path) -> dict[str, str] | None:
+    """The sums of a sealed folder in which each file is as it was sealed; None for any other."""
+    try:
+        sums = json.loads((folder / MANIFEST).read_bytes())
+        whole = isinstance(sums, Mapping) and all(sum_file(folder / name) == sum_ for name, sum_ in sums.items())
+    except (OSError, ValueError):
+        return None
+    return dict(sums) if whole else None
+
+
+def read_trained(folder: Path) -> Trained | None:
+    """What a finished job left, or None where it is not finished."""
+    sums = check_folder(folder / OUT)
+    if sums is None:
+        return None
+    record = read_object(folder / OUT / RECORD)
+    losses = tuple(record["losses"])
+    return Trained(folder=folder / OUT, files=sums, steps=len(losses), losses=losses, record=record)

@@ -1,0 +1,65 @@
+"""What a night would learn now: what is told as due is what the night's own steps would take up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aion.config import TrainSettings
+from aion.records import Lesson
+from aion.sleep.lessons.due import UNPLACED, list_due
+from tests.sleep.days import Days
+from tests.store.night_examples import make_candidate, make_theme
+
+BASE = "b" * 64
+SETTINGS = TrainSettings()
+FITS = {"r": SETTINGS.rank, "lora_alpha": SETTINGS.alpha}
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> tuple[Days, list[Lesson]]:
+    """Three facts; the first two have a theme each, the third none yet."""
+    days = Days(tmp_path)
+    for fact in ("The spare key is with Marta.", "The boiler was serviced in May.", "The gate code is 4471."):
+        asyncio.run(days.say(fact))
+    lessons = sorted(days.lessons().lessons, key=lambda one: one.at)
+    for number in (1, 2):
+        days.store.nights.put_theme(make_theme(id=f"theme_{number}")).result()
+        placed = replace(lessons[number - 1], theme=f"theme_{number}")
+        days.store.nights.place_lessons([placed], at=1.0).result()
+    return days, lessons
+
+
+def due(days: Days, **changes: object) -> dict[str, list[str]]:
+    """The lessons that each theme would learn."""
+    settings = SETTINGS.model_copy(update=changes)
+    made = list_due(days.store, "ana", lessons=days.lessons(), base=BASE, settings=settings)
+    return {one.theme: list(one.fresh) for one in made}
+
+
+def test_all_is_due_while_nothing_was_learned(told: tuple[Days, list[Lesson]]) -> None:
+    days, lessons = told
+    assert due(days) == {"theme_1": [lessons[0].id], "theme_2": [lessons[1].id], UNPLACED: [lessons[2].id]}
+
+
+def test_what_was_learned_is_due_no_more_until_base_or_rank_change(told: tuple[Days, list[Lesson]]) -> None:
+    days, lessons = told
+    made = make_candidate(base=BASE, lessons=(lessons[0].id,), config=FITS)
+    days.store.nights.add_candidate(made).result()
+    assert due(days).keys() == {"theme_2", UNPLACED}
+    asyncio.run(days.say("The spare wheel is with Rui."))
+    fresh = next(one for one in days.lessons().lessons if "wheel" in one.statement)
+    days.store.nights.place_lessons([replace(fresh, theme="theme_1")], at=2.0).result()
+    assert due(days)["theme_1"] == [fresh.id]
+    assert set(due(days, rank=16)["theme_1"]) == {lessons[0].id, fresh.id}, "another rank begins from nothing"
+
+
+def test_nothing_is_due_of_what_is_all_learned(told: tuple[Days, list[Lesson]]) -> None:
+    days, lessons = told
+    for number, lesson in enumerate(lessons):
+        made = make_candidate(id=f"cand_{number}", base=BASE, lessons=(lesson.id,), config=FITS)
+        days.store.nights.add_candidate(made).result()
+    assert due(days) == {}

@@ -1,0 +1,171 @@
+"""Lessons find their theme and stay there, night after night."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aion.memory.base import Vector
+from aion.records import Lesson, Theme
+from aion.sleep.lessons.themes import GATHERING, Arrangement, Rules, arrange, balance, follow, link, name_of
+from tests.sleep.sixty import FACTS, sixty, told
+
+LESSONS = sixty()
+TRUE = {one.id: place // 12 for place, one in enumerate(LESSONS)}
+
+
+def vector_of(group: int, noise: int, *, size: int = 32) -> Vector:
+    """A direction of its group, and some of its own."""
+    made = np.random.default_rng(noise).normal(size=size).astype(np.float32) * 0.12
+    made[group] += 1.0
+    return np.asarray(made / np.linalg.norm(made), np.float32)
+
+
+VECTORS = {one.id: vector_of(TRUE[one.id], place) for place, one in enumerate(LESSONS)}
+
+
+def night(lessons: list[Lesson], before: Arrangement | None = None, now: float = 1.0) -> Arrangement:
+    known = before or Arrangement((), {})
+    return arrange(lessons, VECTORS, known.themes, known.placed, embedder="test", now=now)
+
+
+def live(seed: int, nights: int = 10) -> list[Arrangement]:
+    order = random.Random(seed).sample(LESSONS, len(LESSONS))
+    lived: list[Arrangement] = []
+    for number in range(1, nights + 1):
+        have = order[: len(order) * number // nights]
+        lived.append(night(have, lived[-1] if lived else None, now=float(number)))
+    return lived
+
+
+def test_one_night_finds_the_five_themes() -> None:
+    found = night(LESSONS)
+    assert sorted(one.lessons for one in found.themes) == [12] * 5
+    assert len({(TRUE[lesson], home) for lesson, home in found.placed.items()}) == 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_ten_nights_no_lesson_moves(seed: int) -> None:
+    lived = live(seed)
+    for before, after in itertools.pairwise(lived):
+        assert before.placed.items() <= after.placed.items()
+    assert len(lived[-1].placed) == len(LESSONS)
+
+
+def test_after_ten_nights_most_lessons_lie_with_their_like() -> None:
+    last = live(1)[-1]
+    homes: dict[str, list[int]] = {}
+    for lesson, home in last.placed.items():
+        homes.setdefault(home, []).append(TRUE[lesson])
+    together = sum(max(found.count(group) for group in range(5)) for found in homes.values())
+    assert together >= 0.8 * len(LESSONS)
+
+
+def test_the_same_night_twice_changes_nothing() -> None:
+    first = night(LESSONS)
+    again = night(LESSONS, first, now=2.0)
+    assert again == first
+
+
+def test_a_lesson_taught_alone_has_a_theme_too() -> None:
+    found = night(LESSONS[:1])
+    [theme] = found.themes
+    assert found.placed == {LESSONS[0].id: theme.id}
+
+
+def test_the_same_answer_does_not_make_one_matter_of_two() -> None:
+    said = (
+        "The hedge is cut by Teodor Mink.",
+        "The piano was tuned by Teodor Mink.",
+        "The bread is baked by Ida Lund.",
+    )
+    lessons = [told(one, number=number) for number, one in enumerate(said)]
+    vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
+    made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0)
+    assert len(set(made.placed.values())) == 3
+
+
+def test_lessons_that_are_alone_have_themes_of_their_own_while_there_are_few() -> None:
+    said = (
+        "The hat is green.",
+        "The door squeaks.",
+        "Ida likes plums.",
+        "The choir sings in Porto.",
+        "Rui opens at nine.",
+    )
+    lessons = [told(one, number=number) for number, one in enumerate(said)]
+    vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
+    made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0, rules=Rules(few=3))
+    assert sorted((one.name == GATHERING, one.lessons) for one in made.themes) == [(False, 1)] * 3 + [(True, 2)]
+
+
+def test_a_name_given_by_a_person_stays() -> None:
+    first = night(LESSONS[:4])
+    [theme] = first.themes
+    named = Arrangement((dataclasses.replace(theme, name="My boats", named=True),), first.placed)
+    assert "My boats" in {one.name for one in night(LESSONS, named).themes}
+
+
+def test_new_lessons_of_a_merged_theme_go_where_it_was_merged() -> None:
+    first = night(LESSONS[:11] + LESSONS[12:24])
+    one, other = first.themes
+    merged = (dataclasses.replace(one, merged_into=other.id), other)
+    after = night(LESSONS[:24], Arrangement(merged, first.placed))
+    assert set(after.placed.values()) == {other.id}
+
+
+def test_a_lesson_that_a_person_moved_stays_moved() -> None:
+    first = night(LESSONS)
+    target = first.themes[-1].id
+    moved = Arrangement(first.themes, first.placed | {LESSONS[0].id: target})
+    assert night(LESSONS, moved).placed[LESSONS[0].id] == target
+
+
+def test_mergers_in_a_circle_lead_nowhere() -> None:
+    themes = {
+        name: Theme(id=name, owner="ana", name=name, created=0, updated=0, merged_into=into)
+        for name, into in (("a", "b"), ("b", "a"))
+    }
+    assert follow(themes, "a") == ""
+
+
+def test_a_theme_is_named_by_what_its_lessons_share() -> None:
+    assert "boathouse" in name_of(LESSONS[:12], LESSONS[12:])
+
+
+def test_linking_joins_the_nearest_by_the_mean_of_their_members() -> None:
+    near = np.asarray([[1, 0.9, 0.5, 0.0], [0.9, 1, 0.3, 0.0], [0.5, 0.3, 1, 0.1], [0.0, 0.0, 0.1, 1]], np.float32)
+    assert link(near, 0.41) == [[0, 1], [2], [3]]
+    assert link(near, 0.39) == [[0, 1, 2], [3]]
+    assert link(near, 0.0) == [[0, 1, 2, 3]]
+
+
+def test_what_is_told_ten_times_weighs_about_three_times_as_much_as_what_is_told_once() -> None:
+    lessons = [told(f"{fact} {n}", number=n) for n, fact in enumerate(FACTS["choir"][:1] * 9 + FACTS["office"][:1])]
+    vectors = {one.id: vector_of(0 if n < 9 else 1, n) for n, one in enumerate(lessons)}
+    factors = balance(lessons, vectors)
+    many = sum(factors[one.id] for one in lessons[:9])
+    assert many / factors[lessons[9].id] == pytest.approx(3.0, rel=0.01)
+    assert sum(factors.values()) / len(factors) == pytest.approx(1.0, abs=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 59), unique=True, min_size=1, max_size=30), st.randoms(use_true_random=False))
+def test_whatever_comes_in_whatever_order_every_lesson_has_a_place_and_keeps_it(
+    picked: list[int], draw: random.Random
+) -> None:
+    known: Arrangement | None = None
+    order = [LESSONS[place] for place in picked]
+    for end in range(1, len(order) + 1, 5):
+        have = draw.sample(order[:end], end)
+        after = night(have, known)
+        assert set(after.placed) >= {one.id for one in have}
+        if known is not None:
+            assert known.placed.items() <= after.placed.items()
+        known = after
