@@ -29,6 +29,7 @@ FLAGS = {
     "log.level": "warning",
 }
 START_S = 300.0
+LASTING = frozenset(("blobs", "models"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,10 @@ class Home:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Blobs are never written to again, so they are linked and take no room."""
+    """Blobs and models are never written to again, so they are linked and take no room."""
 
     def take(found: str, put: str) -> str:
-        if "blobs" in Path(found).relative_to(source).parts:
+        if LASTING.intersection(Path(found).relative_to(source).parts):
             os.link(found, put)
             return put
         return shutil.copy2(found, put)

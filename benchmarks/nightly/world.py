@@ -177,6 +177,8 @@ class _Teller:
         number = self._fresh
         self._fresh += 1
         stock = self.stocks[number % len(self.stocks)]
+        if not stock.known:
+            raise ValueError(f"there are no subjects left for fact {number}: tell fewer facts or more themes")
         other = list(Other)[number // len(Way) % len(Other)]
         return Fact(
             number=number,

@@ -169,6 +169,12 @@ def test_only_what_was_told_until_a_morning_is_asked_as_known() -> None:
     assert not [one for one in asked_on(4) if one.wanted in later]
     last = {one.wanted for one in asked_on(4) if one.exam == "last"}
     assert last == {one.value for one in world().taught_on(4) if not one.before}
+    assert sum(one.exam == "missed" for one in asked_on(4)) == sum(one.day <= 4 for one in world().misses)
+
+
+def test_more_facts_than_there_are_subjects_are_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="fewer facts or more themes"):
+        make_world(1, days=1, themes=1, facts=300)
 
 
 def test_what_was_told_anew_is_asked_for_as_changed_and_nowhere_else() -> None:
