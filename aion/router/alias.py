@@ -1,6 +1,6 @@
 """Finds out of a sentence that two names mean the same: "the billing service is also called Ledgerline".
 
-Only what says so in words counts, in English and Portuguese. Whether anything was taught of either name it does not know.
+Only what says so in words counts, in English and Portuguese. What was taught of either name it does not know.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from aion.router.words import stems_of
 
 MOST = 4  # words of a name
 _SAYS = (
-    r" (?:is|are|was) (?:(?:also|sometimes|often|usually|otherwise|better) )?(?:called|named|known (?:here )?as|nicknamed) ",
+    r" (?:is|are) (?:(?:also|sometimes|often|usually|otherwise|better) )?(?:called|named|known as|nicknamed) ",
     r" (?:is|are) (?:the same as|short for|another (?:name|word) for|our (?:name|word|nickname) for|just) ",
     r",? (?:a\.?k\.?a\.?|alias) ",
     r" (?:goes by|also goes by|means) (?:the name (?:of )?)?",

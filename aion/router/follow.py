@@ -13,11 +13,10 @@ _POINTS = re.compile(
     r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that one|this one|there|"
     r"ele|ela|eles|elas|dele|dela|deles|delas|nele|nela|isso|disso|nisso|isto|la|lo|lhe|lhes|essa|esse|desse|dessa)\b"
 )
-_GOES_ON = re.compile(r"^(?:and|but|or|so|ok(?:ay)?|also|e|mas|ou|entao|tambem)\b[ ,]")
 _ASKS = re.compile(
-    r"^(?:and |e |mas |but |so )?(?:who|where|when|why|how(?: much| many| long| often)?|what|which|since when|until when|"
-    r"quem|onde|quando|porque|por que|como|quanto|quanta|qual|desde quando|ate quando)(?: (?:exactly|again|now|then|is that|"
-    r"was that|exatamente|mesmo|agora|entao))?[ ?!.]*$"
+    r"^(?:and |e |mas |but |so )?(?:who|where|when|why|how(?: much| many| long| often)?|what|which|since when|"
+    r"quem|onde|quando|porque|por que|como|quanto|quanta|qual|desde quando|ate quando)"
+    r"(?: (?:exactly|again|now|then|is that|was that|exatamente|mesmo|agora|entao))?[ ?!.]*$"
 )
 
 
@@ -25,8 +24,3 @@ def follows(question: str) -> bool:
     """Whether it points back, or is nothing but a question word."""
     text = fold(question).strip()
     return _POINTS.search(text) is not None or _ASKS.match(text) is not None
-
-
-def goes_on(question: str) -> bool:
-    """Whether it begins as what is added to a question."""
-    return _GOES_ON.match(fold(question).strip()) is not None

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aion.memory.terms import stem
 from aion.router.card import Item, Key, RouteCard
-from aion.router.words import Run, Spellings, runs_of, stems_of
+from aion.router.words import Run, Spellings, plain_runs, stems_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,15 @@ class NameIndex:
             for alias in card.aliases:
                 self._aliases.setdefault(alias.name[-1], []).append((alias.name, alias.key))
         words = {word for found in self._keys.values() for _, key in found for word in key.telling}
-        self._spellings = Spellings(words | {word for names in self._aliases.values() for name, _ in names for word in name})
+        names = {word for found in self._aliases.values() for name, _ in found for word in name}
+        texts = (text for card in cards.values() for item in card.items for text in item.texts)
+        self._spellings = Spellings(texts, words | names)
 
     def find(self, text: str) -> list[Named]:
         """Each item once, by its best name."""
-        runs = runs_of(text)
-        spelt = [tuple(self._spellings.find(word) or word for word in run) for run in runs]
-        meant = dict(zip((w for run in spelt for w in run), (w for run in runs for w in run), strict=True))
+        runs = plain_runs(text)
+        spelt = [tuple(self._spellings.find(word) for word in run) for run in runs]
+        meant = {self._spellings.find(word): stem(word) for run in runs for word in run}
         found = self._find_keys(spelt, meant, "")
         for name, key in self._names_in(meant):
             more = self._find_keys([key], dict.fromkeys(key, ""), "alias")
@@ -77,7 +80,7 @@ class NameIndex:
         return found
 
     def _is_another(self, runs: Sequence[Run], key: Key, place: Place) -> bool:
-        """Whether a strange word stands where one of the item's name stood: told of the north gate, "the south gate"."""
+        """Whether a strange word stands where one of its name stood: told of the north gate, "the south gate"."""
         missing = set(key.phrase) - {word for run in runs for word in run}
         if not missing:
             return False
@@ -88,9 +91,9 @@ class NameIndex:
                     continue
                 home = key.phrase.index(word)
                 for step in (-1, 1):
-                    if 0 <= home + step < len(key.phrase) and key.phrase[home + step] in missing:
-                        if 0 <= at + step < len(run) and run[at + step] not in known:
-                            return True
+                    gone = 0 <= home + step < len(key.phrase) and key.phrase[home + step] in missing
+                    if gone and 0 <= at + step < len(run) and run[at + step] not in known:
+                        return True
         return False
 
     def _words_of(self, place: Place) -> frozenset[str]:

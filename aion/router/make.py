@@ -122,8 +122,10 @@ def _make_items(taught: Mapping[str, _Taught], earlier: RouteCard | None) -> tup
 
 def _plainest(prompts: Iterable[str], most: int) -> list[str]:
     """The first of those that ask in the same words, the shortest first."""
-    distinct = {tuple(sorted(set(stems_of(one)))): one for one in reversed(list(prompts))}
-    return sorted(reversed(distinct.values()), key=len)[:most]
+    distinct: dict[tuple[str, ...], str] = {}
+    for one in prompts:
+        distinct.setdefault(tuple(sorted(set(stems_of(one)))), one)
+    return sorted(distinct.values(), key=len)[:most]
 
 
 def _usual_words(taught: _Taught) -> list[str]:
@@ -154,5 +156,3 @@ def _phrase_of(word: str, prompts: Iterable[str]) -> Run:
     """The shortest run that it stands in: what is asked about, without what is asked of it."""
     runs = [run for prompt in prompts for run in runs_of(prompt) if word in run]
     return min(runs, key=len, default=(word,))
-
-

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +29,6 @@ class Strategy(StrEnum):
 
     KEYWORD = "keyword"  # names alone
     EMBEDDING = "embedding"  # names, and likeness to what was taught
-
-
-class Ask(Protocol):
-    """The base model, asked one short question; only the strategy that is asked to uses it."""
-
-    def __call__(self, prompt: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +73,9 @@ class Router:
         taken = self._take(question, vector)
         hangs = False
         if not taken and previous and follows(question):
-            taken, hangs = self._follow(vector, previous, previous_vector), True
+            taken, hangs = self._take(previous, previous_vector), True
         chosen = _settle(taken)
-        scales = {candidate: SCALE for candidate in list(chosen)[:MOST]}
+        scales = dict.fromkeys(list(chosen)[:MOST], SCALE)
         return Route(scales, self._explain(chosen, hangs))
 
     def _take(self, question: str, vector: Vector | None) -> list[Taken]:
@@ -96,9 +89,6 @@ class Router:
             if cosine >= least:
                 taken.append(Taken(named, cosine))
         return taken
-
-    def _follow(self, vector: Vector | None, previous: str, previous_vector: Vector | None) -> list[Taken]:
-        return self._take(previous, previous_vector)
 
     def _likeness(self, place: Place, vector: Vector) -> float:
         start, end = self._starts[place.candidate][place.number : place.number + 2]

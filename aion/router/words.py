@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from aion.memory.terms import LONGEST, STOP_WORDS, stem
@@ -18,7 +19,6 @@ Run = tuple[str, ...]
 SPELT = 4  # letters that a word has at least before another spelling of it is looked for
 _PIECE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s'\u2019]")
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
-# Portuguese elisions and clitics that hold a stop word: "d'agua", and "chama-se" through the hyphen.
 
 
 def fold(text: str) -> str:
@@ -32,13 +32,18 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=4096)
 def runs_of(text: str) -> tuple[Run, ...]:
     """In the order they stand, each word without its endings."""
+    return tuple(tuple(stem(word) for word in run) for run in plain_runs(text))
+
+
+def plain_runs(text: str) -> tuple[Run, ...]:
+    """The same with the words as they are, but for case and accents."""
     runs: list[list[str]] = [[]]
     for piece in _PIECE.findall(fold(text)):
         word = _ENGLISH_TAIL.sub("", piece)
         if not word[0].isalnum() or word in STOP_WORDS:
             runs.append([])
             continue
-        runs[-1].append(stem(word.replace("'", "").replace("\u2019", "")[:LONGEST]))
+        runs[-1].append(word.replace("'", "").replace("\u2019", "")[:LONGEST])
         if word != piece:
             runs.append([])
     return tuple(tuple(run) for run in runs if run)
@@ -52,23 +57,24 @@ def stems_of(text: str) -> list[str]:
 class Spellings:
     """Finds the known word that an unknown one is a misspelling of: one letter more, less, other, or two exchanged."""
 
-    def __init__(self, words: Iterable[str]) -> None:
-        self._known = frozenset(words)
-        self._shorter: defaultdict[str, list[str]] = defaultdict(list)
-        for word in sorted(self._known):
-            if len(word) >= SPELT and word.isalpha():
+    def __init__(self, texts: Iterable[str], wanted: AbstractSet[str]) -> None:
+        """Knows the words of the texts whose stem is wanted, in each form in which they stand there."""
+        self._stems = frozenset(wanted)
+        self._shorter: defaultdict[str, set[str]] = defaultdict(set)
+        words = {word for text in texts for run in plain_runs(text) for word in run}
+        for word in words:
+            if len(word) >= SPELT and word.isalpha() and stem(word) in wanted:
                 for one in _without_one(word) | {word}:
-                    self._shorter[one].append(word)
+                    self._shorter[one].add(word)
 
     def find(self, word: str) -> str:
-        """The word itself when it is known, "" when nothing is near."""
-        if word in self._known:
-            return word
-        if len(word) < SPELT or not word.isalpha():
-            return ""
-        near = {known for one in (word, *sorted(_without_one(word))) for known in self._shorter.get(one, ())}
+        """The stem of the word that is meant: its own when it is known or nothing is near."""
+        own = stem(word)
+        if own in self._stems or len(word) < SPELT or not word.isalpha():
+            return own
+        near = {known for one in (word, *_without_one(word)) for known in self._shorter.get(one, ())}
         fitting = sorted(known for known in near if known[0] == word[0] and _is_slip(word, known))
-        return fitting[0] if fitting else ""
+        return stem(fitting[0]) if fitting else own
 
 
 def _without_one(word: str) -> set[str]:
