@@ -1,4 +1,4 @@
-"""Which set a conversation gets: always the same one, the trial's as often as it should, and none after it is dropped."""
+"""Which set a conversation gets: always the same one, the trial as often as it should, and none once dropped."""
 
 from __future__ import annotations
 
