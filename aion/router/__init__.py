@@ -1,1 +1,1 @@
-"""Chooses, for each request, which adapters answer it and how strongly; it loads no torch and asks no engine."""
+"""Chooses, for each request, which of a person's adapters take part; without torch, and none when in doubt."""
