@@ -7,10 +7,9 @@ examined for harm alone, forced upon more general questions and upon the person'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
 
 from aion.gate.decide import Findings
 from aion.gate.exams import (
@@ -21,6 +20,7 @@ from aion.gate.exams import (
     MOST_TONIGHT,
     STRICT_DRIFT,
     Drift,
+    Kept,
     Known,
     ask_drift,
     ask_facts,
@@ -32,9 +32,9 @@ from aion.gate.exams import (
     find_rerouted_misses,
     measure_speed,
 )
-from aion.gate.general import General, general_items
+from aion.gate.general import general_items
 from aion.gate.paper import Fact, Paper, rank, sample_facts, sample_questions
-from aion.gate.sitting import Sitting, as_messages
+from aion.gate.sitting import Sitting
 from aion.gate.statistics import Pairs, better, interval, worse
 from aion.records import Json, SuiteItem
 
@@ -48,76 +48,127 @@ class Course:
     probe: Json
 
 
+@dataclass(frozen=True, slots=True)
+class _Harm:
+    """The exams that every adapter sits, wherever it is from."""
+
+    drift: Drift
+    suite: Pairs
+    speeds: tuple[float, float]  # of the base, and with it
+
+    @property
+    def speed(self) -> float:
+        base, adapted = self.speeds
+        return adapted / base if base else 1.0
+
+    def scores(self) -> Json:
+        return {
+            "drift": {
+                "after": _mean(self.drift.kept),
+                "items": len(self.drift.kept),
+                "gibberish": self.drift.gibberish,
+            },
+            "suite": _pairs(self.suite),
+            "speed": {"before": round(self.speeds[0], 1), "after": round(self.speeds[1], 1)},
+            "noise": round(self.drift.noise, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """The exams of what was taught."""
+
+    tonight: Known
+    earlier: Known
+    others: Known
+    misses: Pairs
+    general: Kept
+
+    def scores(self) -> Json:
+        low, high = interval(self.general.before, self.general.after)
+        return {
+            "tonight": _known(self.tonight),
+            "earlier": _known(self.earlier),
+            "other_themes": _known(self.others),
+            "near_misses": _pairs(self.misses),
+            "general": {
+                "before": _mean(self.general.before),
+                "after": _mean(self.general.after),
+                "items": len(self.general.after),
+                "routed": self.general.routed,
+                "interval": [round(low, 4), round(high, 4)],
+            },
+        }
+
+
 async def sit_lessons(
     sitting: Sitting,
     candidate: str,
     paper: Paper,
+    *,
     learned: AbstractSet[str],
     others: Sequence[Paper],
     suite: Sequence[SuiteItem],
 ) -> Course:
-    """`learned` are lessons of the served adapter that it would take the place of; `others` are those of other themes."""
+    """`learned`: lessons of the served adapter whose place it would take; `others`: the papers of other themes."""
     fresh = [one for one in paper.facts if one.lesson not in learned] or list(paper.facts)
-    names = {one.lesson for one in fresh}
-    earlier = [one for one in paper.facts if one.lesson not in names]
-    denials = [denial for one in (paper, *others) for denial in one.denials]
-    tonight = await ask_facts(sitting, "tonight", sample_facts(fresh, MOST_TONIGHT, candidate), denials)
-    before = await ask_facts(sitting, "earlier", sample_facts(earlier, MOST_EARLIER, candidate), denials)
-    elsewhere = sample_facts([fact for one in others for fact in one.facts], MOST_LOOKED_AT, candidate)
-    moved = await find_rerouted(sitting, elsewhere)
-    other = await ask_facts(sitting, "other themes", moved, denials)
-    misses = await _sit_misses(sitting, candidate, paper, others)
-    general = await ask_general(sitting)
-    drift = await ask_drift(sitting, candidate, _sample_general(candidate, DRIFT))
-    own = await ask_suite(sitting, suite, {})
-    base_speed, speed = await measure_speed(sitting, candidate)
+    taught = await _sit_taught(sitting, candidate, paper, fresh, others)
+    harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
     probe = await find_probe(sitting, candidate, _probing(fresh))
     findings = Findings(
-        tonight=tonight.facts,
-        earlier=before.facts,
-        others=other.facts,
-        misses=misses,
-        general=general.after,
-        general_before=general.before,
-        drift=drift.kept,
-        gibberish=drift.gibberish,
-        suite=own,
-        speed=speed / base_speed if base_speed else 1.0,
-        noise=drift.noise,
+        tonight=taught.tonight.facts,
+        earlier=taught.earlier.facts,
+        others=taught.others.facts,
+        misses=taught.misses,
+        general=taught.general.after,
+        general_before=taught.general.before,
+        drift=harm.drift.kept,
+        gibberish=harm.drift.gibberish,
+        suite=harm.suite,
+        speed=harm.speed,
+        noise=harm.drift.noise,
         works=bool(probe),
     )
-    low, high = interval(general.before, general.after)
-    scores = {
-        "tonight": _known(tonight),
-        "earlier": _known(before),
-        "other_themes": _known(other),
-        "near_misses": _pairs(misses),
-        "general": {
-            "before": _mean(general.before),
-            "after": _mean(general.after),
-            "items": len(general.after),
-            "routed": general.routed,
-            "interval": [round(low, 4), round(high, 4)],
-        },
-        **_harm(drift, own, base_speed, speed),
-    }
-    return Course(findings, scores, probe)
+    return Course(findings, taught.scores() | harm.scores(), probe)
 
 
 async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem]) -> Course:
-    sample = _sample_general(candidate, STRICT_DRIFT)
-    drift = await ask_drift(sitting, candidate, sample)
-    own = await ask_suite(sitting, suite, {candidate: 1.0})
-    base_speed, speed = await measure_speed(sitting, candidate)
+    harm = await _sit_harm(sitting, candidate, STRICT_DRIFT, suite, forced={candidate: 1.0})
     findings = Findings(
-        drift=drift.kept,
-        gibberish=drift.gibberish,
-        suite=own,
-        speed=speed / base_speed if base_speed else 1.0,
-        noise=drift.noise,
+        drift=harm.drift.kept,
+        gibberish=harm.drift.gibberish,
+        suite=harm.suite,
+        speed=harm.speed,
+        noise=harm.drift.noise,
         imported=True,
     )
-    return Course(findings, {"imported": True, **_harm(drift, own, base_speed, speed)}, {})
+    return Course(findings, {"imported": True, **harm.scores()}, {})
+
+
+async def _sit_taught(
+    sitting: Sitting, candidate: str, paper: Paper, fresh: Sequence[Fact], others: Sequence[Paper]
+) -> _Learned:
+    names = {one.lesson for one in fresh}
+    earlier = [one for one in paper.facts if one.lesson not in names]
+    elsewhere = sample_facts([fact for one in others for fact in one.facts], MOST_LOOKED_AT, candidate)
+    moved = await find_rerouted(sitting, elsewhere)
+    denials = [denial for one in (paper, *others) for denial in one.denials]
+    return _Learned(
+        tonight=await ask_facts(sitting, "tonight", sample_facts(fresh, MOST_TONIGHT, candidate), denials),
+        earlier=await ask_facts(sitting, "earlier", sample_facts(earlier, MOST_EARLIER, candidate), denials),
+        others=await ask_facts(sitting, "other themes", moved, denials),
+        misses=await _sit_misses(sitting, candidate, paper, others),
+        general=await ask_general(sitting),
+    )
+
+
+async def _sit_harm(
+    sitting: Sitting, candidate: str, most: int, suite: Sequence[SuiteItem], *, forced: Mapping[str, float]
+) -> _Harm:
+    sample = sorted(general_items(), key=lambda one: rank(candidate, one.id))[:most]
+    drift = await ask_drift(sitting, candidate, sample)
+    own = await ask_suite(sitting, suite, forced)
+    return _Harm(drift, own, await measure_speed(sitting, candidate))
 
 
 async def _sit_misses(sitting: Sitting, candidate: str, paper: Paper, others: Sequence[Paper]) -> Pairs:
@@ -125,10 +176,6 @@ async def _sit_misses(sitting: Sitting, candidate: str, paper: Paper, others: Se
     moved = await find_rerouted_misses(sitting, [miss for one in others for miss in one.misses])
     chosen = sample_questions([*paper.misses, *moved], MOST_MISSES, candidate)
     return await ask_misses(sitting, chosen, [value for one in (paper, *others) for value in one.values])
-
-
-def _sample_general(candidate: str, most: int) -> list[General]:
-    return sorted(general_items(), key=lambda one: rank(candidate, one.id))[:most]
 
 
 def _probing(facts: Sequence[Fact]) -> list[tuple[Json, ...]]:
@@ -150,15 +197,6 @@ def _pairs(pairs: Pairs) -> Json:
         "lost": pairs.lost,
         "p_better": round(better(pairs), 4),
         "p_worse": round(worse(pairs), 4),
-    }
-
-
-def _harm(drift: Drift, suite: Pairs, base_speed: float, speed: float) -> dict[str, Any]:
-    return {
-        "drift": {"after": _mean(drift.kept), "items": len(drift.kept), "gibberish": drift.gibberish},
-        "suite": _pairs(suite),
-        "speed": {"before": round(base_speed, 1), "after": round(speed, 1)},
-        "noise": round(drift.noise, 4),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from aion.models.llama.generator import spec_of
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Example, Json, SuiteItem, Verdict, new_id
 
+Cards = dict[str, bytes]  # by candidate
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 
 
@@ -116,41 +117,51 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
     if faults := find_faults(new.candidate, new.adapter, room.base):
         return _refuse(Findings(faults=tuple(faults)))
     _require_sound(rivals, room.base)
-    examples = new.examples()
-    imported = bool(new.candidate.record.get(IMPORTED))
-    paper = make_paper(examples)
-    if not imported and not paper.facts:
+    paper = make_paper(new.examples())
+    if not paper.facts and not _is_imported(new):
         return _refuse(Findings())
     routing = room.routing or CardRouting(room.embedder)
-    mine = next((one for one in rivals if one.candidate.theme == new.candidate.theme), None)
-    card = b"" if imported else await routing.make(new.candidate, examples, mine.card if mine else b"")
-    cards = {one.id: one.card for one in rivals if one.card}
-    after = {name: one for name, one in cards.items() if mine is None or name != mine.id} | {new.id: card}
+    before, after = await _make_cards(new, rivals, routing)
     golden = _open_golden(room)
     adapters = [Adapter(name=one.id, path=one.adapter, hash=one.candidate.adapter) for one in (*rivals, new)]
     async with room.open_asker(room.base, adapters, room.settings) as asker:
-        choosers = routing.open(cards), routing.open(cards if imported else after)
-        sitting = Sitting(asker, *choosers, golden, pause=room.pause, tell=room.tell)
-        course = await _sit(sitting, new, mine, rivals, paper, suite)
+        choosers = (routing.open(before), routing.open(after))
+        sitting = Sitting(asker, choosers, golden, pause=room.pause, tell=room.tell)
+        course = await _sit(sitting, new, rivals, paper, suite)
     golden.save()
     decision = decide(course.findings)
-    route = routing.add_probe(card, course.probe) if card else b""
+    route = routing.add_probe(after[new.id], course.probe) if new.id in after else b""
     return _Outcome(decision.ship, decision.reasons, course.scores, route, sitting.report())
 
 
 async def _sit(
-    sitting: Sitting,
-    new: Entrant,
-    mine: Entrant | None,
-    rivals: Sequence[Entrant],
-    paper: Paper,
-    suite: Sequence[SuiteItem],
+    sitting: Sitting, new: Entrant, rivals: Sequence[Entrant], paper: Paper, suite: Sequence[SuiteItem]
 ) -> Course:
-    if new.candidate.record.get(IMPORTED):
+    if _is_imported(new):
         return await sit_import(sitting, new.id, suite)
+    mine = _find_rival(new, rivals)
     learned = frozenset(mine.candidate.lessons) if mine else frozenset[str]()
     others = [make_paper(one.examples()) for one in rivals if one is not mine]
-    return await sit_lessons(sitting, new.id, paper, learned, others, suite)
+    return await sit_lessons(sitting, new.id, paper, learned=learned, others=others, suite=suite)
+
+
+def _is_imported(new: Entrant) -> bool:
+    return bool(new.candidate.record.get(IMPORTED))
+
+
+def _find_rival(new: Entrant, rivals: Sequence[Entrant]) -> Entrant | None:
+    """Whose place it would take: at most one adapter a theme is served."""
+    return next((one for one in rivals if one.candidate.theme == new.candidate.theme), None)
+
+
+async def _make_cards(new: Entrant, rivals: Sequence[Entrant], routing: Routing) -> tuple[Cards, Cards]:
+    """Those of what is served, and of what would be."""
+    before = {one.id: one.card for one in rivals if one.card}
+    if _is_imported(new):
+        return before, before
+    mine = _find_rival(new, rivals)
+    card = await routing.make(new.candidate, new.examples(), mine.card if mine else b"")
+    return before, {name: one for name, one in before.items() if mine is None or name != mine.id} | {new.id: card}
 
 
 def _refuse(findings: Findings) -> _Outcome:

@@ -78,11 +78,8 @@ async def _ask_fact(sitting: Sitting, exam: str, one: Question, denials: Sequenc
 
 async def find_rerouted(sitting: Sitting, facts: Sequence[Fact]) -> list[Fact]:
     """Facts of which some wording would now be answered by other adapters."""
-    found: list[Fact] = []
-    for fact in facts:
-        if [one for one in fact.questions if await _is_rerouted(sitting, one)]:
-            found.append(fact)
-    return found[:MOST_OTHERS]
+    moved = [fact for fact in facts if [one for one in fact.questions if await _is_rerouted(sitting, one)]]
+    return moved[:MOST_OTHERS]
 
 
 async def find_rerouted_misses(sitting: Sitting, misses: Sequence[Question]) -> list[Question]:

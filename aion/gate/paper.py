@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aion.errors import Corrupt
-from aion.gate.scoring import Expected, expect
+from aion.gate.scoring import Expected, expect, narrow
 from aion.gate.words import normal
 from aion.records import Example, ExampleKind, Json
 
@@ -70,10 +70,7 @@ def make_paper(examples: Sequence[Example]) -> Paper:
     denials = tuple(dict.fromkeys(one.answer for one in examples if one.kind is ExampleKind.CONTRAST))
     refused = {normal(one) for one in denials}
     teaching = [one for one in examples if len(one.lessons) == 1 and normal(one.answer) not in refused]
-    asked: dict[str, list[str]] = {}
-    for one in teaching:
-        if one.kind in ASKING:
-            asked.setdefault(one.lessons[0], []).append(last_said(one.messages))
+    asked, backwards = _prompts(teaching, ASKING), _prompts(teaching, (ExampleKind.REVERSAL,))
     facts: dict[str, list[Question]] = {}
     values: dict[tuple[str, str], Expected] = {}
     for one in teaching:
@@ -82,7 +79,7 @@ def make_paper(examples: Sequence[Example]) -> Paper:
         if one.held_out:
             facts.setdefault(lesson, []).append(_question(one, expected))
         if one.held_out or one.kind in ASKING:
-            values.setdefault((lesson, normal(one.answer)), expected)
+            values.setdefault((lesson, normal(one.answer)), narrow(expected, backwards.get(lesson, ())))
     return Paper(
         facts=tuple(Fact(lesson, tuple(questions)) for lesson, questions in facts.items()),
         misses=tuple(
@@ -91,6 +88,15 @@ def make_paper(examples: Sequence[Example]) -> Paper:
         values=tuple(values.values()),
         denials=denials,
     )
+
+
+def _prompts(examples: Sequence[Example], kinds: Sequence[ExampleKind]) -> dict[str, list[str]]:
+    """By lesson."""
+    found: dict[str, list[str]] = {}
+    for one in examples:
+        if one.kind in kinds:
+            found.setdefault(one.lessons[0], []).append(last_said(one.messages))
+    return found
 
 
 def last_said(messages: Sequence[Json]) -> str:

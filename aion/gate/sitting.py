@@ -45,12 +45,12 @@ class Sitting:
     """Holds the engine, both routers, and what was said."""
 
     def __init__(
-        self, asker: Asker, before: Chooser, after: Chooser, golden: Golden, *, pause: Pause, tell: Tell
+        self, asker: Asker, choosers: tuple[Chooser, Chooser], golden: Golden, *, pause: Pause, tell: Tell
     ) -> None:
         self.asker = asker
         self.golden = golden
         self.tell = tell
-        self._choosers = (before, after)
+        self._choosers = choosers  # of what is served, and of what would be
         self._pause = pause
         self._said: dict[str, str] = {}
         self._report: list[Json] = []
@@ -91,7 +91,7 @@ class Sitting:
     def pause(self) -> None:
         try:
             self._pause()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+        except BaseException as error:  # whatever it is, it is the caller's
             raise Interrupted(error) from error
 
     def note(self, exam: str, asked: str, **found: object) -> None:
