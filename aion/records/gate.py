@@ -10,7 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One examination of one candidate. Only a candidate whose newest verdict says `ship` may ever be served."""
+    """One examination of one candidate. Only a candidate whose newest verdict says `ship` may ever be served.
+
+    It outlives what the candidate learned, so it holds none of its words: those stand in its two blobs, which go when
+    the candidate is retired.
+    """
 
     id: str
     owner: str
@@ -20,11 +24,11 @@ class Verdict:
     adapter: str  # sha256 of the GGUF LoRA that was examined: the verdict is about these bytes alone
     base: str  # sha256 of the model file it was examined on
     ship: bool
-    reasons: tuple[str, ...]  # in words; of a refusal, each thing that spoke against it
-    scores: Mapping[str, Any] = field(default_factory=dict)  # exam -> {"before", "after", "items", "p", ...}
+    reasons: tuple[str, ...]  # in words, of none that was taught; of a refusal, each thing that spoke against it
+    scores: Mapping[str, Any] = field(default_factory=dict)  # exam -> {"before", "after", "items", "p", ...}: no texts
     against: tuple[str, ...] = ()  # the candidates that were served when it was examined
-    route: str = ""  # sha256 of what a router needs to know of it
-    probe: Mapping[str, Any] = field(default_factory=dict)  # a prompt, and what shows that this adapter is at work
+    route: str = ""  # sha256 of what a router needs to know of it, with a prompt that shows it at work
+    report: str = ""  # sha256 of what was asked and answered, item by item
     at: float = 0.0
     seconds: float = 0.0
 

@@ -19,8 +19,9 @@ class Served(Protocol):
     def add_verdict(self, verdict: Verdict) -> Future[Verdict]:
         """Append; resolves to it. Sent again it changes nothing.
 
-        NotFound when its candidate is not there; Conflict when the same id came with something else, or when it is
-        about other bytes, another base, theme, night or owner than the candidate's.
+        NotFound when its candidate is not there or somebody else's; Conflict when the same id came with something
+        else, when it is about other bytes, another base, theme or night than the candidate's (`other_candidate`), or
+        when that is retired (`retired`). BadInput when its scores hold a text, which could be one that was taught.
         """
         ...
 
@@ -35,9 +36,10 @@ class Served(Protocol):
     def append_promotion(self, promotion: Promotion) -> Future[Promotion]:
         """Append, all or nothing. Sent again (the same id) it changes nothing.
 
-        Conflict, with a code, when it does not follow the owner's newest (`served_changed`), or when an adapter it
-        names, trial included, has no verdict (`not_evaluated`), was refused (`refused`), is retired (`retired`), or
-        shares its theme with another of the same set (`same_theme`). NotFound when a candidate is not the owner's.
+        Conflict when the same id came with something else, and with a code when it does not follow the owner's newest
+        (`served_changed`), or when an adapter it names, trial included, has no verdict on its present bytes
+        (`not_evaluated`), was refused by the newest (`refused`), is retired (`retired`), or shares its theme with
+        another of the same set (`same_theme`). NotFound when a candidate is not the owner's.
         """
         ...
 
@@ -56,7 +58,9 @@ class Served(Protocol):
     def retire(self, candidates: Sequence[str], *, reason: str, actor: str, at: float) -> Future[list[Promotion]]:
         """Mark candidates as retired and append, for each person who is served any, a row that leaves them out.
 
-        One transaction: nothing is ever served that is retired. Resolves to the rows it appended.
+        A trial that loses one ends. The retired have learned nothing any more; their rows, verdicts and lineage stay
+        as a record. One transaction: nothing is ever served that is retired. Resolves to the rows it appended. An id
+        that names none is passed over.
         """
         ...
 
