@@ -54,6 +54,7 @@ class Job:
     response_format: Json | None = None
     top_logprobs: int = 0  # alternatives wanted a token; the chosen token's own log-probability always comes if it can
     adapters: Literal["auto", "none"] | Mapping[str, float] = "auto"
+    optional_adapters: bool = False  # one that is not loaded just now is left out, instead of refused
 
 
 @dataclass(frozen=True, slots=True)

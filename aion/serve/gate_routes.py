@@ -1,0 +1,108 @@
+"""What the night tells of its examinations: verdicts, and that all are in. Only the night's own process may.
+
+The files of a verdict lie under the night's folder and are kept as blobs; no path comes from a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import Field, StringConstraints
+
+from aion.errors import AionError
+from aion.records import Json, Verdict, new_id
+from aion.serve.json_body import StrictRoute
+from aion.serve.night_take import take_exam
+from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
+from aion.serve.system import System
+
+Reason = Annotated[str, StringConstraints(max_length=500)]
+log = structlog.get_logger()
+
+
+class VerdictTold(Strict):
+    """The body of POST /api/sleep/verdicts."""
+
+    owner: Person
+    candidate: Id
+    night: Id = Field(description="That made the candidate.")
+    exam_night: Id = Field(description="That examined it: its folder has the files.")
+    theme: Id
+    adapter: Sum
+    base: Sum
+    ship: bool
+    reasons: list[Reason] = Field(max_length=100)
+    scores: dict[str, Any] = Field(max_length=100)
+    against: list[Id] = Field(max_length=100)
+    route: Sum | None = None
+    report: Sum | None = None
+    seconds: Amount
+
+
+class AllExamined(Strict):
+    """The body of POST /api/sleep/promotion."""
+
+    owner: Person
+    night: Id
+    candidates: list[Id] = Field(max_length=1000, description="Those examined in this night.")
+
+
+def gate_routes(system: System) -> APIRouter:
+    """For the night alone."""
+    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+    @router.post("/api/sleep/verdicts")
+    async def take_verdict(request: Request, body: VerdictTold) -> Json:
+        require_control(request)
+        kept = await asyncio.to_thread(_take_verdict, system, body)
+        return {"id": kept.id, "ship": kept.ship}
+
+    @router.post("/api/sleep/promotion")
+    async def promote(request: Request, body: AllExamined) -> Json:
+        """One change for the whole night; what hinders it is told, and leaves everything as it is."""
+        require_control(request)
+        passed = await asyncio.to_thread(_find_passed, system, body)
+        if not passed:
+            return {"promotion": "", "adapters": [], "reason": "nothing new passed the examination"}
+        if not system.settings.gate.auto:
+            reason = "gate.auto is off: promote them by `aion adapters promote`"
+            return {"promotion": "", "adapters": passed, "reason": reason}
+        try:
+            row = await system.need_promoter().promote(
+                body.owner,
+                passed,
+                night=body.night,
+                reason=f"{len(passed)} passed the examination of the night",
+                actor="gate",
+                share=system.settings.gate.trial_share if system.settings.gate.trial_hours else 0.0,
+            )
+        except AionError as error:
+            log.error("adapters.not_served", reason=error.message)
+            return {"promotion": "", "adapters": passed, "reason": error.message}
+        return {"promotion": row.id, "adapters": passed, "reason": row.reason}
+
+    return router
+
+
+def _take_verdict(system: System, body: VerdictTold) -> Verdict:
+    names = {"route": body.route, "report": body.report}
+    take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
+    told = body.model_dump(exclude={"exam_night", "route", "report"})
+    told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
+    verdict = Verdict(id=new_id("verdict"), at=time.time(), route=body.route or "", report=body.report or "", **told)
+    return system.store.served.add_verdict(verdict).result()
+
+
+def _find_passed(system: System, body: AllExamined) -> list[str]:
+    """An adapter from elsewhere, of which nobody knows what it learned, is a person's to promote."""
+    passed = []
+    for name in body.candidates:
+        verdict = system.store.served.verdict(name, owner=body.owner)
+        candidate = system.store.nights.candidate(name, owner=body.owner)
+        if candidate is not None and verdict is not None and verdict.ship and candidate.lessons:
+            passed.append(name)
+    return passed
