@@ -16,7 +16,7 @@ from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
 from aion.memory.embedding import EmbeddingDesk
 from aion.records import Json
-from aion.router.base import Route
+from aion.router.base import Picks, Route
 from aion.router.table import RouteTable, ServedSet
 
 log = structlog.get_logger()
@@ -47,6 +47,14 @@ class Routing:
             turn.took("route_ms", began)
         turn.job = replace(turn.job, adapters=dict(scales) or "none", optional_adapters=True)
 
+    async def explain(self, owner: str, text: str, previous: str = "") -> Json:
+        """What would be chosen, without an answer; in a conversation that is not on trial."""
+        served = self._table.find(owner)
+        if served is None or self._desk is None:
+            return {"outcome": "none_served", "scales": {}, "why": {}}
+        route = await self._route(served.router, text, previous)
+        return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
+
     async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Mapping[str, float], Json]:
         conversation = turn.draft.conversation
         side = {"set": served.promotion, "trial": served.on_trial(conversation)}
@@ -61,11 +69,14 @@ class Routing:
         return route.scales, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
+        return await self._route(
+            served.router_for(turn.draft.conversation), turn.question, turn.question_before
+        )
+
+    async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:
             return Route()
-        question, previous = turn.question, turn.question_before
         vectors = await self._desk.embed([question, previous] if previous else [question])
-        router = served.router_for(turn.draft.conversation)
         return router.pick(question, vectors[0], previous=previous, previous_vector=vectors[1] if previous else None)
 
 

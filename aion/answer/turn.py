@@ -70,7 +70,7 @@ class Answerer:
         self.mind = mind
         self.settings = settings or Settings()
         self._write = Writing(generator, queue)
-        self._routing = Routing(table or RouteTable(), mind.desk if mind else None)
+        self.routing = Routing(table or RouteTable(), mind.desk if mind else None)
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
         turn = self._open(ask, await self._conversation(ask))
@@ -79,7 +79,7 @@ class Answerer:
                 found = await self._look_up(turn)
                 if found is None:
                     await self._recall(turn)
-                    await self._routing.choose(turn)
+                    await self.routing.choose(turn)
                     await self._build_context(turn)
                 async with contextlib.aclosing(self._write.answer(turn, found)) as events:
                     async for event in events:
@@ -130,7 +130,7 @@ class Answerer:
             turn.steps["cache"] = {"outcome": "ineligible" if on else "off"}
             return None
         began = time.perf_counter()
-        turn.fingerprint = fingerprint_of(turn.job, self.generator.card, self._routing.mark(turn))
+        turn.fingerprint = fingerprint_of(turn.job, self.generator.card, self.routing.mark(turn))
         await self._read_version(turn)
         found = await self._find_cached(turn, self.mind)
         known = found is not None and await self._is_current(turn, found.entry)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -28,6 +28,7 @@ Commit = Callable[[], Awaitable[None]]
 MOST = 10_000  # rows of one person's history that a way back is looked for in
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What can serve adapters."""
 
@@ -44,25 +45,25 @@ class Engine(Protocol):
 class Promoter:
     """One for each server, on its event loop. `plan` before the engine starts, `open` once it has."""
 
-    def __init__(self, store: Store, blobs: BlobStore, table: RouteTable, *, base: str) -> None:
-        """`base`: sha256 of the model file; empty for a model on another server, where no adapter can be served."""
+    def __init__(self, store: Store, blobs: BlobStore, table: RouteTable) -> None:
         self._store = store
         self._blobs = blobs
         self._table = table
-        self._base = base
+        self._base = ""  # sha256 of the model file; none of a model on another server, where no adapter can be served
         self._embedder = ""
         self._engine: Engine | None = None
         self._changing = asyncio.Lock()
         self.unfit: dict[str, str] = {}  # candidates that should be served and are not, with the reason
 
-    def plan(self) -> list[Adapter]:
-        """What the engine is started with: all that anybody is served, and is sound."""
+    def plan(self, base: str) -> list[Adapter]:
+        """What the engine of this model file is started with: all that anybody is served, and is sound."""
+        self._base = base
         wanted = {one for row in self._store.served.serving() for one in (*row.adapters, *row.trial)}
         return [ready.adapter for ready in self._ready(sorted(wanted)).values()]
 
-    def open(self, engine: Engine | None, *, embedder: str) -> None:
+    def open(self, engine: object, *, embedder: str) -> None:
         """From here on requests are routed; what the engine does not hold is not."""
-        self._engine, self._embedder = engine, embedder
+        self._engine, self._embedder = engine if isinstance(engine, Engine) else None, embedder
         for row in self._store.served.serving():
             self._route(row)
 
@@ -111,10 +112,9 @@ class Promoter:
             told = {"night": before.night, "reason": reason, "actor": actor, "move": Move.RETIRE}
             return await self._append(before, adapters=left, trial=(), share=0.0, **told)
 
-    def follow(self, rows: Iterable[Promotion]) -> None:
-        """Rows that the store appended by itself, because what an adapter had learned was forgotten."""
-        for row in rows:
-            self._route(row)
+    def follow(self, owner: str) -> None:
+        """The store appended a row by itself, because what an adapter had learned was forgotten."""
+        self._route(self._newest(owner))
 
     def _with(self, owner: str, served: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
         """One adapter a theme, the fresh ones in their themes' places."""

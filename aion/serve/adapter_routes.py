@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 
 from aion.errors import Conflict, NotFound
 from aion.gate.state import Standing, standing_of
-from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict
+from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.own import Limit, Owner, whose
@@ -153,12 +153,11 @@ def _require_passed(standing: Standing) -> None:
         raise Conflict("the examination refused this adapter; GET /api/adapters/{id} says why", code="refused")
     if standing is Standing.RETIRED:
         raise Conflict("this adapter learned what was forgotten; its files are gone", code="retired")
-    if standing in (Standing.SERVED,):
+    if standing is Standing.SERVED:
         raise Conflict("this adapter is served already", code="served")
 
 
-async def _audit(system: System, request: Request, action: str, row: Promotion) -> None:
+async def _audit(system: System, request: Request, act: str, row: Promotion) -> None:
     who = principal_of(request)
-    told = {"promotion": row.id, "adapters": len(row.adapters)}
-    entry = AuditEntry(at=time.time(), actor=who.owner, action=action, detail=told)
+    entry = AuditEntry(id=new_id("audit"), at=time.time(), actor=who.owner, act=act, subject=row.id)
     await asyncio.wrap_future(system.store.append_audit(entry))

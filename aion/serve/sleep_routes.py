@@ -277,14 +277,14 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
-        _require_control(request)
+        require_control(request)
         outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
         system.sleep.hear_sleeper(outlooks, body.pid)
         return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
 
     @router.post("/api/sleep/progress")
     async def hear_night(request: Request, body: NightTold) -> Json:
-        _require_control(request)
+        require_control(request)
         process = None
         if body.pid is not None:
             process = NightProcess(pid=body.pid, began=body.began, may_stop=body.may_stop)
@@ -293,7 +293,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/arrangement")
     async def arrange(request: Request, body: Arranged) -> Json:
-        _require_control(request)
+        require_control(request)
         now = time.time()
         placed = system.store.nights.arrange(
             [_arranged(told, body.owner, now) for told in body.themes],
@@ -306,7 +306,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/quarantine")
     async def put_aside(request: Request, body: Aside) -> Json:
-        _require_control(request)
+        require_control(request)
         now, told = time.time(), body.model_dump(exclude={"lessons"})
         found = [Quarantine(lesson=one, at=now, **told) for one in body.lessons]
         return {"lessons": await asyncio.wrap_future(system.store.nights.quarantine(found))}
@@ -314,13 +314,13 @@ def night_routes(system: System) -> APIRouter:
     return router
 
 
-def adapter_routes(system: System) -> APIRouter:
+def hand_over_routes(system: System) -> APIRouter:
     """Adapters that are handed over: by the night, and by the command line."""
     router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
     @router.post("/api/sleep/candidates")
     async def take(request: Request, body: MadeTold) -> Json:
-        _require_control(request)
+        require_control(request)
         if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
             raise NotFound(f"there is no night {body.night!r} of theirs")
         made = Made(**body.model_dump())
@@ -329,7 +329,7 @@ def adapter_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/imports")
     async def take_import(request: Request, body: ImportTold) -> Json:
-        _require_control(request)
+        require_control(request)
         owner, now = principal_of(request).owner, time.time()
         if await asyncio.to_thread(system.store.nights.theme, body.theme, owner=None) is not None:
             raise Conflict(f"theme {body.theme!r} exists; an imported adapter gets one of its own")
@@ -359,7 +359,7 @@ def _own_or_all(who: Principal) -> str | None:
     return CONTROL_OWNER if who.key_id == CONTROL_ID else who.sees
 
 
-def _require_control(request: Request) -> None:
+def require_control(request: Request) -> None:
     if principal_of(request).key_id != CONTROL_ID:
         raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
 

@@ -10,6 +10,7 @@ from aion.answer.observe import Observer
 from aion.answer.turn import Answerer
 from aion.config import Settings
 from aion.errors import Unavailable
+from aion.gate.promote import Promoter
 from aion.memory.base import MemoryIndex
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
@@ -55,6 +56,7 @@ class System:
     embedder: Embedder | None = None
     memory: MemoryParts | None = None
     tracer: Tracer | None = None
+    promoter: Promoter | None = None
     repairing: asyncio.Task[int] | None = None  # the index, held to the store since start
     stage: str = "starting"
     began: float = field(default_factory=time.monotonic)
@@ -79,6 +81,11 @@ class System:
         if self.memory is None:
             raise Unavailable(f"memory is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
         return self.memory
+
+    def need_promoter(self) -> Promoter:
+        if self.promoter is None:
+            raise Unavailable(f"the model is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
+        return self.promoter
 
     @property
     def keeper(self) -> Keeper:
