@@ -204,7 +204,7 @@ def sleep_routes(system: System) -> APIRouter:
 
     @router.get("/api/sleep/status", summary="Whether AION sleeps, how far it is, and what it waits for")
     async def status(request: Request) -> Json:
-        return await system.sleep.status(_own_or_all(principal_of(request)))
+        return await system.sleep.status(own_or_all(principal_of(request)))
 
     @router.post("/api/sleep/cancel", summary="End the night that is asked for or under way")
     async def cancel(request: Request) -> Json:
@@ -354,7 +354,7 @@ def theme_json(theme: Theme) -> Json:
     return shown
 
 
-def _own_or_all(who: Principal) -> str | None:
+def own_or_all(who: Principal) -> str | None:
     """The person at the machine is an administrator, and means their own night."""
     return CONTROL_OWNER if who.key_id == CONTROL_ID else who.sees
 

@@ -260,9 +260,10 @@ class Workflow:
             self.reporter.leave_training()
             self.reporter.doing = {}
             self.reporter.tell(NightState.EXAMINING)
-            for candidate in self._once("due", lambda: {"candidates": self._find_due()})["candidates"]:
+            due = self._once("due", lambda: {"candidates": self._find_due()})["candidates"]
+            for candidate in due:
                 report.note_verdict(candidate, self._judge(candidate))
-            told = {"owner": self.night.owner, "night": self.night.id}
+            told = {"owner": self.night.owner, "night": self.night.id, "candidates": due}
             report.served = self._once("promote", lambda: self.reporter.door.tell("promotion", told))
         except Over as over:
             return over.state
