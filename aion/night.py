@@ -119,9 +119,7 @@ def attend(
         clock.restore()
         steps = make_steps(settings, door)
         examiner = make_examiner(settings, door)
-        Workflow(
-            night=night, steps=steps, journal=journal, reporter=reporter, clock=clock, examiner=examiner
-        ).run()
+        Workflow(night=night, steps=steps, journal=journal, reporter=reporter, clock=clock, examiner=examiner).run()
     except Unavailable as error:
         log.warning("night.server_gone", reason=error.message)
         return AGAIN

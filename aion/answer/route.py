@@ -69,9 +69,7 @@ class Routing:
         return route.scales, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
-        return await self._route(
-            served.router_for(turn.draft.conversation), turn.question, turn.question_before
-        )
+        return await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
 
     async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:

@@ -1,7 +1,7 @@
 """One turn, from question to recorded answer; the path is `take_turn`, readable top to bottom.
 
 cache -> recall -> route -> context -> generate -> confidence -> record -> observe. Every step writes what it found into
-the turn's `steps`, and how long it took into its `timings`. Nothing is retried here, and nothing is formatted: callers get
+the turn's `steps`, and how long it took into its `timings`. Nothing is retried here, nothing is formatted: callers get
 pieces as they come and the finished turn at the end, which is durable by then. Leaving the iterator early stops the
 work and records the turn as far as it got.
 """

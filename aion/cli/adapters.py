@@ -1,7 +1,7 @@
 """`aion adapters`: lists what nights made, takes in others, and turns PEFT folders and GGUF LoRAs into each other.
 
-What it takes in is a candidate like those of nights: nobody has examined it, so nothing is served by that. This and what
-changes what is served (serving.py) need a running server; the rest reads the data folder, with or without one.
+What it takes in is a candidate like those of nights: nobody has examined it, so nothing is served by that. This and
+what changes what is served (serving.py) need a running server; the rest reads the data folder, with or without one.
 """
 
 from __future__ import annotations

@@ -72,12 +72,16 @@ def _list(found: list[Json], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[one["night"], moment(one["ended"]), one["state"], one["lessons"], shorten(one["words"][0])] for one in found]
+    rows = [
+        [one["night"], moment(one["ended"]), one["state"], one["lessons"], shorten(one["words"][0])] for one in found
+    ]
     print_table(("night", "ended", "state", "learned", "report"), rows)
 
 
 def _find(nights: list[Night], wanted: str) -> Night:
     found = next((one for one in nights if wanted in ("", one.id)), None)
     if found is None:
-        raise NotFound("no night is over yet" if not wanted else f"no night {wanted!r}; `aion report --list` shows them")
+        raise NotFound(
+            "no night is over yet" if not wanted else f"no night {wanted!r}; `aion report --list` shows them"
+        )
     return found

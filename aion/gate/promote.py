@@ -212,4 +212,3 @@ class Promoter:
         if found is None:
             raise NotFound(f"no adapter {name[:80]!r} of yours; GET /api/adapters lists them")
         return found
-

@@ -11,7 +11,6 @@ from aion.router.card import RouteCard
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
 
-
 UNFIT = "unfit"
 
 

@@ -7,18 +7,17 @@ and keeps nothing of what it is asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from aion.records import Json
+from aion.router.base import Route, Vector
 from aion.router.card import RouteCard
 from aion.router.follow import follows
 from aion.router.index import Named, NameIndex, Place
 
-Vector = npt.NDArray[np.float32]
 SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
 ALIAS_ROOM = 0.15  # less likeness is asked of a request under another name: the vectors know only the first one
 MOST = 3  # adapters that answer one request together
@@ -29,14 +28,6 @@ class Strategy(StrEnum):
 
     KEYWORD = "keyword"  # names alone
     EMBEDDING = "embedding"  # names, and likeness to what was taught
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What was chosen: no adapters means the untouched base. `why` can be shown to a person as it is."""
-
-    scales: Mapping[str, float]
-    why: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ class Router:
             taken, hangs = self._take(previous, previous_vector), True
         chosen = _settle(taken)
         scales = dict.fromkeys(list(chosen)[:MOST], SCALE)
-        return Route(scales, self._explain(chosen, hangs))
+        return Route(scales=scales, why=self._explain(chosen, hangs))
 
     def _take(self, question: str, vector: Vector | None) -> list[Taken]:
         taken: list[Taken] = []

@@ -71,7 +71,9 @@ def adapter_routes(system: System) -> APIRouter:
     @router.post("/api/adapters/rollback", summary="Serve again what was served before")
     async def roll_back(request: Request, body: RollBackWish) -> Json:
         who = principal_of(request)
-        row = await system.need_promoter().roll_back(who.owner, body.to, reason="somebody asked for it", actor=who.owner)
+        row = await system.need_promoter().roll_back(
+            who.owner, body.to, reason="somebody asked for it", actor=who.owner
+        )
         await _audit(system, request, "adapters.rollback", row)
         return promotion_json(row)
 
@@ -90,9 +92,7 @@ def adapter_routes(system: System) -> APIRouter:
     async def retire(request: Request, adapter: Ref) -> Json:
         who = principal_of(request)
         await asyncio.to_thread(_find, system, adapter, who.owner)
-        row = await system.need_promoter().take_out(
-            who.owner, adapter, reason="somebody asked for it", actor=who.owner
-        )
+        row = await system.need_promoter().take_out(who.owner, adapter, reason="somebody asked for it", actor=who.owner)
         await _audit(system, request, "adapters.retire", row)
         return promotion_json(row)
 
