@@ -35,6 +35,5 @@ def explained(found: Json) -> list[str]:
     if not found["scales"]:
         return ["the base answers alone" + ("; no adapter is served yet" if found["outcome"] == "none_served" else "")]
     lines = [f"{name} x {scale:g}" for name, scale in found["scales"].items()]
-    for one in took:
-        lines.append(f"  {one['adapter']}: names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})")
-    return lines
+    why = [f"  {one['adapter']}: names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})" for one in took]
+    return lines + why

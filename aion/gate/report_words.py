@@ -1,4 +1,4 @@
-"""The morning report in sentences, in English or Portuguese. Pure; the figures under them stand in the report itself."""
+"""The morning report in sentences, in English or Portuguese. Pure; the figures stand in the report itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aion.records import Json
 ENGLISH = {
     "nothing": "Nothing new was learned in this night.",
     "learned": "{name}: I learned {lessons} from {sources}.",
-    "scores": "{name}: of {items} questions about it that I was never taught in these words I knew {before} before, {after} now.",
+    "scores": "{name}: of {items} questions in words I was never taught I knew {before} before, {after} now.",
     "refused": "{name}: I did not keep what I learned: {reason}.",
     "waits": "{name}: what I learned has not been examined yet.",
     "passed": "{name}: it passed its examination and is not served: {reason}.",
@@ -30,7 +30,7 @@ ENGLISH = {
 PORTUGUESE = {
     "nothing": "Nesta noite não aprendi nada de novo.",
     "learned": "{name}: aprendi {lessons} de {sources}.",
-    "scores": "{name}: de {items} perguntas sobre isto, em palavras que nunca me ensinaram, sabia {before} antes e sei {after} agora.",
+    "scores": "{name}: de {items} perguntas em palavras que nunca me ensinaram sabia {before} antes e sei {after} agora.",
     "refused": "{name}: não guardei o que aprendi: {reason}.",
     "waits": "{name}: o que aprendi ainda não foi examinado.",
     "passed": "{name}: passou no exame e não está em uso: {reason}.",
@@ -76,18 +76,21 @@ class Words:
             return [self._say("left_alone", name=name, reason=theme["reason"])]
         if theme["fate"] in ("kept", "begun_again"):
             return [self._say("unfinished", name=name)]
-        match theme["state"]:
-            case "served" | "trial":
-                return [self._learned(name, theme), *self._scores(name, theme)]
-            case "refused":
-                return [self._say("refused", name=name, reason="; ".join(theme["refused"]))]
-            case "not_examined":
-                return [self._say("waits", name=name)]
-            case "passed":
-                return [self._say("passed", name=name, reason=report["not_served"] or self._say("by_hand"))]
-            case "retired":
-                return [self._say("retired", name=name)]
-        return []
+        if theme["state"] in ("served", "trial"):
+            return [self._learned(name, theme), *self._scores(name, theme)]
+        return self._not_served(name, theme, report)
+
+    def _not_served(self, name: str, theme: Json, report: Json) -> list[str]:
+        reasons = {
+            "refused": ("refused", "; ".join(theme["refused"])),
+            "not_examined": ("waits", ""),
+            "passed": ("passed", report["not_served"] or self._say("by_hand")),
+            "retired": ("retired", ""),
+        }
+        if theme["state"] not in reasons:
+            return []
+        key, reason = reasons[theme["state"]]
+        return [self._say(key, name=name, reason=reason)]
 
     def _learned(self, name: str, theme: Json) -> str:
         kinds = {one["kind"]: 0 for one in theme["learned_from"]}
