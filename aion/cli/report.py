@@ -15,6 +15,7 @@ from aion.errors import NotFound
 from aion.gate.report import Reporter
 from aion.records import Json, Night
 from aion.serve.window import OVER
+from aion.store.blobs import BLOBS, BlobStore
 
 MOST = 100
 
@@ -31,9 +32,10 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show what a night learned."""
-    with read_store(read_settings(data).settings) as store:
+    settings = read_settings(data).settings
+    with read_store(settings) as store:
         nights = [one for one in store.nights.nights(owner=whose(everyone=False), limit=MOST) if one.state in OVER]
-        reporter = Reporter(store, store.blobs)
+        reporter = Reporter(store, BlobStore(settings.data / BLOBS))
         if many:
             _list([reporter.report(one, language=language) for one in nights], as_json)
             return

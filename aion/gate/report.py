@@ -1,6 +1,6 @@
 """The morning report: what a night learned and from whom, before and after, what was refused and why.
 
-It writes nothing, and is made anew whenever somebody asks, from rows and blobs: what was forgotten since is in no report any more.
+It writes nothing. It is made anew whenever somebody asks: what was forgotten since is in no report any more.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ ENGLISH = {
 PORTUGUESE = {
     "nothing": "Nesta noite não aprendi nada de novo.",
     "learned": "{name}: aprendi {lessons} de {sources}.",
-    "scores": "{name}: de {items} perguntas em palavras que nunca me ensinaram sabia {before} antes e sei {after} agora.",
+    "scores": "{name}: de {items} perguntas em palavras que nunca me ensinaram sabia {before}, e agora {after}.",
     "refused": "{name}: não guardei o que aprendi: {reason}.",
     "waits": "{name}: o que aprendi ainda não foi examinado.",
     "passed": "{name}: passou no exame e não está em uso: {reason}.",

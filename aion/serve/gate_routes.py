@@ -6,7 +6,6 @@ The files of a verdict lie under the night's folder and are kept as blobs; no pa
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated, Any
 
 import structlog
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import AionError
-from aion.records import Json, Verdict, new_id
+from aion.records import Json, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
 from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
@@ -27,6 +26,7 @@ log = structlog.get_logger()
 class VerdictTold(Strict):
     """The body of POST /api/sleep/verdicts."""
 
+    id: Id
     owner: Person
     candidate: Id
     night: Id = Field(description="That made the candidate.")
@@ -40,6 +40,7 @@ class VerdictTold(Strict):
     against: list[Id] = Field(max_length=100)
     route: Sum | None = None
     report: Sum | None = None
+    at: Amount
     seconds: Amount
 
 
@@ -93,7 +94,7 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
     told = body.model_dump(exclude={"exam_night", "route", "report"})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
-    verdict = Verdict(id=new_id("verdict"), at=time.time(), route=body.route or "", report=body.report or "", **told)
+    verdict = Verdict(route=body.route or "", report=body.report or "", **told)
     return system.store.served.add_verdict(verdict).result()
 
 

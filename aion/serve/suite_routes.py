@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
-from aion.errors import NotFound
+from aion.errors import Conflict, NotFound
 from aion.records import Check, Json, SuiteItem, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
@@ -42,8 +42,10 @@ def suite_routes(system: System) -> APIRouter:
     @router.post("/api/suite", summary="Add a question for the examination", status_code=201)
     async def add(request: Request, body: NewItem) -> Json:
         owner = principal_of(request).owner
+        if len(await asyncio.to_thread(system.store.served.suite, owner=owner)) >= MOST:
+            raise Conflict(f"your suite has {MOST} questions, the most a night asks; remove one first")
         item = SuiteItem(id=new_id("suite"), owner=owner, at=time.time(), **body.model_dump())
-        return item_json(await asyncio.wrap_future(system.store.served.put_suite_item(item, most=MOST)))
+        return item_json(await asyncio.wrap_future(system.store.served.put_suite_item(item)))
 
     @router.delete("/api/suite/{item}", summary="Remove a question from the examination")
     async def remove(request: Request, item: str) -> Json:

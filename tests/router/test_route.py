@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aion.router.route import Route, Router, Strategy
+from aion.router.base import Route
+from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
 CARDS = {"cand_work": card_of(WORK), "cand_garden": card_of(GARDEN, "garden")}
