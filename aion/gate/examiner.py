@@ -24,7 +24,6 @@ from aion.models.fake import FakeEmbedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.records import Candidate, Json, Night, SuiteItem, Verdict
 from aion.router.card import RouteCard
-from aion.store.blobs import BlobStore
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
@@ -111,7 +110,7 @@ class NightExaminer:
         names = (row.trial or row.adapters) if row is not None else ()
         served = [found for one in names if (found := store.nights.candidate(one, owner=night.owner)) is not None]
         tonight = store.nights.candidates(owner=night.owner, night=night.id, limit=MOST)
-        passed = [one for one in tonight if (found := store.served.verdict(one.id, owner=one.owner)) and found.ship]
+        passed = [one for one in tonight if (told := store.served.verdict(one.id, owner=one.owner)) and told.ship]
         themes = {one.theme: one for one in (*served, *passed) if not one.retired and one.id != new.id}
         return list(themes.values())
 

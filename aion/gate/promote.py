@@ -17,7 +17,7 @@ import structlog
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.gate.ready import UNFIT, Ready, find_ready
 from aion.models.llama.spec import Adapter
-from aion.records import Candidate, Move, Promotion, new_id
+from aion.records import Candidate, Move, Promotion, Quarantine, new_id
 from aion.router.route import Router
 from aion.router.table import RouteTable, ServedSet
 from aion.store.base import Store
@@ -25,6 +25,7 @@ from aion.store.blobs import BlobStore
 
 log = structlog.get_logger()
 Commit = Callable[[], Awaitable[None]]
+TAKEN_BACK = "the adapter that learned it was taken back; release it to have it learned again"
 MOST = 10_000  # rows of one person's history that a way back is looked for in
 
 
@@ -91,7 +92,9 @@ class Promoter:
             target = before.trial if accept else before.adapters
             move = Move.PROMOTE if accept else Move.ROLL_BACK
             told = {"night": before.night, "reason": reason, "actor": actor}
-            return await self._append(before, adapters=target, trial=(), share=0.0, move=move, **told)
+            row = await self._append(before, adapters=target, trial=(), share=0.0, move=move, **told)
+            await self._put_aside(before, row)
+            return row
 
     async def roll_back(self, owner: str, to: str = "", *, reason: str, actor: str) -> Promotion:
         """To what was served after a night, or from a promotion on; else to what was served before the newest."""
@@ -100,7 +103,9 @@ class Promoter:
             found, night = self._find_set(owner, before, to)
             standing = [one for one in found if self._may_serve(one, owner)]
             told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}
-            return await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
+            row = await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
+            await self._put_aside(before, row)
+            return row
 
     async def take_out(self, owner: str, candidate: str, *, reason: str, actor: str) -> Promotion:
         """Serve this one no longer; its files and what it learned stay."""
@@ -115,6 +120,22 @@ class Promoter:
     def follow(self, owner: str) -> None:
         """The store appended a row by itself, because what an adapter had learned was forgotten."""
         self._route(self._newest(owner))
+
+    async def _put_aside(self, before: Promotion, row: Promotion) -> None:
+        """What only adapters knew that were taken back: else the next night would bring the same again."""
+        served = {one: self._candidate(one, row.owner) for one in (*row.adapters, *row.trial)}
+        gone = [self._candidate(one, row.owner) for one in {*before.adapters, *before.trial} - served.keys()]
+        known = {lesson for one in served.values() for lesson in one.lessons}
+        found = {
+            lesson: Quarantine(
+                lesson=lesson, owner=row.owner, theme=one.theme, night=one.night, reason=TAKEN_BACK, at=row.at
+            )
+            for one in gone
+            for lesson in one.lessons
+            if lesson not in known and not one.retired
+        }
+        if found:
+            await asyncio.wrap_future(self._store.nights.quarantine(list(found.values())))
 
     def _with(self, owner: str, served: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
         """One adapter a theme, the fresh ones in their themes' places."""

@@ -6,6 +6,7 @@ The files of a verdict lie under the night's folder and are kept as blobs; no pa
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Annotated, Any
 
 import structlog
@@ -13,12 +14,14 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import AionError
-from aion.records import Json, Verdict
+from aion.records import Json, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
 from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
 from aion.serve.system import System
 
+STRIKES, MOST = 3, 10_000
+REFUSED = "three examinations refused what learned it; release it to have it tried again"
 Reason = Annotated[str, StringConstraints(max_length=500)]
 log = structlog.get_logger()
 
@@ -95,7 +98,29 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     told = body.model_dump(exclude={"exam_night", "route", "report"})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
     verdict = Verdict(route=body.route or "", report=body.report or "", **told)
-    return system.store.served.add_verdict(verdict).result()
+    kept = system.store.served.add_verdict(verdict).result()
+    if not kept.ship:
+        _give_up_refused(system, kept)
+    return kept
+
+
+def _give_up_refused(system: System, verdict: Verdict) -> None:
+    """A lesson that was refused in three nights is put aside: no night tries it again until a person says so."""
+    served = system.store.served.promotion(owner=verdict.owner)
+    names = (*served.adapters, *served.trial) if served is not None else ()
+    found = system.store.nights.candidates(owner=verdict.owner, theme=verdict.theme, limit=MOST)
+    known = {lesson for one in found if one.id in names for lesson in one.lessons}
+    verdicts = {one.id: system.store.served.verdict(one.id, owner=one.owner) for one in found}
+    refused = [one for one in found if (told := verdicts[one.id]) is not None and not told.ship]
+    counts = Counter(lesson for one in refused for lesson in set(one.lessons) - known)
+    aside = [
+        Quarantine(
+            lesson=lesson, owner=verdict.owner, theme=verdict.theme, night=verdict.night, reason=REFUSED, at=verdict.at
+        )
+        for lesson, count in counts.items()
+        if count >= STRIKES
+    ]
+    system.store.nights.quarantine(aside).result()
 
 
 def _find_passed(system: System, body: AllExamined) -> list[str]:
