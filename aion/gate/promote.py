@@ -126,13 +126,14 @@ class Promoter:
         served = {one: self._candidate(one, row.owner) for one in (*row.adapters, *row.trial)}
         gone = [self._candidate(one, row.owner) for one in {*before.adapters, *before.trial} - served.keys()]
         known = {lesson for one in served.values() for lesson in one.lessons}
+        latest = {one.theme: one.created for one in served.values()}  # what came before it was not taken back
         found = {
             lesson: Quarantine(
                 lesson=lesson, owner=row.owner, theme=one.theme, night=one.night, reason=TAKEN_BACK, at=row.at
             )
             for one in gone
             for lesson in one.lessons
-            if lesson not in known and not one.retired
+            if lesson not in known and not one.retired and one.created > latest.get(one.theme, 0.0)
         }
         if found:
             await asyncio.wrap_future(self._store.nights.quarantine(list(found.values())))

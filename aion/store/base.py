@@ -391,7 +391,7 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any candidate, or any on this base, has learned that is neither retired nor refused."""
+        """Ids of the lessons that any candidate has learned, or any on this base, which is not retired or refused."""
         ...
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
