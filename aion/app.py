@@ -23,6 +23,7 @@ from aion.config import Settings
 from aion.config.log import configure_log
 from aion.errors import BadConfig
 from aion.gate.promote import Promoter
+from aion.gate.watch import TrialWatch
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.index import INDEX, EmbeddedIndex
@@ -166,6 +167,9 @@ async def _start_models(system: System, announce: Announce) -> None:
     memory.observer.start()
     mind = Mind(desk=memory.desk, recaller=memory.recaller, cache=memory.cache, observer=memory.observer)
     system.embedder, system.memory, system.promoter = embedder, memory, promoter
+    settings = system.settings
+    system.watch = TrialWatch(system.store, promoter, hours=settings.gate.trial_hours, tau=settings.learning.tau)
+    system.watch.start()
     system.answerer = Answerer(generator, system.store, queue, settings=system.settings, mind=mind, table=table)
     system.repairing = asyncio.create_task(asyncio.to_thread(memory.index.repair))
 
@@ -238,6 +242,8 @@ def fake_delay(source: str) -> float | None:
 
 
 async def _stop_models(system: System) -> None:
+    if system.watch is not None:
+        await system.watch.close()
     if system.memory is not None:
         await system.memory.observer.close()
         system.memory.index.close()  # which ends a repair, too

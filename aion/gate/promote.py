@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import structlog
 
 from aion.errors import Conflict, NotFound, Unavailable
-from aion.gate.ready import UNFIT, Ready, find_ready
+from aion.gate.ready import Ready, find_ready
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Move, Promotion, Quarantine, new_id
 from aion.router.route import Router
@@ -117,9 +117,13 @@ class Promoter:
             told = {"night": before.night, "reason": reason, "actor": actor, "move": Move.RETIRE}
             return await self._append(before, adapters=left, trial=(), share=0.0, **told)
 
-    def follow(self, owner: str) -> None:
-        """The store appended a row by itself, because what an adapter had learned was forgotten."""
-        self._route(self._newest(owner))
+    async def refresh(self) -> None:
+        """The store appended rows by itself, because what an adapter had learned was forgotten."""
+        async with self._changing:
+            for row in await asyncio.to_thread(self._store.served.serving):
+                found = self._table.find(row.owner)
+                if found is None or found.promotion != row.id:
+                    self._route(row)
 
     async def _put_aside(self, before: Promotion, row: Promotion) -> None:
         """What only adapters knew that were taken back: else the next night would bring the same again."""
@@ -170,7 +174,7 @@ class Promoter:
         ready = self._ready(sorted(wanted))
         missing = [one for one in (*row.adapters, *row.trial) if one not in ready]
         if missing:
-            raise Conflict(f"adapter {missing[0]!r} cannot be served: {self.unfit[missing[0]]}", code=UNFIT)
+            raise Conflict(f"adapter {missing[0]!r} cannot be served: {self.unfit[missing[0]]}", code="unfit")
         return [one.adapter for one in ready.values()]
 
     def _route(self, row: Promotion) -> None:

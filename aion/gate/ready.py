@@ -11,8 +11,6 @@ from aion.router.card import RouteCard
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
 
-UNFIT = "unfit"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
@@ -28,18 +26,18 @@ def find_ready(store: Store, blobs: BlobStore, name: str, *, base: str) -> Ready
     candidate = store.nights.candidate(name, owner=None)
     verdict = store.served.verdict(name, owner=None)
     if candidate is None or verdict is None:
-        raise Conflict("nobody has examined it", code=UNFIT)
+        raise Conflict("nobody has examined it", code="unfit")
     if candidate.retired:
-        raise Conflict("it learned what was forgotten", code=UNFIT)
+        raise Conflict("it learned what was forgotten", code="unfit")
     if candidate.base != base:
-        raise Conflict("it was trained on another base; the next nights learn its lessons again", code=UNFIT)
+        raise Conflict("it was trained on another base; the next nights learn its lessons again", code="unfit")
     if not verdict.ship or verdict.adapter != candidate.adapter:
-        raise Conflict("its newest examination refused it", code=UNFIT)
+        raise Conflict("its newest examination refused it", code="unfit")
     try:
         blobs.get(candidate.adapter)
         card = RouteCard.from_bytes(blobs.get(verdict.route))
     except AionError as error:
-        raise Conflict(error.message, code=UNFIT) from None
+        raise Conflict(error.message, code="unfit") from None
     path = blobs.path(candidate.adapter)
     return Ready(
         candidate=candidate,

@@ -17,6 +17,7 @@ from aion.errors import AionError
 from aion.records import Json, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
+from aion.serve.night_waste import drop_exam
 from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
 from aion.serve.system import System
 
@@ -98,7 +99,11 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     told = body.model_dump(exclude={"exam_night", "route", "report"})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
     verdict = Verdict(route=body.route or "", report=body.report or "", **told)
-    kept = system.store.served.add_verdict(verdict).result()
+    try:
+        kept = system.store.served.add_verdict(verdict).result()
+    except AionError:
+        drop_exam(system.store, system.blobs, verdict)
+        raise
     if not kept.ship:
         _give_up_refused(system, kept)
     return kept

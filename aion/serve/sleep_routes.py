@@ -324,7 +324,11 @@ def hand_over_routes(system: System) -> APIRouter:
         if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
             raise NotFound(f"there is no night {body.night!r} of theirs")
         made = Made(**body.model_dump())
-        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        try:
+            kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        except Conflict:
+            await system.refresh_served()
+            raise
         return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
 
     @router.post("/api/sleep/imports")

@@ -163,7 +163,7 @@ async def test_what_was_forgotten_answers_no_more(house: House) -> None:
     work = house.make("w1")
     await house.promote(work)
     house.store.served.retire([work], reason="forgotten", actor="store", at=50.0).result()
-    house.promoter.follow("ana")
+    await house.promoter.refresh()
     assert asked(house, "work") == []
 
 

@@ -375,7 +375,7 @@ def test_a_night_cancelled_in_its_examination_serves_nothing(tmp_path: Path) -> 
     def cancel(*_: object) -> Json:
         raise Over(NightState.CANCELLED, "cancelled")
 
-    world.examine = cancel  # type: ignore[method-assign]
+    world.examine = cancel  # type: ignore[method-assign, assignment]
     night.run()
     assert world.promoted == []
     assert all(one["state"] != NightState.DONE for one in world.told)
