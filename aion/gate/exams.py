@@ -129,9 +129,11 @@ async def _keep(sitting: Sitting, item: General, scales: Mapping[str, float], ex
     golden = await sitting.ask_base(item.question)
     answer = await sitting.ask(as_messages(item.question), scales, max_tokens=GENERAL_TOKENS)
     share = 1.0
-    if answer != golden:
-        rates = [await sitting.rate(item.question, golden, one) for one in (BASE, scales)] if golden else [0.0, -99.0]
-        share = kept_share(answer, golden, *rates)
+    if answer != golden and not golden:
+        share = 0.0
+    elif answer != golden:
+        own = await sitting.rate_base(item.question, golden)
+        share = kept_share(answer, golden, own, await sitting.rate(item.question, golden, scales))
     sitting.note(exam, item.question, id=item.id, base=golden, after=answer, kept=round(share, 4))
     return share
 

@@ -85,8 +85,17 @@ class Sitting:
         return known
 
     async def rate(self, question: str, answer: str, scales: Mapping[str, float]) -> float:
+        """The mean log-probability of an answer's tokens."""
         self.pause()
         return await self.asker.rate(as_messages(question), answer, scales)
+
+    async def rate_base(self, question: str, golden: str) -> float:
+        """That of the base's own answer, to itself."""
+        known = self.golden.find_rate(question)
+        if known is None:
+            known = await self.rate(question, golden, BASE)
+            self.golden.keep_rate(question, known)
+        return known
 
     def pause(self) -> None:
         try:
