@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Names of the adapters it holds."""
         ...
 
-    async def load(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
         """Hold these instead: `commit` comes once they are proven, and traffic moves only when it succeeded."""
         ...
 
@@ -162,7 +162,7 @@ class Promoter:
         if self._engine is None or wanted <= set(self._engine.loaded):
             await commit()
         else:
-            await self._engine.load(self._needed(before, row), commit)
+            await self._engine.use_adapters(self._needed(before, row), commit)
         self._route(row)
         log.info("adapters.served", move=row.move.value, adapters=len(row.adapters), trial=len(row.trial))
         return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aion.errors import AionError, Conflict
-from aion.models.llama.spec import Adapter
+from aion.models.llama.spec import Adapter, read_probe
 from aion.records import Candidate
 from aion.router.card import RouteCard
 from aion.store.base import Store
@@ -41,6 +41,6 @@ def find_ready(store: Store, blobs: BlobStore, name: str, *, base: str) -> Ready
     path = blobs.path(candidate.adapter)
     return Ready(
         candidate=candidate,
-        adapter=Adapter(name=name, path=path, hash=candidate.adapter, scale=0.0),
+        adapter=Adapter(name=name, path=path, hash=candidate.adapter, scale=0.0, probe=read_probe(card.probe)),
         card=card,
     )

@@ -32,7 +32,7 @@ class Held:
     def loaded(self) -> list[str]:
         return [one.name for one in self.adapters]
 
-    async def load(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
         self.loads += 1
         if self.fails:
             raise Unavailable("the new engine did not prove itself")
