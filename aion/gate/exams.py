@@ -171,7 +171,7 @@ async def ask_suite(sitting: Sitting, suite: Sequence[SuiteItem], forced: Mappin
 
 
 async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[Json]]) -> Json:
-    """What shows the adapter at work; {} when it changes no answer."""
+    """What shows the adapter at work; {} when it begins its answers as the base does."""
     sitting.tell("probe", 0, 1)
     sitting.pause()
     return await sitting.asker.find_probe(candidate, asked[:PROBES])
