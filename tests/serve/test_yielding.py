@@ -17,7 +17,8 @@ from aion.config import SleepSettings
 from aion.models.queue import AdmissionQueue
 from aion.records import NightState
 from aion.serve.night_desk import NightDesk
-from aion.serve.yielding import NightProcess, Yielding, began_at, children_of, has_ended, open_process
+from aion.serve.yielding import NightProcess, Yielding, children_of, has_ended, open_process
+from aion.store.lock import began_at
 from aion.store.sqlite import SqliteStore
 from tests.serving import wait_until
 from tests.store.night_examples import make_night

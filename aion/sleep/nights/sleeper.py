@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 
@@ -42,6 +42,7 @@ from aion.sleep.nights.when import Decision, Facts, Why, decide
 from aion.store.base import Store
 from aion.store.changes import changed_since
 from aion.store.database import DATABASE
+from aion.store.lock import began_at
 from aion.store.sqlite import SqliteStore
 
 NIGHT = (sys.executable, "-m", "aion.night")
@@ -117,8 +118,7 @@ class Sleeper:
         now = time.monotonic()
         beats = now - self.told >= HEARTBEAT_S
         if beats:  # first: whatever goes wrong after it, the server knows that somebody is there
-            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})["idle_s"])
-            self.told = now
+            self._beat(door)
         nights = store.nights.nights(owner=None, limit=50)
         night = next((one for one in nights if one.state not in OVER), None)
         self._watch(night)
@@ -133,6 +133,12 @@ class Sleeper:
         elif now - self.checked >= self.settings.sleep.check_minutes * 60 or not self.outlooks:
             self.checked = now
             self._look_for_reasons(door, store)
+
+    def _beat(self, door: Door) -> bool:
+        """Say that somebody is there. Gives whether a night would have to wait, because somebody is answered."""
+        told = door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})
+        self.idle_s, self.told = float(told["idle_s"]), time.monotonic()
+        return bool(told["pause"])
 
     def _watch(self, night: Night | None) -> None:
         """Whether the child is still wanted, and still there."""
@@ -166,17 +172,29 @@ class Sleeper:
         self._begin(door, night)
 
     def _begin(self, door: Door, night: Night) -> None:
-        journal = Journal(self.settings.data / NIGHTS)
-        strikes = journal.count_attempt(night.id, self._mark(journal, night))
-        if strikes > STRIKES:
-            self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
+        if self._beat(door):
             return
-        child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
-        if child.stdin is not None:
+        process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
+        self.child = Child(night, process)
+        try:
+            self._tell_begun(door, night, process.pid)
+        except AionError:
+            self.close()  # what nobody could hold still does not begin
+            raise
+        journal = Journal(self.settings.data / NIGHTS)
+        if journal.count_attempt(night.id, self._mark(journal, night)) > STRIKES:
+            self.close()
+            self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
+        elif process.stdin is not None:
             with suppress(OSError):  # it died already: the next look will see that
-                child.stdin.write(json.dumps({"flags": self.flags, "night": night.id}).encode() + b"\n")
-                child.stdin.flush()
-        self.child = Child(night, child)
+                process.stdin.write(json.dumps({"flags": self.flags, "night": asdict(night)}).encode() + b"\n")
+                process.stdin.flush()
+
+    def _tell_begun(self, door: Door, night: Night, pid: int) -> None:
+        """The server may stop it from now on, while it loads what it needs: until it tells of itself."""
+        told: Json = {"night": night.id, "owner": night.owner, "state": "preparing", "reason": night.reason}
+        told |= {"asked": night.asked, "minutes": night.minutes, "theme": night.theme or None, "body": dict(night.body)}
+        door.tell("progress", told | {"pid": pid, "began": began_at(pid), "may_stop": True})
 
     def _mark(self, journal: Journal, night: Night) -> str:
         """How far it is: steps that were finished, and checkpoints."""
