@@ -28,8 +28,8 @@ import structlog
 
 from aion.config import Settings, load
 from aion.config.log import configure_log
-from aion.errors import AionError, BadConfig
-from aion.models.catalog import LocalModel, resolve_model
+from aion.errors import AionError, BadConfig, Conflict, Unavailable
+from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
 from aion.records import Json, Night, NightState, new_id
 from aion.sleep.nights.bandit import LONGEST_S, Bandit
 from aion.sleep.nights.door import Door, find_door
@@ -51,6 +51,7 @@ AT_THE_MACHINE = "me"  # whom the command line speaks for
 POLL_S = 0.5
 HEARTBEAT_S = 5.0
 REFRESH_S = 20.0
+TRY_AGAIN_S = 60.0
 STRIKES = 3
 NICE = 10  # counting lessons takes a while, and may not keep anybody waiting
 NEVER = -1e9
@@ -87,7 +88,7 @@ class Sleeper:
     gain_of: GainOf = unexamined
     checked: float = NEVER
     told: float = NEVER
-    weighed: float = NEVER  # when a night that waits was last looked at
+    weighs: float = NEVER  # when a night that waits is looked at again
     weighing: str = ""
     idle_s: float = 0.0
     base: Base | None = None
@@ -153,11 +154,15 @@ class Sleeper:
     def _take_up(self, door: Door, store: Store, night: Night) -> None:
         """Begin the night that somebody asked for, or go on with one that was interrupted."""
         if night.state is NightState.WAITING:
-            if time.monotonic() - self.weighed < HEARTBEAT_S and self.weighing == night.id:
+            if time.monotonic() < self.weighs and self.weighing == night.id:
                 return
-            self.weighed, self.weighing = time.monotonic(), night.id
+            self.weighs, self.weighing = time.monotonic() + HEARTBEAT_S, night.id
             try:
                 facts = self._collect(store, night.owner, asked=night)
+            except (Unavailable, Conflict) as error:  # a model that cannot be brought now may be brought later
+                self.weighs = time.monotonic() + TRY_AGAIN_S
+                self._note_trouble(store, night.owner, error, lead="the night waits, and is tried again in a minute: ")
+                return
             except AionError as error:
                 self._note_trouble(store, night.owner, error)
                 self._tell_failed(door, night, error.message)  # while it waits, nobody else may ask for one
@@ -277,13 +282,15 @@ class Sleeper:
         }
         self.told = NEVER  # the next look tells it
 
-    def _note_trouble(self, store: Store, owner: str, error: AionError) -> None:
+    def _note_trouble(self, store: Store, owner: str, error: AionError, lead: str = "") -> None:
         """Why somebody cannot be looked at stands where the reasons stand."""
         at, version = time.time(), 0
         with suppress(AionError):  # one that cannot be read either is none
             version = store.memories.version(owner=owner)
         log.warning("sleeper.cannot_look", code=error.code, reason=error.message)
-        self._note(owner, Facts(at=at, version=version), Decision(sleep=False, why_not=error.message[:MOST_WORDS]))
+        self._note(
+            owner, Facts(at=at, version=version), Decision(sleep=False, why_not=f"{lead}{error.message}"[:MOST_WORDS])
+        )
 
     def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
         body = {"night": night.id, "owner": night.owner, "state": "failed", "asked": night.asked}
@@ -321,6 +328,8 @@ class Sleeper:
             found = asyncio.run(resolve_model(self.settings))
             if not isinstance(found, LocalModel):
                 raise BadConfig("the model is on another server, where no adapter can be trained; serve a GGUF here")
+            if self.settings.embedder.source.startswith("hf:"):
+                asyncio.run(resolve_embedder(self.settings))  # a night would die for want of it
             self.base = Base(found.sha256, found.path.stat().st_size)
         return self.base
 

@@ -13,6 +13,7 @@ import pytest
 
 from aion.config import load
 from aion.errors import Unavailable
+from aion.memory.provenance import hash_of
 from aion.night import attend
 from aion.records import Json, NightState
 from aion.sleep.nights.door import Door
@@ -22,7 +23,7 @@ from aion.sleep.nights.outlook import Base
 from aion.sleep.nights.sleeper import NEVER, POSTPONED, Sleeper
 from aion.store.database import DATABASE
 from aion.store.sqlite import SqliteStore
-from tests.store.memory_examples import put
+from tests.store.memory_examples import make_source, put
 from tests.store.night_examples import make_night
 
 ELSEWHERE = "openai:http://127.0.0.1:9/v1#x"
@@ -88,6 +89,26 @@ def test_a_night_that_no_model_can_train_ends_with_the_reason(ear: Ear, store: S
     [ended] = [body for what, body in ear.told if what == "progress"]
     assert (ended["night"], ended["state"]) == ("night_1", "failed")
     assert "serve a GGUF here" in ended["reason"]
+
+
+@pytest.mark.parametrize("wanted", ["model.source", "embedder.source"])
+def test_a_night_waits_for_a_model_that_cannot_be_brought_and_begins_when_it_can(
+    ear: Ear, store: SqliteStore, tmp_path: Path, wanted: str
+) -> None:
+    text = "My boat is called Gaivota."
+    put(store, text=text, sources=(make_source(hash=hash_of(text)),))
+    store.nights.append_night(make_night()).result()
+    flags = {"model.source": "embedded", "hub.endpoint": "http://127.0.0.1:9", wanted: "hf:some/where:base.gguf"}
+    with closing(make_sleeper(tmp_path, **flags)) as sleeper:
+        look(sleeper)
+        assert ear.why_not("ana").startswith("the night waits, and is tried again in a minute: ")
+        assert "could not be reached" in ear.why_not("ana")
+        sleeper.base = Base("b" * 64, 1)  # it is here now
+        look(sleeper)
+        assert [what for what, _ in ear.told if what == "progress"] == [], "the minute is not over"
+        sleeper.weighs = NEVER
+        look(sleeper, times=1)
+    assert [body["state"] for what, body in ear.told if what == "progress"] == ["preparing"]
 
 
 def test_damage_in_the_rows_of_one_keeps_nobody_else_from_being_looked_at(
