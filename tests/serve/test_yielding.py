@@ -148,6 +148,19 @@ async def test_interruptions_of_a_cancelled_night_are_not_those_of_the_next(tmp_
     store.close()
 
 
+@pytest.mark.anyio
+async def test_a_night_that_does_not_begin_yet_because_somebody_is_answered_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    desk = NightDesk(store, SleepSettings(quiet_s=0.0), tmp_path)
+    desk.hear_sleeper({}, None)
+    store.nights.append_night(make_night()).result()
+    desk.yielding.enter()
+    assert (await desk.status("ana"))["why_not"] == "somebody is being answered"
+    desk.yielding.leave()
+    assert (await desk.status("ana"))["why_not"] == ""
+    store.close()
+
+
 def test_the_night_and_what_it_began_are_known_from_its_start(tmp_path: Path) -> None:
     code = "import subprocess, sys, time\nsubprocess.Popen(['sleep', '60'])\nprint('ready', flush=True)\ntime.sleep(60)"
     store = SqliteStore(tmp_path)
