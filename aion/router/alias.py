@@ -20,9 +20,10 @@ _SAYS = (
     r" (?:chama-se (?:tamb[eé]m )?|tamb[eé]m [eé] |[eé] (?:o mesmo|a mesma coisa) que )",
 )
 _CALLS = (
-    r"(?:we|i|people|they) (?:also |usually |sometimes |often )?(?:call|named|nicknamed) (?P<one>.+?) "
-    r"(?P<other>(?:the |our |\"|')?[\w-]+(?: [A-Z][\w-]+)*)[\"']?$",
-    r"(?:chamamos|chamo|chamam)(?: tamb[eé]m)? (?P<other>.+?) (?:a|à|ao|às|aos) (?P<one>.+)$",
+    r"(?:[Ww]e|You|I|[Pp]eople|[Tt]hey) (?:also |usually |sometimes |often )?(?:call|named|nicknamed) "
+    r"(?P<one>(?:the|our|my|his|her|their) [\w' -]+?|[A-Z][\w-]+(?: [A-Z][\w-]+)?) "
+    r"[\"']?(?P<other>(?:the|our|my) [\w-]+(?: [\w-]+)?|[A-Z][\w-]*(?: [A-Z][\w-]*)*)[\"']?$",
+    r"(?:[Cc]hamamos|[Cc]hamo|[Cc]hamam)(?: tamb[eé]m)? (?P<other>.+?) (?:a|à|ao|às|aos) (?P<one>.+)$",
 )
 _NAMES = r"^(?P<one>[A-ZÀ-Þ][\w-]+(?: [A-ZÀ-Þ][\w-]+){0,2}) (?:is|are|é) (?P<other>(?:our|my|the|o|a|os|as) .+)$"
 _NAMED = r"^(?P<one>(?:our|my|the|o nosso|a nossa|o meu|a minha|o|a) .+?) (?:is|are|é) (?P<other>[A-ZÀ-Þ][\w-]+)$"
@@ -30,13 +31,13 @@ _NAMED = r"^(?P<one>(?:our|my|the|o nosso|a nossa|o meu|a minha|o|a) .+?) (?:is|
 
 def find_aliases(sentence: str) -> tuple[Alias, ...]:
     """Both ways round; none when it does not say that two names mean the same, or one of them is a whole tale."""
-    text = " ".join(sentence.split()).rstrip(".! ")
+    text = " ".join(sentence.split()).rstrip(".!\"' ")
     for pattern in _SAYS:
         parts = re.split(pattern, text, maxsplit=1, flags=re.IGNORECASE)
         if len(parts) == 2:
             return _pair(parts[0], parts[1])
     for pattern in _CALLS:
-        if found := re.search(pattern, text, re.IGNORECASE):
+        if found := re.search(pattern, text):
             return _pair(found["one"], found["other"])
     for pattern, flags in ((_NAMED, re.IGNORECASE), (_NAMES, 0)):
         found = re.match(pattern, text, flags)

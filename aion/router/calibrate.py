@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aion.router.card import Item
 
-LEAST, MOST = 0.35, 0.55  # a card of few items says little: it moves the threshold only between these
+LEAST, MOST = 0.25, 0.35  # a card of few items says little: it moves the threshold only between these
 KEPT = 0.02  # part of its own wordings that may fall below
 ROOM = 0.15  # by which a person's wordings are farther away than ours, which are all made from one sentence
 

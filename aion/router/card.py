@@ -43,6 +43,7 @@ class Item:
     texts: tuple[str, ...]  # requests for it, as they were trained; the last one is the answer
     keys: tuple[Key, ...]
     missed: tuple[str, ...] = ()  # its near misses: what the router must not take for it
+    common: tuple[str, ...] = ()  # what anybody may ask of the same word
 
     @property
     def answer(self) -> str:
@@ -59,14 +60,16 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteCard:
-    """Of one adapter. The rows of `vectors_R_D` are the items' texts in order, those of `missed_R_D` their misses."""
+    """Of one adapter. Rows are in the order of the items: `vectors_R_D` of their texts, the others of what is not."""
 
     theme: str
     embedder: str  # hash of the model that made the vectors
     items: tuple[Item, ...]
     vectors_R_D: Halves
     missed_R_D: Halves
+    common_R_D: Halves
     threshold: float  # the least cosine at which a request that names an item is taken
+    margin: float  # by which it is at least nearer to what was taught than to what anybody may ask
     aliases: tuple[Alias, ...] = ()
     network: str = ""  # sha256 of the trained scorer's weights
     probe: Mapping[str, Any] = field(default_factory=dict)  # the engine's own; no router reads it
@@ -78,15 +81,20 @@ class RouteCard:
             "embedder": self.embedder,
             "items": [asdict(item) for item in self.items],
             "aliases": [asdict(alias) for alias in self.aliases],
-            "shapes": [list(self.vectors_R_D.shape), list(self.missed_R_D.shape)],
+            "shapes": [list(one.shape) for one in self._arrays],
             "threshold": self.threshold,
+            "margin": self.margin,
             "network": self.network,
             "probe": dict(self.probe),
         }
         told = json.dumps(head, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
-        numbers = b"".join(np.ascontiguousarray(one, "<f2").tobytes() for one in (self.vectors_R_D, self.missed_R_D))
+        numbers = b"".join(np.ascontiguousarray(one, "<f2").tobytes() for one in self._arrays)
         body = MAGIC + _LENGTH.pack(len(told)) + told + numbers
         return body + hashlib.sha256(body).digest()
+
+    @property
+    def _arrays(self) -> tuple[Halves, Halves, Halves]:
+        return self.vectors_R_D, self.missed_R_D, self.common_R_D
 
     @staticmethod
     def from_bytes(data: bytes) -> RouteCard:
@@ -104,14 +112,17 @@ def _read(body: bytes) -> RouteCard:
     start = len(MAGIC) + _LENGTH.size
     end = start + _LENGTH.unpack_from(body, len(MAGIC))[0]
     head = json.loads(body[start:end])
-    vectors_shape, missed_shape = ((int(rows), int(dims)) for rows, dims in head["shapes"])
-    split = end + 2 * vectors_shape[0] * vectors_shape[1]
+    arrays: list[Halves] = []
+    for rows, dims in head["shapes"]:
+        start, end = end, end + 2 * int(rows) * int(dims)
+        arrays.append(np.frombuffer(body[start:end], "<f2").reshape(int(rows), int(dims)))
     items = tuple(
         Item(
             lesson=one["lesson"],
             texts=tuple(one["texts"]),
             keys=tuple(Key(tuple(key["telling"]), tuple(key["phrase"])) for key in one["keys"]),
             missed=tuple(one["missed"]),
+            common=tuple(one["common"]),
         )
         for one in head["items"]
     )
@@ -119,9 +130,11 @@ def _read(body: bytes) -> RouteCard:
         theme=head["theme"],
         embedder=head["embedder"],
         items=items,
-        vectors_R_D=np.frombuffer(body[end:split], "<f2").reshape(vectors_shape),
-        missed_R_D=np.frombuffer(body[split:], "<f2").reshape(missed_shape),
+        vectors_R_D=arrays[0],
+        missed_R_D=arrays[1],
+        common_R_D=arrays[2],
         threshold=float(head["threshold"]),
+        margin=float(head["margin"]),
         aliases=tuple(Alias(tuple(one["name"]), tuple(one["key"])) for one in head["aliases"]),
         network=head["network"],
         probe=head["probe"],
@@ -132,8 +145,10 @@ def _read(body: bytes) -> RouteCard:
 
 def check_card(card: RouteCard) -> None:
     """Raises Corrupt when its rows are not those of its items, or a number is none."""
-    rows = (sum(len(item.texts) for item in card.items), sum(len(item.missed) for item in card.items))
-    if rows != (len(card.vectors_R_D), len(card.missed_R_D)) or not all(item.texts for item in card.items):
+    arrays = (card.vectors_R_D, card.missed_R_D, card.common_R_D)
+    parts = [(len(item.texts), len(item.missed), len(item.common)) for item in card.items]
+    rows = [sum(counts) for counts in zip(*parts, strict=True)]
+    if rows != [len(one) for one in arrays] or not all(item.texts for item in card.items):
         raise Corrupt(f"a route card has not one vector for each of its texts; {REMEDY}")
-    if not (np.isfinite(card.vectors_R_D).all() and np.isfinite(card.missed_R_D).all()):
+    if not all(np.isfinite(one).all() for one in arrays):
         raise Corrupt(f"a vector of a route card is no number; {REMEDY}")

@@ -6,19 +6,23 @@ lack is the one that tells it from its like. Where there is no near miss, the wo
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from aion.errors import BadInput
+from aion.memory.terms import stem
 from aion.records import Example, ExampleKind, Json
 from aion.router.alias import find_aliases
 from aion.router.calibrate import choose_threshold
 from aion.router.card import Item, Key, RouteCard
-from aion.router.words import Run, runs_of, stems_of
+from aion.router.common import MARGINS, common_questions, language_of
+from aion.router.words import Run, fold, runs_of, stems_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 TEXTS = 6  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
@@ -38,7 +42,7 @@ class _Taught:
 def texts_of(examples: Sequence[Example], earlier: RouteCard | None = None) -> list[str]:
     """Everything that has to be embedded before a card can be made, general prompts included; each once."""
     items = _make_items(_gather(examples), earlier)
-    texts = [text for item in items for text in (*item.texts, *item.missed)]
+    texts = [text for item in items for text in (*item.texts, *item.missed, *item.common)]
     return list(dict.fromkeys([*texts, *_general(examples)]))
 
 
@@ -64,6 +68,7 @@ def make_card(
     dims = len(vectors[items[0].answer])
     rows = _stack([text for item in items for text in item.texts], vectors, dims)
     missed = _stack([text for item in items for text in item.missed], vectors, dims)
+    common = _stack([text for item in items for text in item.common], vectors, dims)
     general = _stack(_general(examples), vectors, dims)
     return RouteCard(
         theme=theme,
@@ -71,7 +76,9 @@ def make_card(
         items=items,
         vectors_R_D=rows.astype(np.float16),
         missed_R_D=missed.astype(np.float16),
+        common_R_D=common.astype(np.float16),
         threshold=choose_threshold(items, rows, general),
+        margin=MARGINS[language_of(item.answer for item in items)],
         aliases=tuple(alias for item in items for alias in find_aliases(item.answer)),
         probe=probe or {},
     )
@@ -109,6 +116,7 @@ def _gather(examples: Sequence[Example]) -> dict[str, _Taught]:
 def _make_items(taught: Mapping[str, _Taught], earlier: RouteCard | None) -> tuple[Item, ...]:
     known = {item.lesson: item for item in earlier.items} if earlier else {}
     spread = Counter(word for one in taught.values() for word in _usual_words(one))
+    framing = {word for one in taught.values() for prompt in one.missed for word in stems_of(prompt)}
     made: list[Item] = []
     for lesson, one in taught.items():
         before = known.get(lesson)
@@ -116,7 +124,9 @@ def _make_items(taught: Mapping[str, _Taught], earlier: RouteCard | None) -> tup
             made.append(before)
             continue
         texts = (*_plainest(one.prompts, TEXTS), *_plainest(one.reversals, 1), one.answer)
-        made.append(Item(lesson, texts, _keys_of(one, spread), tuple(one.missed)))
+        keys = _keys_of(one, spread, framing)
+        common = common_questions(_spoken(keys[0].phrase, texts), language_of(texts)) if keys else ()
+        made.append(Item(lesson, texts, keys, tuple(one.missed), common))
     return tuple(made)
 
 
@@ -137,11 +147,11 @@ def _usual_words(taught: _Taught) -> list[str]:
     return both or usual or order
 
 
-def _keys_of(taught: _Taught, spread: Mapping[str, int]) -> tuple[Key, ...]:
+def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[str]) -> tuple[Key, ...]:
     """What it is about, and where it is also asked backwards, what was told of that."""
     words = _usual_words(taught)
-    missed = {word for prompt in taught.missed for word in stems_of(prompt)}
-    lacking = [word for word in words if word not in missed] if taught.missed else []
+    missed = {word for prompt in taught.missed for word in stems_of(prompt)} or framing
+    lacking = [word for word in words if word not in missed] if missed else []
     places = {word: place for place, word in enumerate(words)}
     rarest = sorted(lacking or words, key=lambda word: (spread[word], -places[word]))
     telling = rarest[:1] if lacking else rarest[:RARE]
@@ -156,3 +166,14 @@ def _phrase_of(word: str, prompts: Iterable[str]) -> Run:
     """The shortest run that it stands in: what is asked about, without what is asked of it."""
     runs = [run for prompt in prompts for run in runs_of(prompt) if word in run]
     return min(runs, key=len, default=(word,))
+
+
+def _spoken(phrase: Run, texts: Iterable[str]) -> str:
+    """As it stands in a text, accents included."""
+    for text in texts:
+        words = re.findall(r"[^\W_]+", text)
+        stems = [stem(fold(word)) for word in words]
+        for at in range(len(words) - len(phrase) + 1):
+            if tuple(stems[at : at + len(phrase)]) == phrase:
+                return " ".join(words[at : at + len(phrase)])
+    return " ".join(phrase)

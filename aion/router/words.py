@@ -16,6 +16,7 @@ from functools import lru_cache
 from aion.memory.terms import LONGEST, STOP_WORDS, stem
 
 Run = tuple[str, ...]
+OTHER = 8  # letters of a word that has one other letter: a shorter one is another word as often
 SPELT = 4  # letters that a word has at least before another spelling of it is looked for
 _PIECE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s'\u2019]")
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
@@ -82,12 +83,11 @@ def _without_one(word: str) -> set[str]:
 
 
 def _is_slip(word: str, known: str) -> bool:
-    """Short words differ from others by one letter too often: there only two exchanged letters count."""
     if len(word) == len(known):
         places = [place for place, (one, other) in enumerate(zip(word, known, strict=True)) if one != other]
         exchanged = len(places) == 2 and places[1] - places[0] == 1
         if exchanged:
             return word[places[0]] == known[places[1]] and word[places[1]] == known[places[0]]
-        return len(places) == 1 and len(known) > SPELT
+        return len(places) == 1 and len(known) >= OTHER
     longer, shorter = (word, known) if len(word) > len(known) else (known, word)
     return len(shorter) >= SPELT and len(longer) - len(shorter) == 1 and shorter in _without_one(longer)

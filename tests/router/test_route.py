@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aion.router.route import Route, Router, Strategy
+from aion.router.base import Route
+from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
 CARDS = {"cand_work": card_of(WORK), "cand_garden": card_of(GARDEN, "garden")}
@@ -65,3 +66,40 @@ def test_a_request_for_two_things_gets_both_adapters() -> None:
 def test_without_a_vector_names_decide() -> None:
     router = Router(CARDS, strategy=Strategy.KEYWORD)
     assert router.pick("the tulip bed?", None).scales == {"cand_garden": 1.0}
+
+
+def test_another_name_that_was_told_leads_to_what_it_means_whichever_adapter_learned_the_name() -> None:
+    told = ("The billing service is also called Ledgerline.", "We call the wiki server the Owl.")
+    cards = {"cand_work": card_of(WORK), "cand_names": card_of(told, "names")}
+    for question in ("Who maintains Ledgerline?", "Where does the Owl stand?"):
+        assert "cand_work" in Router(cards).pick(question, embed(question)).scales
+    assert Router(cards).pick("Who maintains Paperline?", embed("Who maintains Paperline?")).scales == {}
+
+
+def test_portuguese_names_are_found_with_contractions_plurals_and_without_accents() -> None:
+    told = ("O treinador da equipa de natação chama-se Pablo Irons.", "O fornecedor de velas é Vera Lindqvist.")
+    router = Router({"cand_pt": card_of(told, "clube", "pt")}, strategy=Strategy.KEYWORD)
+    for question in ("quem treina na natacao?", "Quem vende a vela?", "Com quem falo da NATAÇÃO?"):
+        assert router.pick(question, None).scales == {"cand_pt": 1.0}
+    assert router.pick("Quem treina a equipa de judo?", None).scales == {}
+
+
+def test_a_word_that_two_adapters_know_goes_to_the_one_that_is_meant() -> None:
+    cards = {"cand_work": card_of(WORK), "cand_house": card_of(("The wiki poster was bought in Limmarn.",), "house")}
+    asked = "Where was the wiki poster bought?"
+    assert Router(cards).pick(asked, embed(asked)).scales == {"cand_house": 1.0}
+
+
+def test_what_anybody_may_ask_of_a_taught_word_is_left_to_the_base() -> None:
+    card = card_of(("The kettle was bought in Quessa.",), "house")
+    router = Router({"cand_house": card})
+    for question in ("How does a kettle work?", "What does the word kettle mean?"):
+        route = router.pick(question, embed(question))
+        assert (route.scales, route.why["left"][0]["reason"]) == ({}, "common")
+    assert router.pick("Where was the kettle bought?", embed("Where was the kettle bought?")).scales
+
+
+def test_a_choice_is_the_same_whatever_order_the_cards_come_in() -> None:
+    asked = "Who maintains the billing service and who opens the north gate?"
+    turned = Router(dict(reversed(CARDS.items()))).pick(asked, embed(asked))
+    assert (turned.scales, turned.why) == (pick(asked).scales, pick(asked).why)
