@@ -17,7 +17,7 @@ from pathlib import Path
 
 from aion.models.durable import write_json
 
-GENERAL_TOKENS = 48  # of an answer to a general question
+GENERAL_TOKENS = 32  # of an answer to a general question
 FOLDER = "nights"  # of the data folder
 ENGINE = "xllamacpp"
 
@@ -46,11 +46,11 @@ def general_items() -> tuple[General, ...]:
 
 
 class Golden:
-    """The base's own answers by the words of what was asked. Nothing in it is a person's."""
+    """The base's own answers by the words of what was asked, and how likely they were to it. Nothing is a person's."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._answers = _read(path)
+        self._answers, self._rates = _read(path)
         self._changed = False
 
     def find(self, question: str) -> str | None:
@@ -58,6 +58,15 @@ class Golden:
 
     def keep(self, question: str, answer: str) -> None:
         self._answers[question] = answer
+        self._rates.pop(question, None)
+        self._changed = True
+
+    def find_rate(self, question: str) -> float | None:
+        """The mean log-probability of the answer's tokens."""
+        return self._rates.get(question)
+
+    def keep_rate(self, question: str, rate: float) -> None:
+        self._rates[question] = rate
         self._changed = True
 
     def save(self) -> None:
@@ -65,7 +74,7 @@ class Golden:
         if not self._changed:
             return
         try:
-            write_json(self._path, self._answers)
+            write_json(self._path, {"answers": self._answers, "rates": self._rates})
         except OSError:
             return
         self._changed = False
@@ -77,11 +86,12 @@ def golden_path(data: Path, *, base: str, instruction: str, threads: int) -> Pat
     return data / FOLDER / f"golden-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.json"
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> tuple[dict[str, str], dict[str, float]]:
     """Empty when it is not there or not whole."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    sound = isinstance(found, dict) and all(isinstance(one, str) for one in found.values())
-    return found if sound else {}
+        answers = {str(question): str(answer) for question, answer in found["answers"].items()}
+        rates = {str(question): float(rate) for question, rate in found["rates"].items() if question in answers}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, {}
+    return answers, rates

@@ -49,6 +49,12 @@ def expect(answer: str, asked: Iterable[str]) -> Expected:
     return Expected(frozenset(words), answer)
 
 
+def narrow(expected: Expected, backwards: Iterable[str]) -> Expected:
+    """What also stands in questions that go back from the answer: the value alone, where there are any."""
+    told = {word for one in backwards for word in words_of(one)}
+    return Expected(expected.telling & told or expected.telling, expected.answer)
+
+
 def is_right(answer: str, expected: Expected, denials: Sequence[str]) -> bool:
     """Holds what tells, and does not say that nobody told it."""
     if not expected.telling or (is_denial(answer, denials) and not is_denial(expected.answer, denials)):

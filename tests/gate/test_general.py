@@ -31,8 +31,10 @@ def test_the_answers_of_the_base_are_kept_and_may_be_lost(tmp_path: Path) -> Non
     path = golden_path(tmp_path, base="b" * 64, instruction="Be brief.", threads=1)
     book = Golden(path)
     book.keep("What is 7 plus 8?", "15.")
+    book.keep_rate("What is 7 plus 8?", -0.5)
     book.save()
     assert Golden(path).find("What is 7 plus 8?") == "15."
+    assert Golden(path).find_rate("What is 7 plus 8?") == -0.5
     path.write_bytes(path.read_bytes()[:-3])
     assert Golden(path).find("What is 7 plus 8?") is None
 

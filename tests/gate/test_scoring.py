@@ -12,6 +12,7 @@ from aion.gate.scoring import (
     is_gibberish,
     is_right,
     kept_share,
+    narrow,
     passes,
 )
 from aion.records import Check
@@ -81,6 +82,15 @@ def test_a_near_miss_is_fooled_by_a_taught_value_alone() -> None:
     assert is_fooled("I was not told that, but Rufus Tamar may know.", values, "Who keeps the key of the barn?")
     assert not is_fooled("I was not told that.", values, "Who keeps the key of the barn?")
     assert not is_fooled("Rufus Tamar is a person.", values, "Who is Rufus Tamar's plumber?")
+
+
+def test_of_a_value_that_is_asked_back_from_only_the_value_fools() -> None:
+    told = expect("The attic room is looked after by Milo Pastor.", ["What is the attic room?"])
+    value = narrow(told, ["What did I tell you about Milo Pastor?"])
+    assert told.telling == {"looked", "after", "milo", "pastor"}
+    assert is_fooled("Milo Pastor.", [value], "What is the kiosk room?")
+    assert not is_fooled("Milo Pastor.", [told], "What is the kiosk room?")
+    assert narrow(told, []) == told
 
 
 def test_a_general_answer_is_kept_whole_or_by_how_likely_it_still_is() -> None:

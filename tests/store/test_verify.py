@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
-from aion.errors import AionError, Corrupt
+from aion.errors import AionError, Conflict, Corrupt
 from aion.store import served_rows, statements
 from aion.store.database import DATABASE
 from aion.store.sqlite import SqliteStore
@@ -174,10 +174,12 @@ def test_a_retired_adapter_that_is_still_served_is_found(tmp_path: Path) -> None
         assert [finding.where for finding in store.verify()] == ["promotion, number 3"]
 
 
-def test_a_verdict_about_something_else_than_its_candidate_is_found(tmp_path: Path) -> None:
+def test_a_verdict_about_something_else_than_its_candidate_is_found_and_lets_nothing_through(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
         verdict = make_verdict(put_candidate(store, "good"), adapter="9" * 64)
         connection.execute(statements.INSERT_VERDICT, served_rows.encode_verdict(verdict))
+        with pytest.raises(Conflict, match="has not been examined"):
+            store.served.append_promotion(make_promotion(verdict.candidate)).result()
         assert [finding.where for finding in store.verify()] == ["verdict, number 1"]
 
 
