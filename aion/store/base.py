@@ -312,12 +312,16 @@ class Nights(Protocol):
         ...
 
     def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
-        """Move the lessons of one theme to another; it stays, pointing there. Resolves to the one that took them."""
+        """Move the lessons of one theme to another; it stays, pointing there, for as long as the other stays.
+
+        Resolves to the one that took them.
+        """
         ...
 
     def place_lessons(self, lessons: Sequence[Lesson], *, at: float, moved: bool = False) -> Future[int]:
         """Put each lesson where its `theme` says; one that has a place keeps it unless a person `moved` it.
 
+        A theme that a lesson is taken out of loses the name that no person gave it: it may be made of that lesson.
         Resolves to how many got a place. NotFound when a theme is not there, or has been merged; Conflict when a
         lesson is somebody else's.
         """

@@ -66,6 +66,8 @@ class SqliteNights:
         def job(connection: apsw.Connection) -> int:
             for owner, theme in {(lesson.owner, lesson.theme) for lesson in lessons}:
                 _open_theme(connection, theme, owner)
+            if moved:
+                _unname_left(connection, lessons, at=at)
             return sum(_place_lesson(connection, lesson, at=at, moved=moved) for lesson in lessons)
 
         return self._write(job)
@@ -234,16 +236,46 @@ def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str
 
 
 def _unname_theme(connection: apsw.Connection, theme_id: str, owner: str) -> None:
-    """Its name and vector may come from what goes: the next night makes them anew."""
+    """Its name and vector may come from what goes: the next night makes them anew. So may those of what was merged
+    into it, which goes where it goes."""
     [theme] = _theme(connection, theme_id, owner)
+    family = [theme, *_signs_to(connection, theme_id, owner)]
     needed = (
         "SELECT EXISTS (SELECT 1 FROM lessons WHERE theme = ?) OR EXISTS (SELECT 1 FROM candidates WHERE theme = ?)"
     )
-    if theme.named or theme.pinned or fetch(connection, needed, (theme_id, theme_id))[0][0]:
-        less = dataclasses.replace(_unnamed(theme), updated=time.time())  # what was read before is out of date
-        connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
-    else:
-        connection.execute("DELETE FROM themes WHERE id = ?", (theme_id,))
+    stays = theme.named or theme.pinned or any(fetch(connection, needed, (one.id, one.id))[0][0] for one in family)
+    for one in family:
+        if stays:
+            less = dataclasses.replace(_unnamed(one), updated=time.time())  # what was read before is out of date
+            connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
+        else:
+            connection.execute("DELETE FROM themes WHERE id = ?", (one.id,))
+
+
+def _signs_to(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme]:
+    """The themes that were merged into this one, and those merged into them before."""
+    rows = fetch(connection, f"{statements.SELECT_THEMES} WHERE owner = ?", (owner,))
+    themes = [night_rows.decode_theme(row) for row in rows]
+    found: list[Theme] = []
+    ends = {theme_id}
+    while ends:
+        found += (merged := [one for one in themes if one.merged_into in ends])
+        ends = {one.id for one in merged}
+    return found
+
+
+def _unname_left(connection: apsw.Connection, moving: Sequence[Lesson], *, at: float) -> None:
+    """The names of the themes that these leave may be made of their words, which forgetting could then not reach."""
+    left = {
+        (row[2], row[1])
+        for lesson in moving
+        for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE id = ?", (lesson.id,))
+        if row[1] == lesson.owner and row[2] != lesson.theme
+    }
+    for theme_id, owner in left:
+        for theme in _theme(connection, theme_id, owner):
+            less = dataclasses.replace(_unnamed(theme), updated=at)
+            connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
 
 
 def _unnamed(theme: Theme) -> Theme:

@@ -333,6 +333,35 @@ def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
     assert list(store.verify()) == []
 
 
+def test_what_was_merged_into_a_theme_keeps_no_words_of_what_was_forgotten_there(store: Store) -> None:
+    put_themes(store, *(f"theme_{number}" for number in range(1, 6)))
+    gone, stays = make_turn(), make_turn(conversation="conv_2")
+    for turn in (gone, stays):
+        store.append_turn(turn).result()
+    for from_, to, turn in (("theme_1", "theme_2", gone), ("theme_2", "theme_3", gone), ("theme_4", "theme_5", stays)):
+        store.nights.place_lessons([make_lesson(theme=from_, sources=(turn.id,))], at=1.0).result()
+        store.nights.merge_theme(from_, to, owner="ana", at=5.0).result()
+    store.nights.add_candidate(make_candidate(theme="theme_4", sources=())).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert told(store) == [("theme_4", "Boats", (0.5, -0.25)), ("theme_5", "Boats", (0.5, -0.25))]
+    again = make_lesson(theme="theme_1", sources=(stays.id,))
+    assert arrange(store, again) == 1, "no sign leads to where nothing is"
+    store.forget_conversation("conv_2", owner="ana").result()
+    assert told(store) == [("theme_4", "", ()), ("theme_5", "", ())], "an adapter was made of what was merged"
+    assert list(store.verify()) == []
+
+
+def test_a_theme_that_a_lesson_is_taken_out_of_keeps_no_name_made_of_it(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True)).result()
+    for theme in ("theme_1", "theme_3"):
+        lesson = make_lesson(theme=theme)
+        store.nights.place_lessons([lesson], at=1.0).result()
+        store.nights.place_lessons([dataclasses.replace(lesson, theme="theme_2")], at=2.0, moved=True).result()
+    boats = ("theme_2", "Boats", (0.5, -0.25))
+    assert told(store) == [("theme_1", "", ()), boats, ("theme_3", "Mine", ())]
+
+
 def test_a_lesson_put_aside_stays_so_until_it_is_released_or_forgotten(store: Store) -> None:
     put_themes(store, "theme_1")
     turn = make_turn()
