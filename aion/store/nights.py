@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +16,7 @@ from aion.errors import Conflict, NotFound
 from aion.records import Candidate, Lesson, Night, Quarantine, Theme
 from aion.store import night_rows, statements
 from aion.store.database import fetch, where
+from aion.store.derived import find_derived, find_lessons, lessons_of, turns_shown
 from aion.store.rows import Row
 
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
@@ -184,8 +186,9 @@ class SqliteNights:
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
-            shown = [id_ for (id_,) in fetch(connection, statements.SELECT_SHOWN, (document, owner))]
-            drop_lessons(connection, [document, *answers_after(connection, shown)], owner)
+            derived = find_derived(connection, turns_shown(connection, document, owner), owner)
+            made = find_lessons(connection, [document], owner) | lessons_of(connection, derived, owner)
+            drop_lessons(connection, made, owner)
 
         return self._write(job)
 
@@ -214,19 +217,17 @@ def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: st
     return sorted({id_ for ref in refs for (id_,) in fetch(connection, statements.SELECT_LEARNED_FROM, (owner, ref))})
 
 
-def answers_after(connection: apsw.Connection, turns: Sequence[str]) -> list[str]:
-    """Turns whose answers were made in sight of what these turns were shown."""
-    found = {id_ for turn in turns for (id_,) in fetch(connection, statements.SELECT_AFTER, (turn,))}
-    return sorted(found)
+def find_learned(connection: apsw.Connection, lessons: Iterable[str]) -> list[str]:
+    """Ids of the candidates that learned any of these lessons."""
+    of_it = "SELECT candidate FROM candidate_lessons WHERE lesson = ?"
+    return sorted({id_ for lesson in lessons for (id_,) in fetch(connection, of_it, (lesson,))})
 
 
-def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str) -> None:
-    """Take away the places of lessons that have one of these sources, and the names that they gave to themes.
+def drop_lessons(connection: apsw.Connection, lessons: AbstractSet[str], owner: str) -> None:
+    """Take away the places of these lessons, and the names that they gave to themes.
 
     A theme that a person neither named nor pinned goes with its last lesson, unless a candidate was made of it.
     """
-    of_it = "SELECT lesson FROM lesson_sources JOIN lessons ON lessons.id = lesson WHERE owner = ? AND ref = ?"
-    lessons = {id_ for ref in dict.fromkeys(sources) for (id_,) in fetch(connection, of_it, (owner, ref))}
     themes = {row[0] for id_ in lessons for row in fetch(connection, "SELECT theme FROM lessons WHERE id = ?", (id_,))}
     for lesson in lessons:
         for table, column in (("quarantine", "lesson"), ("lesson_sources", "lesson"), ("lessons", "id")):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from aion.errors import AionError, Conflict, NotFound
-from aion.records import FeedbackKind, Lesson, NightState
+from aion.records import Answer, FeedbackKind, Lesson, Memory, NightState
 from aion.store.base import Store
 from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
@@ -272,12 +273,10 @@ def test_forgetting_reaches_what_learned_an_answer_that_had_been_shown_it(store:
     before, answer, after, edited = (make_turn(steps=shown if number == 1 else {}) for number in range(4))
     for turn in (before, answer, after, edited):
         store.append_turn(turn).result()
-    store.experience.add_feedback(make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own.")).result()
-    turns = {"before": before, "answer": answer, "after": after, "edited": edited}
-    for name, turn in turns.items():
-        store.nights.place_lessons([make_lesson(id=name, sources=(turn.id,))], at=1.0).result()
-        made = make_candidate(id=f"cand_{name}", lessons=(name,), sources=(turn.id,))
-        store.nights.add_candidate(made).result()
+    edit = make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own.")
+    store.experience.add_feedback(edit).result()
+    sources = {"before": (before.id,), "answer": (answer.id,), "after": (after.id,), "edited": (edited.id, edit.id)}
+    learn(store, sources)
     if how == "memory":
         forgotten = store.memories.remove([memory.id], owner="ana").result()
     elif how == "document":
@@ -316,6 +315,43 @@ def test_withdrawing_a_document_takes_its_lessons_and_those_of_answers_that_were
     assert store.nights.placed(owner="ana").keys() == {"other page", "before", "edited", "elsewhere"}
     assert store.memories.get(page.id, owner="ana") == page
     assert list(store.verify()) == []
+
+
+def answered(store: Store, memory: Memory, conversation: str, edit: str = "") -> list[str]:
+    """A turn that was shown this memory, and its edit if there is one: their ids."""
+    said = Answer(message={"role": "assistant", "content": "The ferry leaves at nine. Bring a coat."}, finish="stop")
+    shown = {"recall": {"items": [{"id": memory.id, "trust": "own"}]}}
+    turn = make_turn(conversation=conversation, answers=(said,), steps=shown)
+    store.append_turn(turn).result()
+    if not edit:
+        return [turn.id]
+    feedback = make_feedback(turn.id, kind=FeedbackKind.EDIT, text=edit)
+    store.experience.add_feedback(feedback).result()
+    return [turn.id, feedback.id]
+
+
+def learn(store: Store, sources: Mapping[str, Sequence[str]]) -> None:
+    """A lesson of each of these, and an adapter that learned it."""
+    for name, refs in sources.items():
+        store.nights.place_lessons([make_lesson(id=name, sources=tuple(refs))], at=1.0).result()
+        store.nights.add_candidate(make_candidate(id=f"cand_{name}", lessons=(name,), sources=tuple(refs))).result()
+
+
+@pytest.mark.parametrize("how", ["forgotten", "withdrawn"])
+def test_an_edit_that_left_a_sentence_standing_hands_it_on_to_where_it_was_shown(store: Store, how: str) -> None:
+    put_themes(store, "theme_1")
+    page = put(store, sources=(make_source(ref="doc_1", conversation=""),))
+    copied = answered(store, page, "conv_1", "It has a bar. The ferry leaves at nine!")
+    mine = answered(store, page, "conv_2", "The ferry leaves at ten. Bring a hat.")
+    handed, kept = (put(store, sources=(make_source(ref=refs[1], conversation=""),)) for refs in (copied, mine))
+    shown, own = answered(store, handed, "conv_3"), answered(store, kept, "conv_4")
+    learn(store, {"copied": copied, "mine": mine, "liked": mine[:1], "shown": shown, "own": own})
+    if how == "forgotten":
+        gone = store.memories.remove([page.id], owner="ana").result()
+        assert gone.adapters == ("cand_copied", "cand_liked", "cand_shown")
+    else:
+        store.nights.withdraw("doc_1", owner="ana").result()
+    assert store.nights.placed(owner="ana").keys() == {"mine", "own"}
 
 
 def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
