@@ -164,6 +164,9 @@ def test_what_a_person_did_to_themes_while_they_were_arranged_stands(store: Stor
     merged, target, named = store.nights.themes(owner="ana", merged=True)
     assert (merged.merged_into, target.name) == ("theme_2", "Canary")
     assert (named.name, named.named, named.pinned) == ("Mine", True, True)
+    again = dataclasses.replace(lesson, theme="theme_9")
+    assert arrange(store, again, read={"theme_1": 5.0}, at=9.0) == 0, "it has a place: nothing is begun for it"
+    assert store.nights.themes(owner="ana", merged=True) == [merged, target, named]
     arrange(store, read={"theme_3": 5.0}, at=9.0)
     later = store.nights.theme("theme_3", owner="ana")
     assert later == dataclasses.replace(named, vector=(1.0,), updated=9.0), "a name of a person's is kept"
