@@ -20,13 +20,14 @@ from aion.memory.cache import AnswerCache, Cached
 from aion.records import Forgotten
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
-from aion.serve.memory_routes import conversation_routes, memory_routes
+from aion.serve.memory_routes import conversation_routes, memory_routes, unlearn
 from aion.serve.system import System
 from aion.store.blobs import BlobStore
 from aion.store.sqlite import SqliteStore
 from tests.serve.asgi import HOST, JSON, Keys, Reply, call
 from tests.serve.people import MINDFUL, Person
 from tests.serving import RunningServer, running
+from tests.store.night_examples import make_candidate, make_theme
 
 HIVES = "Rita keeps nine hives behind the old mill"
 PAGE = "The mill of Almada was built in 1823. It has two stones. " * 30
@@ -316,6 +317,17 @@ async def test_recall_waits_for_what_was_said_a_moment_ago_but_not_for_ever(stor
     parts = Parts(store, tmp_path, settles=False)
     reply = await ask_parts(parts, "POST", "/api/memory/recall", b'{"question": "hives"}')
     assert (reply.status, parts.used) == (200, ["settle", "recall"])
+
+
+@pytest.mark.anyio
+async def test_adapters_of_somebody_else_are_named_to_nobody(store: SqliteStore, tmp_path: Path) -> None:
+    for owner in ("ana", "eva"):
+        store.nights.put_theme(make_theme(id=f"theme_{owner}", owner=owner)).result()
+        made = make_candidate(id=f"cand_{owner}", owner=owner, theme=f"theme_{owner}", night=f"night_{owner}")
+        store.nights.add_candidate(made).result()
+    parts = Parts(store, tmp_path, settles=True)
+    assert await unlearn(cast("System", parts), "ana", "doc_1") == ["cand_ana"]
+    assert [one.retired for one in store.nights.candidates(owner=None)] == [True, True]
 
 
 # Carrying it elsewhere
