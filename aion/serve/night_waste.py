@@ -2,14 +2,15 @@
 
 A lesson whose source is forgotten loses its place, in the transaction that forgets; one whose document nobody approves
 any more, right after that is written, or when it is taken back again. Whatever teaches a lesson without a place goes:
-done again, or at the next start, it comes to the same, so it may be cut short anywhere. It decides nothing about
-adapters that are served: no night's are.
+done again, or at the next start, it comes to the same, so it may be cut short anywhere. From the same transaction on
+that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -25,6 +26,8 @@ from aion.store.blobs import BlobStore
 PREPARED = "prepared.json"  # what a night says of a job once it is whole
 GONE = ".gone-"
 MOST = 100_000
+REASON = "what it learned was forgotten"
+ACTOR = "forgetting"
 log = structlog.get_logger()
 
 
@@ -35,7 +38,7 @@ def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> list[str]:
     """
     retired = _retire(store)
     needed = _needed(store)
-    _drop_files(blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
+    _drop_files(store, blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
     _drop_jobs(store, blobs, data / NIGHTS, needed)
     return retired
 
@@ -54,7 +57,7 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
     try:
         kept = store.nights.add_candidate(candidate).result()
     except AionError:
-        _drop_files(blobs, [candidate], _needed(store))
+        _drop_files(store, blobs, [candidate], _needed(store))
         if not teaches_forgotten(store, made.owner, made.lessons):
             raise
     else:
@@ -78,7 +81,7 @@ def _retire(store: Store) -> list[str]:
         gone |= more
     fresh = [one.id for one in candidates if one.id in gone and not one.retired]
     if fresh:
-        store.nights.retire_candidates(fresh).result()
+        store.served.retire(fresh, reason=REASON, actor=ACTOR, at=time.time()).result()
         log.info("night.adapters_retired", count=len(fresh))
     return fresh
 
@@ -86,16 +89,20 @@ def _retire(store: Store) -> list[str]:
 def _needed(store: Store) -> set[str]:
     """Files of adapters that are not retired: the same bytes may belong to several."""
     made = store.nights.candidates(owner=None, limit=MOST)
-    return {name for one in made if not one.retired for name in _files_of(one)}
+    return _files_of(store, [one for one in made if not one.retired])
 
 
-def _drop_files(blobs: BlobStore, candidates: Sequence[Candidate], needed: AbstractSet[str]) -> None:
-    for name in {name for one in candidates for name in _files_of(one)} - needed:
+def _drop_files(store: Store, blobs: BlobStore, candidates: Sequence[Candidate], needed: AbstractSet[str]) -> None:
+    for name in _files_of(store, candidates) - needed:
         blobs.remove(name)
 
 
-def _files_of(candidate: Candidate) -> set[str]:
-    return {candidate.adapter, candidate.peft, candidate.dataset, candidate.importance} - {""}
+def _files_of(store: Store, candidates: Sequence[Candidate]) -> set[str]:
+    """Their own, and what their examinations kept of what they learned."""
+    ids = {one.id for one in candidates}
+    examined = [one for one in store.served.verdicts(owner=None, limit=MOST) if one.candidate in ids]
+    own = {name for one in candidates for name in (one.adapter, one.peft, one.dataset, one.importance)}
+    return (own | {name for one in examined for name in (one.route, one.report)}) - {""}
 
 
 def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:

@@ -1,10 +1,10 @@
 """What a store promises; SQLite implements it embedded, Postgres at scale, both held to tests/contracts/test_store.py.
 
 Writes return a future that resolves only once the rows are durable (they survive a power cut). What happened is
-appended and never changed: turns, feedback, calibrations, nights, candidates, audit; a key may be revoked. Memories,
-experiences, clusters, themes and documents are today's state and are replaced whole. Forgetting removes rows, whatever
-they are; of candidates it removes none, and names them. Reads see every resolved write. A row is visible to its owner
-alone; `owner=None` reads everyone's and is for administrators.
+appended and never changed: turns, feedback, calibrations, nights, candidates, verdicts, promotions, audit; a key may be
+revoked. Memories, experiences, clusters, themes and documents are today's state and are replaced whole. Forgetting
+removes rows, whatever they are; of candidates it removes none, and names them. Reads see every resolved write. A row is
+visible to its owner alone; `owner=None` reads everyone's and is for administrators.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from aion.records import (
     Theme,
     Turn,
 )
+from aion.store.served import Served
 
 Order = Literal["latest", "top", "ask", "uncertain"]
 
@@ -50,6 +51,9 @@ class Store(Protocol):
 
     @property
     def nights(self) -> Nights: ...
+
+    @property
+    def served(self) -> Served: ...
 
     def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
         """Remove its turns with their messages, feedback and experiences, and every memory that came from it alone.
@@ -380,10 +384,6 @@ class Nights(Protocol):
         Sent again it changes nothing. Conflict when the same id came with something else, or when another candidate
         of the same night has learned one of its lessons.
         """
-        ...
-
-    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
-        """Mark them as retired: they have learned nothing any more. Their rows and lineage stay, as a record."""
         ...
 
     def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None: ...

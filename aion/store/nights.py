@@ -159,17 +159,6 @@ class SqliteNights:
 
         return self._write(job)
 
-    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
-        def job(connection: apsw.Connection) -> None:
-            for id_ in dict.fromkeys(ids):
-                for row in fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE id = ?", (id_,)):
-                    retired = dataclasses.replace(night_rows.decode_candidate(row), retired=True)
-                    *_, body, digest = night_rows.encode_candidate(retired)
-                    connection.execute("UPDATE candidates SET body = ?, digest = ? WHERE id = ?", (body, digest, id_))
-                    connection.execute("DELETE FROM candidate_lessons WHERE candidate = ?", (id_,))
-
-        return self._write(job)
-
     def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None:
         found = self._candidates({"id = ?": candidate_id, "owner = ?": owner}, limit=1)
         return found[0] if found else None

@@ -244,7 +244,7 @@ def test_a_retired_adapter_has_learned_nothing_and_stays_on_record(store: Store)
     put_themes(store, "theme_1")
     made = make_candidate()
     store.nights.add_candidate(made).result()
-    store.nights.retire_candidates([made.id, "cand_unknown"]).result()
+    store.served.retire([made.id, "cand_unknown"], reason="", actor="me", at=1.0).result()
     assert store.nights.learned(owner="ana") == set()
     assert store.nights.candidates(owner="ana") == [dataclasses.replace(made, retired=True)]
     assert store.nights.candidates_from(made.sources[:1], owner="ana") == [made.id]

@@ -213,7 +213,7 @@ def test_what_was_learned_or_put_aside_meanwhile_ends_a_kept_job(days: Days, wor
     days.store.nights.add_candidate(made).result()
     assert work.arrange(night(2))["themes"] == []
     assert list((work._nights / KEPT).iterdir()) == [], "twice would be once too often"
-    days.store.nights.retire_candidates([made.id]).result()
+    days.store.served.retire([made.id], reason="", actor="me", at=1.0).result()
     prepare(work, 3)
     break_off(work, theme, 3)
     days.store.nights.quarantine([make_quarantine(lesson=first["lessons"][0], theme=theme)]).result()
