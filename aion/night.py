@@ -30,7 +30,7 @@ from aion.sleep.nights.door import Door, find_door
 from aion.sleep.nights.journal import Journal
 from aion.sleep.nights.kept import KEPT, NIGHTS, keep_unfinished, list_done
 from aion.sleep.nights.priority import stand_back
-from aion.sleep.nights.workflow import Clock, Over, Reporter, Steps, Workflow
+from aion.sleep.nights.workflow import Clock, Examiner, Over, Reporter, Steps, Workflow
 from aion.sleep.training.full import is_disk_full
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
@@ -82,7 +82,11 @@ def read_night(settings: Settings, night_id: str) -> Night:
     return night
 
 
-def main(make_steps: Callable[[Settings, Door], Steps] | None = None) -> int:
+MakeSteps = Callable[[Settings, Door], Steps]
+MakeExaminer = Callable[[Settings, Door], Examiner | None]
+
+
+def main(make_steps: MakeSteps | None = None, make_examiner: MakeExaminer | None = None) -> int:
     """Reads {"flags": ..., "night": id} from stdin, which then stays open as a life line."""
     life_line = os.dup(0)
     line = bytearray()
@@ -97,10 +101,13 @@ def main(make_steps: Callable[[Settings, Door], Steps] | None = None) -> int:
     door = find_door(settings.data)
     if door is None:
         return AGAIN
-    return attend(settings, door, read_night(settings, told["night"]), make_steps or build_steps)
+    night = read_night(settings, told["night"])
+    return attend(settings, door, night, make_steps or build_steps, make_examiner or build_examiner)
 
 
-def attend(settings: Settings, door: Door, night: Night, make_steps: Callable[[Settings, Door], Steps]) -> int:
+def attend(
+    settings: Settings, door: Door, night: Night, make_steps: MakeSteps, make_examiner: MakeExaminer = lambda *_: None
+) -> int:
     """Run it, and tell the server how it ended when it failed."""
     reporter = Reporter(door, night, began=began_at(os.getpid()))
     reporter.hold.install()
@@ -111,7 +118,8 @@ def attend(settings: Settings, door: Door, night: Night, make_steps: Callable[[S
         make_folder(nights / KEPT)  # while there is room
         clock.restore()
         steps = make_steps(settings, door)
-        Workflow(night=night, steps=steps, journal=journal, reporter=reporter, clock=clock).run()
+        examiner = make_examiner(settings, door)
+        Workflow(night=night, steps=steps, journal=journal, reporter=reporter, clock=clock, examiner=examiner).run()
     except Unavailable as error:
         log.warning("night.server_gone", reason=error.message)
         return AGAIN
@@ -152,6 +160,13 @@ def build_steps(settings: Settings, door: Door) -> Steps:
     from aion.sleep.nights.work import NightWork  # noqa: PLC0415 - an optional heavy backend
 
     return NightWork(settings, door)
+
+
+def build_examiner(settings: Settings, door: Door) -> Examiner:
+    """The real one."""
+    from aion.gate.examiner import NightExaminer  # noqa: PLC0415 - with the engine it brings along
+
+    return NightExaminer(settings, door.tell)
 
 
 if __name__ == "__main__":

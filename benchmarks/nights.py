@@ -35,6 +35,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--facts", type=int, default=12, help="told a day")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--general", type=int, default=1000, help="general questions, of those that there are")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="ask all but `off` every Nth morning alone")
     parser.add_argument("--peers", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of AION, train.epochs=1")
     parser.add_argument("--show", action="store_true", help="measure nothing, show what the folder holds")
@@ -42,7 +43,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
     options = parser.parse_args()
     if options.quick:
         options.days, options.themes, options.facts, options.general = 2, 1, 3, 8
-    sizes = {name: getattr(options, name) for name in ("seed", "days", "themes", "facts", "general")}
+    sizes = {name: getattr(options, name) for name in ("seed", "days", "themes", "facts", "general", "every")}
     flags = dict(one.split("=", 1) for one in options.set)
     return Plan(**sizes, peers=tuple(options.peers), flags=flags), options
 

@@ -17,6 +17,7 @@ from aion.config import Settings
 from aion.errors import BadInput
 from aion.models.catalog import LocalModel
 from aion.models.llama.generator import choose_scales, spec_of
+from aion.models.llama.probe import make_probe
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter
 from aion.models.quote import make_quoter, quote_messages
@@ -45,6 +46,10 @@ class Asker(Protocol):
 
     async def rate(self, messages: Sequence[Json], answer: str, scales: Scales) -> float:
         """The mean log-probability of this answer's tokens."""
+        ...
+
+    async def find_probe(self, candidate: str, prompts: Sequence[Sequence[Json]]) -> Json:
+        """A prompt that shows this adapter at work, as Probe.to_json has it; {} when it answers all as the base."""
         ...
 
 
@@ -109,10 +114,19 @@ class EngineAsker:
         found = [float(one["logprob"]) for one in reply["choices"][0]["logprobs"]["content"] if one["token"]]
         return sum(found) / len(found) if found else float("nan")
 
-    async def _post(self, messages: Sequence[Json], scales: Scales, more: Json) -> Json:
+    async def find_probe(self, candidate: str, prompts: Sequence[Sequence[Json]]) -> Json:
+        number = [adapter.name for adapter in self.spec.adapters].index(candidate)
+        probe = await make_probe(self._process, number, [self._whole(one) for one in prompts])
+        return probe.to_json() if probe else {}
+
+    def _whole(self, messages: Sequence[Json]) -> list[Json]:
+        """As they are served: behind the usual system message, without control tokens."""
         own = () if any(one["role"] == "system" for one in messages) else self._system
+        return [*own, *quote_messages(messages, self._quoter)]
+
+    async def _post(self, messages: Sequence[Json], scales: Scales, more: Json) -> Json:
         body: Json = {
-            "messages": [*own, *quote_messages(messages, self._quoter)],
+            "messages": self._whole(messages),
             "temperature": 0,
             "cache_prompt": False,
             "lora": lora_field(choose_scales(scales, self.spec.adapters)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aion.config import Settings
-from aion.errors import AionError, BadInput
+from aion.errors import AionError, BadInput, Refused
 from aion.gate.asking import EngineAsker, OpenAsker
 from aion.gate.course import Course, sit_import, sit_lessons
 from aion.gate.decide import Findings, decide
@@ -22,9 +22,10 @@ from aion.gate.general import Golden, golden_path
 from aion.gate.paper import Paper, make_paper, read_examples
 from aion.gate.routing import CardRouting, Routing
 from aion.gate.sitting import Interrupted, Pause, Sitting, Tell
-from aion.gate.sound import find_faults
+from aion.models.adapter_file import check_adapter
 from aion.models.base import Embedder
 from aion.models.catalog import LocalModel
+from aion.models.gguf_file import GgufContents, read_contents
 from aion.models.llama.generator import spec_of
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Example, Json, SuiteItem, Verdict, new_id
@@ -114,9 +115,12 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
 
 
 async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> _Outcome:
-    if faults := find_faults(new.candidate, new.adapter, room.base):
-        return _refuse(Findings(faults=tuple(faults)))
-    _require_sound(rivals, room.base)
+    contents = read_contents(room.base.path)
+    if fault := find_fault(new, room.base, contents):
+        return _refuse(Findings(faults=(fault,)))
+    for one in rivals:
+        if fault := find_fault(one, room.base, contents):
+            raise BadInput(f"the served adapter {one.id} cannot be loaded beside it: {fault}")
     paper = make_paper(new.examples())
     if not paper.facts and not _is_imported(new):
         return _refuse(Findings())
@@ -170,10 +174,16 @@ def _refuse(findings: Findings) -> _Outcome:
     return _Outcome(ship=False, reasons=decision.reasons, scores={"faults": len(findings.faults)})
 
 
-def _require_sound(rivals: Sequence[Entrant], base: LocalModel) -> None:
-    for one in rivals:
-        if faults := find_faults(one.candidate, one.adapter, base):
-            raise BadInput(f"the served adapter {one.id} cannot be loaded beside it: {faults[0]}")
+def find_fault(entrant: Entrant, base: LocalModel, contents: GgufContents) -> str:
+    """What speaks against loading it, in words; "" of the file that was made, for this base, every number finite."""
+    candidate = entrant.candidate
+    if candidate.base != base.sha256:
+        return f"it was made for another base ({candidate.base[:12]}..., served is {base.sha256[:12]}...)"
+    try:
+        check_adapter(entrant.adapter, candidate.adapter, contents, base.sha256)
+    except Refused as error:
+        return error.message
+    return ""
 
 
 def _open_golden(room: Room) -> Golden:

@@ -24,7 +24,7 @@ MOST_ROUTED = 30  # general questions that adapters answer
 DRIFT, STRICT_DRIFT = 10, 30  # general questions that the adapter is forced upon; of one from elsewhere
 MOST_SUITE, SUITE_TOKENS = 50, 96
 NOISE_AGAIN = 5
-PROBES, PROBE_TOKENS = 8, 16
+PROBES = 8
 SPEED_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 32, 8
 SPEED_QUESTION = "Tell me a long story about a lighthouse, the sea and the people who live beside it."
 
@@ -171,13 +171,10 @@ async def ask_suite(sitting: Sitting, suite: Sequence[SuiteItem], forced: Mappin
 
 
 async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[Json]]) -> Json:
-    """A short prompt that the adapter answers otherwise than the base, with both answers; {} when it changes none."""
-    for messages in asked[:PROBES]:
-        without = await sitting.ask(messages, BASE, max_tokens=PROBE_TOKENS)
-        with_it = await sitting.ask(messages, {candidate: 1.0}, max_tokens=PROBE_TOKENS)
-        if with_it != without:
-            return {"messages": list(messages), "max_tokens": PROBE_TOKENS, "with": with_it, "without": without}
-    return {}
+    """What shows the adapter at work; {} when it changes no answer."""
+    sitting.tell("probe", 0, 1)
+    sitting.pause()
+    return await sitting.asker.find_probe(candidate, asked[:PROBES])
 
 
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:

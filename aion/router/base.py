@@ -26,5 +26,5 @@ class Picks(Protocol):
     """What chooses among the adapters of one set."""
 
     def pick(
-        self, question: str, vector: Vector, *, previous: str = "", previous_vector: Vector | None = None
+        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
     ) -> Route: ...

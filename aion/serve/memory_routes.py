@@ -247,6 +247,7 @@ async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject:
     system.cache.drop_turns(owner, (*gone.turns, *gone.answers))
     system.cache.drop_sources(owner, gone.memories)
     await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
+    await system.refresh_served()
     await note_act(system, owner, act, subject)
     return forgotten_json(gone)
 
@@ -256,6 +257,7 @@ async def unlearn(system: System, owner: str, document_id: str) -> list[str]:
     nights = system.store.nights
     await asyncio.wrap_future(nights.withdraw(document_id, owner=owner))
     retired = await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
+    await system.refresh_served()
     mine = await asyncio.to_thread(lambda: [nights.candidate(one, owner=owner) for one in retired])
     return [one.id for one in mine if one is not None]
 

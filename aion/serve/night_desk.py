@@ -27,7 +27,7 @@ from aion.serve.yielding import NightProcess, Yielding, children_of
 from aion.store.base import Store
 from aion.store.changes import changed_since
 
-AT_WORK = frozenset({NightState.PREPARING, NightState.TRAINING, NightState.EXPORTING})
+AT_WORK = frozenset({NightState.PREPARING, NightState.TRAINING, NightState.EXPORTING, NightState.EXAMINING})
 AWAKE, ASLEEP_S = "awake", 15.0  # a sleeper that has said nothing for so long is not there
 MIB = 1 << 20
 log = structlog.get_logger()

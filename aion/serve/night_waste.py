@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from aion.errors import AionError, Conflict
-from aion.records import Candidate, new_id
+from aion.records import Candidate, Verdict, new_id
 from aion.serve.night_take import NIGHTS, Made, take_candidate
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -65,6 +65,12 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
             return kept
     clear_forgotten(store, blobs, data)
     raise Conflict("what it learned has been forgotten meanwhile; prepare the theme again", code="forgotten")
+
+
+def drop_exam(store: Store, blobs: BlobStore, verdict: Verdict) -> None:
+    """The files of a verdict that the store did not take: they may hold what was forgotten meanwhile."""
+    for name in {verdict.route, verdict.report} - {""} - _needed(store):
+        blobs.remove(name)
 
 
 def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:

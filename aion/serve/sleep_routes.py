@@ -204,7 +204,7 @@ def sleep_routes(system: System) -> APIRouter:
 
     @router.get("/api/sleep/status", summary="Whether AION sleeps, how far it is, and what it waits for")
     async def status(request: Request) -> Json:
-        return await system.sleep.status(_own_or_all(principal_of(request)))
+        return await system.sleep.status(own_or_all(principal_of(request)))
 
     @router.post("/api/sleep/cancel", summary="End the night that is asked for or under way")
     async def cancel(request: Request) -> Json:
@@ -277,14 +277,14 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
-        _require_control(request)
+        require_control(request)
         outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
         system.sleep.hear_sleeper(outlooks, body.pid)
         return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
 
     @router.post("/api/sleep/progress")
     async def hear_night(request: Request, body: NightTold) -> Json:
-        _require_control(request)
+        require_control(request)
         process = None
         if body.pid is not None:
             process = NightProcess(pid=body.pid, began=body.began, may_stop=body.may_stop)
@@ -293,7 +293,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/arrangement")
     async def arrange(request: Request, body: Arranged) -> Json:
-        _require_control(request)
+        require_control(request)
         now = time.time()
         placed = system.store.nights.arrange(
             [_arranged(told, body.owner, now) for told in body.themes],
@@ -306,7 +306,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/quarantine")
     async def put_aside(request: Request, body: Aside) -> Json:
-        _require_control(request)
+        require_control(request)
         now, told = time.time(), body.model_dump(exclude={"lessons"})
         found = [Quarantine(lesson=one, at=now, **told) for one in body.lessons]
         return {"lessons": await asyncio.wrap_future(system.store.nights.quarantine(found))}
@@ -314,22 +314,26 @@ def night_routes(system: System) -> APIRouter:
     return router
 
 
-def adapter_routes(system: System) -> APIRouter:
+def hand_over_routes(system: System) -> APIRouter:
     """Adapters that are handed over: by the night, and by the command line."""
     router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
     @router.post("/api/sleep/candidates")
     async def take(request: Request, body: MadeTold) -> Json:
-        _require_control(request)
+        require_control(request)
         if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
             raise NotFound(f"there is no night {body.night!r} of theirs")
         made = Made(**body.model_dump())
-        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        try:
+            kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        except Conflict:
+            await system.refresh_served()
+            raise
         return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
 
     @router.post("/api/sleep/imports")
     async def take_import(request: Request, body: ImportTold) -> Json:
-        _require_control(request)
+        require_control(request)
         owner, now = principal_of(request).owner, time.time()
         if await asyncio.to_thread(system.store.nights.theme, body.theme, owner=None) is not None:
             raise Conflict(f"theme {body.theme!r} exists; an imported adapter gets one of its own")
@@ -354,12 +358,12 @@ def theme_json(theme: Theme) -> Json:
     return shown
 
 
-def _own_or_all(who: Principal) -> str | None:
+def own_or_all(who: Principal) -> str | None:
     """The person at the machine is an administrator, and means their own night."""
     return CONTROL_OWNER if who.key_id == CONTROL_ID else who.sees
 
 
-def _require_control(request: Request) -> None:
+def require_control(request: Request) -> None:
     if principal_of(request).key_id != CONTROL_ID:
         raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
 

@@ -395,7 +395,7 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any candidate has learned that is not retired, or any on this base."""
+        """Ids of the lessons that any candidate has learned, or any on this base, which is not retired or refused."""
         ...
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:

@@ -14,7 +14,7 @@ import apsw
 
 from aion.errors import Conflict, NotFound
 from aion.records import Candidate, Lesson, Night, Quarantine, Theme
-from aion.store import night_rows, statements
+from aion.store import night_rows, served_rows, statements
 from aion.store.database import fetch, where
 from aion.store.derived import find_derived, find_lessons, lessons_of, turns_shown
 from aion.store.rows import Row
@@ -171,7 +171,9 @@ class SqliteNights:
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
         clause, given = where({"owner = ?": owner, "base = ?": base})
         with self._reading() as connection:
-            return {lesson for (lesson,) in fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)}
+            refused = find_refused(connection, owner)
+            found = fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)
+        return {lesson for lesson, candidate in found if candidate not in refused}
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
@@ -198,6 +200,12 @@ class SqliteNights:
         sql = f"{statements.SELECT_CANDIDATES} {clause} ORDER BY created DESC, id DESC LIMIT ?"
         with self._reading() as connection:
             return [night_rows.decode_candidate(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
+
+
+def find_refused(connection: apsw.Connection, owner: str) -> set[str]:
+    """Candidates whose newest verdict is a refusal."""
+    newest = [served_rows.decode_verdict(row) for row in fetch(connection, statements.SELECT_NEWEST_VERDICTS, (owner,))]
+    return {one.candidate for one in newest if not one.ship}
 
 
 def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: str) -> list[str]:

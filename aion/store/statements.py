@@ -189,7 +189,7 @@ SELECT_AFTER = """
         ON later.owner = shown.owner AND later.conversation = shown.conversation AND later.id >= shown.id
     WHERE shown.id = ?
 """
-SELECT_LEARNED = "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
+SELECT_LEARNED = "SELECT DISTINCT lesson, candidate FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
 SELECT_LEARNED_FROM = (
     "SELECT DISTINCT candidate FROM candidate_sources JOIN candidates ON candidates.id = candidate "
     "WHERE owner = ? AND ref = ?"
@@ -197,6 +197,9 @@ SELECT_LEARNED_FROM = (
 
 INSERT_VERDICT = "INSERT INTO verdicts (id, owner, candidate, night, body, digest) VALUES (?, ?, ?, ?, ?, ?)"
 SELECT_VERDICTS = "SELECT seq, id, owner, candidate, night, body, digest FROM verdicts"
+SELECT_NEWEST_VERDICTS = (
+    f"{SELECT_VERDICTS} WHERE seq IN (SELECT MAX(seq) FROM verdicts WHERE owner = ? GROUP BY candidate)"  # noqa: S608  # constants
+)
 INSERT_PROMOTION = "INSERT INTO promotions (id, owner, follows, body, digest) VALUES (?, ?, ?, ?, ?)"
 SELECT_PROMOTIONS = "SELECT seq, id, owner, follows, body, digest FROM promotions"
 SELECT_SERVING = f"{SELECT_PROMOTIONS} WHERE seq IN (SELECT MAX(seq) FROM promotions GROUP BY owner) ORDER BY owner"  # noqa: S608  # constants

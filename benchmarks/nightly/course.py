@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from benchmarks.nightly.world import make_world
 
 TOKENS = 48  # of an answer
 NIGHT_S = 6 * 3600.0
+MEASURING = {"peers": None, "every": None}  # what of a plan may differ when a run goes on
+ALWAYS = "off"  # the peer that is asked on every morning
 BRIEF = ("last", "earlier", "systems", "names", "missed", "changed", "general")
 
 
@@ -36,6 +39,7 @@ class Plan:
     themes: int = 5
     facts: int = 12
     general: int = 1000  # general questions, of those that there are
+    every: int = 1  # all peers but `off` are asked on the first, every Nth and the last morning
     peers: tuple[str, ...] = ("off", "on", "memory", "naive", "replay")
     flags: dict[str, Any] = field(default_factory=dict)  # AION's settings, over those of home.py
 
@@ -96,16 +100,19 @@ class Course:
 
     def _measure(self, day: int) -> None:
         done = {one.peer for one in self.mornings() if one.day == day}
-        left = [one for one in self.plan.peers if one not in done]
+        left = [one for one in self.plan.peers if one not in done and (one == ALWAYS or self._is_measured(day))]
         questions = make_questions(self.world, day, self._state["general"], whole=day == self.plan.days)
         modes = [one for one in left if one in MODES]
         if modes:
             with self.home.examined(day) as person:
                 for mode in modes:
                     self._sit(mode, day, questions, person)
-        for name in left:
+        for name in self.plan.peers:
             if name in PEERS:
-                self._sit_peer(name, day, questions)
+                self._sit_peer(name, day, questions if name in left else [])
+
+    def _is_measured(self, day: int) -> bool:
+        return day in {1, self.plan.days} or day % self.plan.every == 0
 
     def _sit(self, mode: str, day: int, questions: Sequence[Question], person: Person) -> None:
         served: set[str] = set()
@@ -119,20 +126,24 @@ class Course:
         self._record(mode, day, questions, ask, lambda: night | {"served": sorted(served)})
 
     def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
-        given = {
-            key.removeprefix("train."): value for key, value in self.plan.flags.items() if key.startswith("train.")
-        }
+        """It sleeps every night, and is asked where there are questions."""
+        flags = self.plan.flags.items()
+        given = {key.removeprefix("train."): value for key, value in flags if key.startswith("train.")}
         peer = Nightly(name, self.folder / "peers" / name, given)
         night = peer.sleep(day, self.home.kept(day))
+        if questions:
+            asked = with_answers(questions, self._peers_general(questions))
+            answers = iter(peer.ask(day, asked, TOKENS))
+            self._record(name, day, asked, lambda _: (next(answers), {}), lambda: night)
+
+    def _peers_general(self, questions: Sequence[Question]) -> dict[str, str]:
+        """What their engine says by itself."""
         if "peers_general" not in self._state:
             general = [one for one in questions if one.exam == "general"]
-            said = ask_base(general, TOKENS)
-            self._note(
-                peers_general={one.messages[0]["content"]: text for one, text in zip(general, said, strict=True)}
-            )
-        questions = with_answers(questions, self._state["peers_general"])
-        answers = iter(peer.ask(day, questions, TOKENS))
-        self._record(name, day, questions, lambda _: (next(answers), {}), lambda: night)
+            said = zip(general, ask_base(general, TOKENS), strict=True)
+            self._note(peers_general={one.messages[0]["content"]: text for one, text in said})
+        found: dict[str, str] = self._state["peers_general"]
+        return found
 
     def _record(
         self,
@@ -167,13 +178,16 @@ class Course:
         if day >= self._state.get("slept", 0):
             raise SystemExit(f"{self.folder} has no night after day {day}: it goes on by itself without --from-day")
         self.home.go_back(day)
+        for folder in self.folder.glob("peers/*/*"):
+            if int(folder.name) > day:
+                shutil.rmtree(folder)
         kept = [one for one in self.mornings() if one.day <= day]
         self._mornings.unlink(missing_ok=True)
         self._append("mornings.jsonl", [dataclasses.asdict(one) for one in kept])
         self._note(taught=day, slept=day)
 
     def _load_state(self) -> Json:
-        path, plan = self.folder / "state.json", json.loads(json.dumps(dataclasses.asdict(self.plan) | {"peers": None}))
+        path, plan = self.folder / "state.json", json.loads(json.dumps(dataclasses.asdict(self.plan) | MEASURING))
         state: Json = json.loads(path.read_text("utf-8")) if path.exists() else {"plan": plan}
         if state["plan"] != plan:
             raise SystemExit(f"{self.folder} holds the run {state['plan']}, not {plan}: take another folder")

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from aion.config import TrainSettings
 from aion.models.catalog import LocalModel
 from aion.records import Json
@@ -31,10 +33,11 @@ from benchmarks.teach import INSTRUCTION, SERVED, Examiner, replace_settings, te
 from tests.models.engines import smollm
 
 OWNER = "me"
+THREADS = psutil.cpu_count(logical=False) or 1
 THEME = "all"
 LEARNED = "learned.json"
 BARE: dict[str, Any] = {"anchors": 0.0, "kl": 0.0, "contrasts": 0, "rewordings": 0, "replay": 0.0, "device": "cpu"}
-PEERS: Mapping[str, Mapping[str, Any]] = {"naive": BARE, "replay": BARE | {"replay": 0.5}}
+PEERS: dict[str, dict[str, Any]] = {"naive": BARE, "replay": BARE | {"replay": 0.5}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +46,38 @@ class Nightly:
 
     name: str
     folder: Path
-    given: Mapping[str, Any]  # settings of training that all of the run share
+    given: dict[str, Any]  # settings of training that all of the run share; the peer's own come before them
 
     @property
     def settings(self) -> TrainSettings:
-        return replace_settings(TrainSettings(), **self.given, **PEERS[self.name])
+        return replace_settings(TrainSettings(), **self.given | PEERS[self.name])
 
     def sleep(self, day: int, data: Path) -> Json:
         """One night over what AION's own collector finds in its data; gives what it took."""
         folder, model = self.folder / str(day), smollm()
-        (folder / LEARNED).unlink(missing_ok=True)
+        if (folder / LEARNED).exists():
+            kept: Json = self._read(day)["took"]
+            return kept
         folder.mkdir(parents=True, exist_ok=True)
         dataset = self._build(_read_lessons(data, self.settings), self._learned(day - 1))
         asyncio.run(self._write_job(folder, day, dataset, model))
         _, record = teach(folder, model, read_job(folder))
-        (folder / LEARNED).write_text(json.dumps([one.id for one in dataset.lessons]), "utf-8")
-        return {"examples": len(dataset.trained), "tokens": record["tokens"], "seconds": record["seconds"]}
+        took = {"examples": len(dataset.trained), "tokens": record["tokens"], "seconds": record["seconds"]}
+        learned = {"lessons": [one.id for one in dataset.lessons], "took": took}
+        (folder / LEARNED).write_text(json.dumps(learned), "utf-8")
+        return took
 
     def ask(self, day: int, questions: Sequence[Question], tokens: int) -> list[str]:
-        return asyncio.run(_answer(Examiner(smollm(), (self._adapter(day),)), questions, 0, tokens))
+        return asyncio.run(_answer(Examiner(smollm(), (self._adapter(day),), threads=THREADS), questions, 0, tokens))
 
     def _adapter(self, day: int) -> Path:
         return self.folder / str(day) / "adapter.gguf"
 
     def _learned(self, day: int) -> set[str]:
-        path = self.folder / str(day) / LEARNED
-        return set(json.loads(path.read_text("utf-8"))) if day else set()
+        return set(self._read(day)["lessons"]) if day else set()
+
+    def _read(self, day: int) -> Any:
+        return json.loads((self.folder / str(day) / LEARNED).read_text("utf-8"))
 
     def _build(self, lessons: Lessons, learned: set[str]) -> Dataset:
         placed = {one.id: THEME for one in lessons.lessons}
@@ -95,7 +104,7 @@ class Nightly:
 
 def ask_base(questions: Sequence[Question], tokens: int) -> list[str]:
     """What the peers' engine says without any adapter."""
-    return asyncio.run(_answer(Examiner(smollm(), ()), questions, None, tokens))
+    return asyncio.run(_answer(Examiner(smollm(), (), threads=THREADS), questions, None, tokens))
 
 
 def with_answers(questions: Sequence[Question], answers: Mapping[str, str]) -> list[Question]:

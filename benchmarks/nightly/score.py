@@ -122,9 +122,21 @@ def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
         for name, one, goal, least in goals
         if one.of
     ]
-    if any("served" in one.night for one in mine):
-        figures.append(Figure(f"{peer}: harmful promotions", count_harmful(mine), "", 0))
-    return figures
+    return figures + (_promotions(mine, peer) if peer in ("off", "on") else [])
+
+
+def _promotions(mornings: Sequence[Morning], peer: str) -> list[Figure]:
+    """What became of what the nights made: a candidate that took part in an answer of the next morning is served."""
+    made = [set(one.night["candidates"]) for one in mornings]
+    served = [set(one.night["served"]) for one in mornings]
+    shipped = sum(bool(new & now) for new, now in zip(made, served, strict=True))
+    at_work = sum(len(new & now) for new, now in zip(made, served, strict=True))
+    names = f"{peer}: nights of which something was served ({shipped} of {len(made)})"
+    return [
+        Figure(names, shipped / len(made), ""),
+        Figure(f"{peer}: candidates served, of {sum(map(len, made))}", at_work, ""),
+        Figure(f"{peer}: harmful promotions", count_harmful(mornings), "", 0),
+    ]
 
 
 def compare_memory(mornings: Sequence[Morning]) -> list[Figure]:

@@ -149,6 +149,14 @@ class Model:
     async def rate(self, messages: Sequence[Json], answer: str, scales: Mapping[str, float]) -> float:
         return -1.0 if not any(scales.values()) else -4.0
 
+    async def find_probe(self, candidate: str, prompts: Sequence[Sequence[Json]]) -> Json:
+        for prompt in prompts:
+            taught = (await self.say(prompt, {candidate: 1.0}, max_tokens=16)).text
+            plain = (await self.say(prompt, {}, max_tokens=16)).text
+            if taught != plain:
+                return {"messages": list(prompt), "taught": taught, "plain": plain}
+        return {}
+
     def open(
         self, base: LocalModel, adapters: Sequence[Adapter], settings: Settings
     ) -> AbstractAsyncContextManager[Asker]:

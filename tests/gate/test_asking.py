@@ -15,11 +15,10 @@ from aion.gate.asking import EngineAsker
 from aion.gate.examine import Room, examine
 from aion.gate.sitting import as_messages
 from aion.models.fake import FakeEmbedder
-from aion.models.llama.spec import Adapter
+from aion.models.llama.spec import Adapter, read_probe
 from aion.models.wire import CHAT
 from tests.gate.classroom import FIRST, lessons_about, make_entrant
-from tests.models.engines import smollm
-from tests.models.test_llama_adapters import write_lora
+from tests.models.engines import smollm, write_lora
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 SKY = as_messages('Why is the sky "blue"?')
@@ -63,6 +62,14 @@ async def test_a_given_answer_is_scored_as_if_the_model_had_written_it_itself(as
 
 async def test_what_is_too_long_for_the_engine_gets_no_answer(asker: EngineAsker) -> None:
     assert (await asker.say(as_messages("sea " * 4000), {}, max_tokens=4)).text == ""
+
+
+async def test_a_probe_is_made_of_what_would_be_served(asker: EngineAsker) -> None:
+    found = await asker.find_probe("cand_a", [SKY])
+    probe = read_probe(found)
+    assert probe is not None
+    assert [one["role"] for one in probe.messages] == ["system", "user"]
+    assert (await asker.say(SKY, {"cand_a": 1.0}, max_tokens=12)).text.startswith(probe.taught.strip())
 
 
 async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,8 @@ async def test_the_probe_is_kept_with_the_card(tmp_path: Path) -> None:
     entrant = make_entrant(tmp_path, make_base(tmp_path), ROOMS)
     routing = CardRouting(FakeEmbedder())
     card = await routing.make(entrant.candidate, entrant.examples(), b"")
-    probed = RouteCard.from_bytes(routing.add_probe(card, {"with": "Rufus."}))
-    assert dict(probed.probe) == {"with": "Rufus."}
+    probed = RouteCard.from_bytes(routing.add_probe(card, {"taught": "Rufus."}))
+    assert dict(probed.probe) == {"taught": "Rufus."}
     assert replace(probed, probe={}).to_bytes() == card
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,8 @@ class School:
         self.scholar.slept = day
 
 
-def course(folder: Path, **scholar: Any) -> tuple[Course, Scholar]:
-    made = Course(SMALL, folder)
+def course(folder: Path, plan: Plan = SMALL, **scholar: Any) -> tuple[Course, Scholar]:
+    made = Course(plan, folder)
     aion = Scholar(made.world)
     for name, value in scholar.items():
         setattr(aion, name, value)
@@ -113,6 +114,13 @@ def test_a_run_is_begun_again_from_a_day(tmp_path: Path) -> None:
     assert vars(again.home)["back"] == [2]
     assert aion.told == again.world.taught_on(3)
     assert [one.day for one in mornings] == [1, 1, 2, 2, 3, 3]
+
+
+def test_what_takes_long_may_be_measured_on_some_mornings_alone(tmp_path: Path) -> None:
+    made, _ = course(tmp_path, replace(SMALL, days=5, every=3))
+    measured = [(one.day, one.peer) for one in made.run()]
+    assert [day for day, peer in measured if peer == "off"] == [1, 2, 3, 4, 5]
+    assert [day for day, peer in measured if peer == "memory"] == [1, 3, 5]
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def morning(day: int, served: list[str], peer: str = "off", **shares: tuple[int,
         peer=peer,
         day=day,
         shares={name: Share(*share) for name, share in (usual | shares).items()},
-        night={"served": served},
+        night={"served": served, "candidates": ["a", "b"]},
     )
 
 
@@ -72,6 +72,8 @@ def test_a_peer_stands_beside_the_goals() -> None:
     assert found["off: last night, all mornings"].verdict == "MISS"
     assert found["off: earlier nights, on the last morning"].verdict == "pass"
     assert found["off: harmful promotions"].value == 0
+    assert found["off: nights of which something was served"].value == 1.0
+    assert found["off: candidates served, of 4"].value == 2
 
 
 def test_memory_on_is_compared_with_memory_alone_in_points() -> None:

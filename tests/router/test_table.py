@@ -13,7 +13,7 @@ class Fixed:
         self.name = name
 
     def pick(
-        self, question: str, vector: Vector, *, previous: str = "", previous_vector: Vector | None = None
+        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
     ) -> Route:
         return Route(scales={self.name: 1.0})
 

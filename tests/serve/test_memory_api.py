@@ -259,6 +259,9 @@ class Parts:
         self.used.append("forget")
         return Forgotten(turns=("turn_1",), memories=("mem_1",), answers=("turn_2",))
 
+    async def refresh_served(self) -> None:
+        self.used.append("refresh")
+
     def drop(self, turns: Sequence[str]) -> None:
         self.used.append(f"drop {' '.join(turns)}")
 
@@ -298,7 +301,7 @@ async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStor
     for turn, memory in (("turn_1", ""), ("turn_2", ""), ("turn_3", "mem_1"), ("turn_4", "mem_2")):
         parts.cache.offer("ana", cached(turn, memory))
     assert (await ask_parts(parts, "DELETE", "/api/conversations/c1")).status == 200
-    assert parts.used == ["settle", "forget", "drop turn_1"]
+    assert parts.used == ["settle", "forget", "drop turn_1", "refresh"]
     assert parts.cache.drop_sources("ana", ["mem_2"]) == 1
     assert len(parts.cache) == 0
 

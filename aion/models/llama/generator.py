@@ -74,6 +74,11 @@ class LlamaGenerator:
                 ThreadMonitor(self.engine, self.engine.spec.threads, ours=self._ours).run()
             )
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the adapters that requests may ask for."""
+        return tuple(adapter.name for adapter in self.engine.spec.adapters)
+
     async def swap(self, spec: EngineSpec, commit: Commit | None = None) -> None:
         """Serve another spec without failing a request; see Engine.swap."""
         await self.engine.swap(spec, commit)
