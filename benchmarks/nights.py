@@ -52,9 +52,9 @@ def print_results(mornings: list[Morning]) -> None:
     """Every morning, then each peer beside the goals."""
     for one in sorted(mornings, key=lambda one: (EVERYONE.index(one.peer), one.day)):
         print(line_of(one))
-    for peer in EVERYONE:
-        print_table(figures_of(mornings, peer))
-    print_table(compare_memory(mornings))
+    for figures in (*(figures_of(mornings, peer) for peer in EVERYONE), compare_memory(mornings)):
+        if figures:
+            print_table(figures)
 
 
 def main() -> None:

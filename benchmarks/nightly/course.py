@@ -102,11 +102,9 @@ class Course:
         done = {one.peer for one in self.mornings() if one.day == day}
         left = [one for one in self.plan.peers if one not in done and (one == ALWAYS or self._is_measured(day))]
         questions = make_questions(self.world, day, self._state["general"], whole=day == self.plan.days)
-        modes = [one for one in left if one in MODES]
-        if modes:
+        for mode in (one for one in left if one in MODES):
             with self.home.examined(day) as person:
-                for mode in modes:
-                    self._sit(mode, day, questions, person)
+                self._sit(mode, day, questions, person)
         for name in self.plan.peers:
             if name in PEERS:
                 self._sit_peer(name, day, questions if name in left else [])
@@ -123,7 +121,7 @@ class Course:
             return reply.text, {"adapters": reply.adapters}
 
         night = self._state["nights"][str(day)]
-        self._record(mode, day, questions, ask, lambda: night | {"served": sorted(served)})
+        self._record(mode, day, questions, ask, lambda: night | {"served": sorted(served)}, time.monotonic())
 
     def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
         """It sleeps every night, and is asked where there are questions."""
@@ -133,8 +131,9 @@ class Course:
         night = peer.sleep(day, self.home.kept(day))
         if questions:
             asked = with_answers(questions, self._peers_general(questions))
+            began = time.monotonic()
             answers = iter(peer.ask(day, asked, TOKENS))
-            self._record(name, day, asked, lambda _: (next(answers), {}), lambda: night)
+            self._record(name, day, asked, lambda _: (next(answers), {}), lambda: night, began)
 
     def _peers_general(self, questions: Sequence[Question]) -> dict[str, str]:
         """What their engine says by itself."""
@@ -152,9 +151,10 @@ class Course:
         questions: Sequence[Question],
         ask: Callable[[Question], tuple[str, Json]],
         night: Callable[[], Json],
+        began: float,
     ) -> None:
         """Answers first, then the morning: a line that is there is whole."""
-        began, taught, judged, lines = time.monotonic(), self._taught(day), [], []
+        taught, judged, lines = self._taught(day), [], []
         for question in questions:
             text, told = ask(question)
             judged.append(judge(question, text, taught))

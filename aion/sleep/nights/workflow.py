@@ -140,6 +140,12 @@ class Reporter:
         if reply["cancel"]:
             raise Over(NightState.CANCELLED, "cancelled")
 
+    def begin(self) -> None:
+        """First of all: from its reply on the server asks by signal, and whoever is answered is waited for."""
+        with contextlib.suppress(Over):  # the workflow asks again, and ends as it should
+            self.tell(NightState.PREPARING)
+            self.wait()
+
     def follow(self, progress: Progress) -> None:
         """At most once a second; the trainer calls it after each step."""
         keys = ("step", "steps", "loss", "tokens_per_s", "eta_s", "peak_bytes")

@@ -133,7 +133,7 @@ def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days,
     first, second = nights.themes(owner="ana")
     mine = replace(second, name="Mine", named=True, pinned=True, updated=99.0)
     work.embedding = [
-        lambda: nights.merge_theme(first.id, second.id, owner="ana", at=99.0).result(),
+        lambda: nights.change_theme(first.id, owner="ana", at=99.0, merge_into=second.id).result(),
         lambda: nights.put_theme(mine).result(),
     ]
     asyncio.run(days.say("The oars of the boat lie under the jetty."))
