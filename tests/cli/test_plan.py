@@ -12,7 +12,7 @@ from aion.cli.plan import ANCHOR, TEMPLATE, Room, advise, guess_tokens, say_dura
 from aion.records import Example, ExampleKind
 from aion.sleep.training.base import Recipe
 from aion.sleep.training.device import Choice
-from aion.sleep.training.plan import LATER_BYTES, Probe, count_tries, predict, row_length, rows_at_once
+from aion.sleep.training.plan import FIRST_BYTES, LATER_BYTES, Probe, count_tries, predict, row_length, rows_at_once
 from tests.cli.conftest import Ran
 
 PROBE = Probe(
@@ -52,7 +52,7 @@ def test_each_theme_of_a_night_opens_the_base_and_settles_what_is_left_open() ->
     made = predict(PROBE, RECIPE, [1000, 500, 1000], tries=6)
     assert made.seconds == pytest.approx(37.5 + 3 * 3.0 + 3 * 9.0)
     assert made.steps == 8 + 4 + 8
-    assert made.peak_bytes == predict(PROBE, RECIPE, [1000]).peak_bytes + 2 * LATER_BYTES
+    assert made.peak_bytes == predict(PROBE, RECIPE, [1000]).peak_bytes + FIRST_BYTES + LATER_BYTES
     assert predict(PROBE, RECIPE, []).seconds == 0
 
 

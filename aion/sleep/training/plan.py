@@ -17,7 +17,8 @@ ADAPTER_BYTES = 16  # a weight, its gradient and two moments, in float32
 SPARE = 0.1  # part of the free memory that a plan leaves alone
 MOST_ROWS = 4  # at once, where the recipe leaves it open
 TRIES = 3  # micro-batches for each number of threads, after one that is not counted
-LATER_BYTES = 15 << 20  # that each further training of a night leaves: kernels for sizes that those before had not
+FIRST_BYTES = 70 << 20  # that the first training of a night leaves to the others: kernels, code, what cannot go back
+LATER_BYTES = 10 << 20  # that each further one leaves: kernels for sizes that those before had not
 LATER = 8  # trainings after which there is hardly a new size
 
 
@@ -96,7 +97,7 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
         "adapter": probe.weights * ADAPTER_BYTES,
         "activations": probe.rest_bytes + probe.layer_bytes * probe.layers,
         "work": probe.work_bytes,
-        "earlier": LATER_BYTES * min(LATER, max(0, len(trainings) - 1)),
+        "earlier": _leave(len(trainings)),
     }
     seconds_a_token = (probe.layer_s * probe.layers + probe.rest_s) / probe.tokens
     trained = [tokens * recipe.epochs for tokens in trainings if tokens]
@@ -111,6 +112,11 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
         micro_batch=rows_at_once(recipe),
         parts=parts,
     )
+
+
+def _leave(trainings: int) -> int:
+    """What the last of them finds that those before it could not give back."""
+    return FIRST_BYTES + LATER_BYTES * min(LATER, trainings - 2) if trainings > 1 else 0
 
 
 def count_tries(recipe: Recipe, cores: int) -> int:

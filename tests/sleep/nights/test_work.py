@@ -351,7 +351,7 @@ def test_the_second_night_of_a_theme_is_foreseen_with_what_it_repeats(days: Days
     made = read_examples(tmp_path / NIGHTS / "night_2" / theme / EXAMPLES)
     assert {one.id for one in made} == {one.id for one in foreseen.examples if one.kind is not ExampleKind.ANCHOR}
     repeated = sum(guess_tokens(one) for one in foreseen.trained if one.kind is ExampleKind.REPLAY)
-    assert 0.4 < repeated / sum(guess_tokens(one) for one in foreseen.trained) < 0.6
+    assert repeated / sum(guess_tokens(one) for one in foreseen.trained) > 0.3, "all there is, up to a half"
 
 
 def test_where_all_is_learned_nothing_is_foreseen_and_no_embedder_begun(
