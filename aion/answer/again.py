@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import orjson
@@ -20,10 +21,12 @@ def is_repeatable(turn: OpenTurn) -> bool:
     return turn.may_repeat and turn.may_recall and plain and asked_last and alone and bool(turn.question)
 
 
-def fingerprint_of(job: Job, card: ModelCard) -> bytes:
-    """Everything besides the question that an answer depends on: model, adapters, sampling, and all said before."""
-    adapters = [asdict(use) for use in card.adapters]
+def fingerprint_of(job: Job, card: ModelCard, served: Sequence[str] = ()) -> bytes:
+    """Everything besides the question that an answer depends on: model, adapters, sampling, and all said before.
+
+    `served`: what the router chooses from, which a promotion changes.
+    """
     wanted = job.adapters if isinstance(job.adapters, str) else dict(job.adapters)
     said = job.messages[:-1]
-    facts = [card.name, card.hash, card.source, adapters, wanted, asdict(job.sampling), said]
+    facts = [card.name, card.hash, card.source, list(served), wanted, asdict(job.sampling), said]
     return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()

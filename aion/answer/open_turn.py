@@ -38,12 +38,17 @@ class OpenTurn:
         """What the person asked last; empty for a bare prompt."""
         return self._asked(0)
 
+    @property
+    def question_before(self) -> str:
+        """What they asked before it, which a question such as "and when does it end?" is about."""
+        return self._asked(1)
+
     def recall_question(self) -> str:
         """What to search for: a short follow-up is searched with the question before it."""
         question = self.question
         if len(terms_of(question)) > FEW_WORDS:
             return question
-        return f"{self._asked(1)} {question}".strip()
+        return f"{self.question_before} {question}".strip()
 
     def shown(self) -> tuple[Recalled, ...]:
         """The memories that stood in the prompt."""

@@ -1,7 +1,7 @@
 """One turn, from question to recorded answer; the path is `take_turn`, readable top to bottom.
 
-cache -> recall -> context -> generate -> confidence -> record -> observe. Every step writes what it found into the
-turn's `steps`, and how long it took into its `timings`. Nothing is retried here, and nothing is formatted: callers get
+cache -> recall -> route -> context -> generate -> confidence -> record -> observe. Every step writes what it found into
+the turn's `steps`, and how long it took into its `timings`. Nothing is retried here, nothing is formatted: callers get
 pieces as they come and the finished turn at the end, which is durable by then. Leaving the iterator early stops the
 work and records the turn as far as it got.
 """
@@ -23,6 +23,7 @@ from aion.answer.events import Ask, Event, Finished
 from aion.answer.generate import Writing
 from aion.answer.observe import Observer
 from aion.answer.open_turn import UNREAD, OpenTurn
+from aion.answer.route import Routing
 from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.config import Settings
@@ -34,6 +35,7 @@ from aion.memory.recall import Recaller
 from aion.models.base import Generator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Outcome, Turn, new_id
+from aion.router.table import RouteTable
 from aion.store.base import Store
 
 NOTHING = Recall(items=(), vector=None, entities=(), below_floor=0, complete=True)
@@ -60,6 +62,7 @@ class Answerer:
         *,
         settings: Settings | None = None,
         mind: Mind | None = None,
+        table: RouteTable | None = None,
     ) -> None:
         self.generator = generator
         self.store = store
@@ -67,6 +70,7 @@ class Answerer:
         self.mind = mind
         self.settings = settings or Settings()
         self._write = Writing(generator, queue)
+        self.routing = Routing(table or RouteTable(), mind.desk if mind else None)
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
         turn = self._open(ask, await self._conversation(ask))
@@ -75,6 +79,7 @@ class Answerer:
                 found = await self._look_up(turn)
                 if found is None:
                     await self._recall(turn)
+                    await self.routing.choose(turn)
                     await self._build_context(turn)
                 async with contextlib.aclosing(self._write.answer(turn, found)) as events:
                     async for event in events:
@@ -125,7 +130,7 @@ class Answerer:
             turn.steps["cache"] = {"outcome": "ineligible" if on else "off"}
             return None
         began = time.perf_counter()
-        turn.fingerprint = fingerprint_of(turn.job, self.generator.card)
+        turn.fingerprint = fingerprint_of(turn.job, self.generator.card, self.routing.mark(turn))
         await self._read_version(turn)
         found = await self._find_cached(turn, self.mind)
         known = found is not None and await self._is_current(turn, found.entry)

@@ -1,7 +1,7 @@
 """`aion adapters`: lists what nights made, takes in others, and turns PEFT folders and GGUF LoRAs into each other.
 
-What it takes in is a candidate like those of nights: nobody has examined it, so nothing is served by that. Only this
-needs a running server; the rest reads files and the data folder, with or without one.
+What it takes in is a candidate like those of nights: nobody has examined it, so nothing is served by that. This and
+what changes what is served (serving.py) need a running server; the rest reads the data folder, with or without one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from gguf.constants import GGMLQuantizationType
 
+from aion.cli import serving
 from aion.cli.asking import find_running, whose
 from aion.cli.client import find_server
 from aion.cli.imports import hand_over
@@ -23,6 +24,7 @@ from aion.cli.options import AsJson, Data, read_settings, require_folder
 from aion.cli.output import moment, note, print_json, print_table
 from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
+from aion.gate.state import standing_of
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Candidate
 from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
@@ -30,11 +32,15 @@ from aion.sleep.export.describe import Description, describe_adapter
 from aion.sleep.export.lora import Lora
 from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.export.shrink import shrink
+from aion.store.base import Store
 from aion.store.blobs import BLOBS, BlobStore
 
 MOST = 1000
 
-app = typer.Typer(name="adapters", help="List, show, import and export adapters.")
+app = typer.Typer(name="adapters", help="List adapters, choose what is served, take it back, import and export.")
+app.command("promote")(serving.promote)
+app.command("rollback")(serving.roll_back)
+app.command("retire")(serving.retire)
 
 
 class Kind(StrEnum):
@@ -63,18 +69,20 @@ def list_made(
     """Show the adapters that nights made, the newest first."""
     with read_store(read_settings(data).settings) as store:
         found = store.nights.candidates(owner=whose(everyone), limit=MOST)
+        states = {one.id: _state_of(store, one) for one in found}
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
+        print_json([dataclasses.asdict(one) | {"state": states[one.id]} for one in found])
         return
     rows = [
-        [one.id, one.owner, one.theme, name_state(one), one.base[:12], f"{one.size >> 10}", moment(one.created)]
+        [one.id, one.owner, one.theme, states[one.id], one.base[:12], f"{one.size >> 10}", moment(one.created)]
         for one in found
     ]
     print_table(("id", "owner", "theme", "state", "base", "KiB", "made"), rows)
 
 
-def name_state(made: Candidate) -> str:
-    return "retired: what it learned was forgotten, or is approved no more" if made.retired else "not examined"
+def _state_of(store: Store, made: Candidate) -> str:
+    verdict = store.served.verdict(made.id, owner=made.owner)
+    return standing_of(made, verdict, store.served.promotion(owner=made.owner)).value
 
 
 @app.command("inspect")

@@ -36,6 +36,7 @@ from aion.config.sections import (
     ContextSettings,
     EmbedderSettings,
     EngineSettings,
+    GateSettings,
     HubSettings,
     LearningSettings,
     LogSettings,
@@ -61,6 +62,7 @@ __all__ = [
     "ContextSettings",
     "EmbedderSettings",
     "EngineSettings",
+    "GateSettings",
     "HubSettings",
     "LearningSettings",
     "Loaded",
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     sleep: SleepSettings = Field(default_factory=SleepSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+    gate: GateSettings = Field(default_factory=GateSettings)
     hub: HubSettings = Field(default_factory=HubSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -287,6 +287,20 @@ class SleepSettings(Section):
     disk_reserve_mb: int = Field(512, ge=0, le=1 << 20, description="Free disk space a night leaves, in MiB.")
 
 
+class GateSettings(Section):
+    """What may be served, and how a new adapter comes into use."""
+
+    auto: bool = Field(
+        default=True, description="Whether what passes its examination is served by itself; else a person promotes it."
+    )
+    trial_hours: float = Field(
+        24.0, ge=0, le=720, description="How long a new adapter is on trial, and goes back by itself; 0: no trial."
+    )
+    trial_share: float = Field(
+        1.0, gt=0, le=1, description="Part of the conversations that get a new adapter while it is on trial."
+    )
+
+
 class TrainSettings(Section):
     """How an adapter is trained."""
 

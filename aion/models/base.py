@@ -54,6 +54,7 @@ class Job:
     response_format: Json | None = None
     top_logprobs: int = 0  # alternatives wanted a token; the chosen token's own log-probability always comes if it can
     adapters: Literal["auto", "none"] | Mapping[str, float] = "auto"
+    optional_adapters: bool = False  # chosen by AION: when one of them is not loaded (any more), the base answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class RemoteGenerator:
         }
 
     async def stream(self, job: Job) -> AsyncGenerator[Delta, None]:
-        if job.adapters not in ("auto", "none"):
+        if job.adapters not in ("auto", "none") and not job.optional_adapters:
             raise BadInput(
                 "this model is on another server, which takes no adapters; leave aion.adapters at auto or none",
                 code="adapters_not_supported",

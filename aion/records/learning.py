@@ -91,6 +91,7 @@ class NightState(StrEnum):
     PREPARING = "preparing"  # choosing themes and making examples
     TRAINING = "training"
     EXPORTING = "exporting"
+    EXAMINING = "examining"  # its candidates, before any may be served
     PAUSED = "paused"  # somebody is being answered
     DONE = "done"  # with its candidates
     CANCELLED = "cancelled"

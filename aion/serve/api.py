@@ -7,16 +7,20 @@ from fastapi import FastAPI
 import aion
 from aion.errors import AionError
 from aion.records import Json
+from aion.serve.adapter_routes import adapter_routes
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.experience_routes import experience_routes
 from aion.serve.feedback_routes import feedback_routes
+from aion.serve.gate_routes import gate_routes
 from aion.serve.guard import Guard
 from aion.serve.memory_routes import conversation_routes, document_routes, memory_routes, one_memory_routes
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
+from aion.serve.report_routes import report_routes
 from aion.serve.rules import RULES, mismatches
-from aion.serve.sleep_routes import adapter_routes, night_routes, sleep_routes, theme_routes
+from aion.serve.sleep_routes import hand_over_routes, night_routes, sleep_routes, theme_routes
+from aion.serve.suite_routes import suite_routes
 from aion.serve.system import System
 from aion.serve.telemetry.routes import telemetry_routes
 from aion.serve.v1 import openai_routes
@@ -33,7 +37,11 @@ ROUTES = (
     sleep_routes,
     theme_routes,
     night_routes,
+    hand_over_routes,
+    gate_routes,
     adapter_routes,
+    suite_routes,
+    report_routes,
     telemetry_routes,
     key_routes,
     plain_routes,

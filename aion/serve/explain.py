@@ -24,6 +24,7 @@ def explain_turn(turn: Turn, memories: Memories) -> Json:
         "conversation": turn.conversation,
         "model": {"name": turn.model, "hash": turn.model_hash},
         "adapters": [{"name": use.name, "hash": use.hash, "scale": use.scale} for use in turn.adapters],
+        "route": turn.steps.get("route"),
         "sources": [_source(item, turn.owner, memories) for item in (recall or {}).get("items", ())],
         "recall": None if recall is None else {name: recall[name] for name in recall if name != "items"},
         "confidence": None if judged is None else {name: judged[name] for name in judged if name != "contradictions"},

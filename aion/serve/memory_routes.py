@@ -247,6 +247,7 @@ async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject:
     system.cache.drop_turns(owner, (*gone.turns, *gone.answers))
     system.cache.drop_sources(owner, gone.memories)
     await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
+    await system.refresh_served()
     await note_act(system, owner, act, subject)
     return forgotten_json(gone)
 
@@ -254,7 +255,9 @@ async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject:
 async def unlearn(system: System, owner: str, document_id: str) -> list[str]:
     """The adapters retired because they learned from a document that nobody approves any more."""
     await asyncio.wrap_future(system.store.nights.withdraw(document_id, owner=owner))
-    return await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
+    retired = await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
+    await system.refresh_served()
+    return retired
 
 
 async def note_act(system: System, owner: str, act: str, subject: str) -> None:

@@ -21,6 +21,7 @@ from aion.store.blobs import BlobStore
 NIGHTS, OUT, EXAMPLES, MANIFEST = "nights", "out", "examples.jsonl", "manifest.json"
 ADAPTER, WEIGHTS, CONFIG, RECORD = "adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "record.json"
 IMPORTANCE = "importance.safetensors"  # only where the training held to old weights
+CARD, EXAM = "route.card", "exam.json"
 LONGEST_NOTE = 8 << 20
 AGAIN = "let the night make it again"
 
@@ -65,6 +66,18 @@ def take_candidate(data: Path, blobs: BlobStore, made: Made) -> Candidate:
         parent=made.parent,
         importance=sums.get(IMPORTANCE, ""),
     )
+
+
+def take_exam(data: Path, blobs: BlobStore, night: str, candidate: str, sums: Mapping[str, str | None]) -> None:
+    """The files of a verdict, which lie under the night that examined; none of those it does not have."""
+    folder = data / NIGHTS / night / exam_folder(candidate)
+    for name, file in (("route", CARD), ("report", EXAM)):
+        if sum_ := sums.get(name):
+            _keep(folder, file, sum_, blobs)
+
+
+def exam_folder(candidate: str) -> str:
+    return f"exam-{candidate}"
 
 
 def name_candidate(made: Made, adapter: str) -> str:

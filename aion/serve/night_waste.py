@@ -2,13 +2,15 @@
 
 A lesson whose source is forgotten loses its place, in the transaction that forgets; so does one whose document nobody
 approves any more. Whatever teaches a lesson without a place goes: done again, or at the next start, it comes to the
-same, so it may be cut short anywhere. It decides nothing about adapters that are served: no night's are.
+same, so it may be cut short anywhere. From the same transaction on that retires an adapter nobody is served it; that
+requests under way stop using it is the server's to see to.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -16,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from aion.errors import AionError, Conflict
-from aion.records import Candidate, new_id
+from aion.records import Candidate, Verdict, new_id
 from aion.serve.night_take import NIGHTS, Made, take_candidate
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -24,6 +26,8 @@ from aion.store.blobs import BlobStore
 PREPARED = "prepared.json"  # what a night says of a job once it is whole
 GONE = ".gone-"
 MOST = 100_000
+REASON = "what it learned was forgotten"
+ACTOR = "forgetting"
 log = structlog.get_logger()
 
 
@@ -34,7 +38,7 @@ def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> list[str]:
     """
     retired = _retire(store)
     needed = _needed(store)
-    _drop_files(blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
+    _drop_files(store, blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
     _drop_jobs(store, blobs, data / NIGHTS, needed)
     return retired
 
@@ -53,7 +57,7 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
     try:
         kept = store.nights.add_candidate(candidate).result()
     except AionError:
-        _drop_files(blobs, [candidate], _needed(store))
+        _drop_files(store, blobs, [candidate], _needed(store))
         if not teaches_forgotten(store, made.owner, made.lessons):
             raise
     else:
@@ -61,6 +65,12 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
             return kept
     clear_forgotten(store, blobs, data)
     raise Conflict("what it learned has been forgotten meanwhile; prepare the theme again", code="forgotten")
+
+
+def drop_exam(store: Store, blobs: BlobStore, verdict: Verdict) -> None:
+    """The files of a verdict that the store did not take: they may hold what was forgotten meanwhile."""
+    for name in {verdict.route, verdict.report} - {""} - _needed(store):
+        blobs.remove(name)
 
 
 def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
@@ -77,7 +87,7 @@ def _retire(store: Store) -> list[str]:
         gone |= more
     fresh = [one.id for one in candidates if one.id in gone and not one.retired]
     if fresh:
-        store.nights.retire_candidates(fresh).result()
+        store.served.retire(fresh, reason=REASON, actor=ACTOR, at=time.time()).result()
         log.info("night.adapters_retired", count=len(fresh))
     return fresh
 
@@ -85,16 +95,20 @@ def _retire(store: Store) -> list[str]:
 def _needed(store: Store) -> set[str]:
     """Files of adapters that are not retired: the same bytes may belong to several."""
     made = store.nights.candidates(owner=None, limit=MOST)
-    return {name for one in made if not one.retired for name in _files_of(one)}
+    return _files_of(store, [one for one in made if not one.retired])
 
 
-def _drop_files(blobs: BlobStore, candidates: Sequence[Candidate], needed: AbstractSet[str]) -> None:
-    for name in {name for one in candidates for name in _files_of(one)} - needed:
+def _drop_files(store: Store, blobs: BlobStore, candidates: Sequence[Candidate], needed: AbstractSet[str]) -> None:
+    for name in _files_of(store, candidates) - needed:
         blobs.remove(name)
 
 
-def _files_of(candidate: Candidate) -> set[str]:
-    return {candidate.adapter, candidate.peft, candidate.dataset, candidate.importance} - {""}
+def _files_of(store: Store, candidates: Sequence[Candidate]) -> set[str]:
+    """Their own, and what their examinations kept of what they learned."""
+    ids = {one.id for one in candidates}
+    examined = [one for one in store.served.verdicts(owner=None, limit=MOST) if one.candidate in ids]
+    own = {name for one in candidates for name in (one.adapter, one.peft, one.dataset, one.importance)}
+    return (own | {name for one in examined for name in (one.route, one.report)}) - {""}
 
 
 def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:

@@ -204,7 +204,7 @@ def sleep_routes(system: System) -> APIRouter:
 
     @router.get("/api/sleep/status", summary="Whether AION sleeps, how far it is, and what it waits for")
     async def status(request: Request) -> Json:
-        return await system.sleep.status(_own_or_all(principal_of(request)))
+        return await system.sleep.status(own_or_all(principal_of(request)))
 
     @router.post("/api/sleep/cancel", summary="End the night that is asked for or under way")
     async def cancel(request: Request) -> Json:
@@ -250,23 +250,11 @@ def theme_routes(system: System) -> APIRouter:
 
     @router.post("/api/themes", summary="Name, pin or merge a theme, or give it lessons")
     async def change(request: Request, body: ThemeChange) -> Json:
-        owner = principal_of(request).owner
-        found = await asyncio.to_thread(system.store.nights.theme, body.theme, owner=owner)
-        if found is None:
-            raise NotFound(f"no theme {body.theme[:64]!r} of yours; GET /api/themes lists them", param="theme")
         if body.name is None and body.pinned is None and body.merge_into is None and not body.lessons:
             raise BadInput("say what to change: name, pinned, merge_into or lessons", param="name")
-        if found.merged_into:
-            raise Conflict(f"this theme was merged into {found.merged_into!r}; change that one")
-        changed = _changed(found, body)
-        if changed != found:
-            await asyncio.wrap_future(system.store.nights.put_theme(changed))
-        if body.lessons:
-            changed = await _take_lessons(system, changed, body.lessons)
-        if body.merge_into is not None:
-            merging = system.store.nights.merge_theme(found.id, body.merge_into, owner=owner, at=time.time())
-            changed = await asyncio.wrap_future(merging)
-        return theme_json(changed)
+        owner, wish = principal_of(request).owner, body.model_dump(exclude={"theme"})
+        changing = system.store.nights.change_theme(body.theme, owner=owner, at=time.time(), **wish)
+        return theme_json(await asyncio.wrap_future(changing))
 
     return router
 
@@ -277,14 +265,14 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
-        _require_control(request)
+        require_control(request)
         outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
         system.sleep.hear_sleeper(outlooks, body.pid)
         return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
 
     @router.post("/api/sleep/progress")
     async def hear_night(request: Request, body: NightTold) -> Json:
-        _require_control(request)
+        require_control(request)
         process = None
         if body.pid is not None:
             process = NightProcess(pid=body.pid, began=body.began, may_stop=body.may_stop)
@@ -293,7 +281,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/arrangement")
     async def arrange(request: Request, body: Arranged) -> Json:
-        _require_control(request)
+        require_control(request)
         now = time.time()
         placed = system.store.nights.arrange(
             [_arranged(told, body.owner, now) for told in body.themes],
@@ -306,7 +294,7 @@ def night_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/quarantine")
     async def put_aside(request: Request, body: Aside) -> Json:
-        _require_control(request)
+        require_control(request)
         now, told = time.time(), body.model_dump(exclude={"lessons"})
         found = [Quarantine(lesson=one, at=now, **told) for one in body.lessons]
         return {"lessons": await asyncio.wrap_future(system.store.nights.quarantine(found))}
@@ -314,22 +302,26 @@ def night_routes(system: System) -> APIRouter:
     return router
 
 
-def adapter_routes(system: System) -> APIRouter:
+def hand_over_routes(system: System) -> APIRouter:
     """Adapters that are handed over: by the night, and by the command line."""
     router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
     @router.post("/api/sleep/candidates")
     async def take(request: Request, body: MadeTold) -> Json:
-        _require_control(request)
+        require_control(request)
         if await asyncio.to_thread(system.store.nights.night, body.night, owner=body.owner) is None:
             raise NotFound(f"there is no night {body.night!r} of theirs")
         made = Made(**body.model_dump())
-        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        try:
+            kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
+        except Conflict:
+            await system.refresh_served()
+            raise
         return {"id": kept.id, "adapter": kept.adapter, "size": kept.size}
 
     @router.post("/api/sleep/imports")
     async def take_import(request: Request, body: ImportTold) -> Json:
-        _require_control(request)
+        require_control(request)
         owner, now = principal_of(request).owner, time.time()
         if await asyncio.to_thread(system.store.nights.theme, body.theme, owner=None) is not None:
             raise Conflict(f"theme {body.theme!r} exists; an imported adapter gets one of its own")
@@ -354,32 +346,14 @@ def theme_json(theme: Theme) -> Json:
     return shown
 
 
-def _own_or_all(who: Principal) -> str | None:
+def own_or_all(who: Principal) -> str | None:
     """The person at the machine is an administrator, and means their own night."""
     return CONTROL_OWNER if who.key_id == CONTROL_ID else who.sees
 
 
-def _require_control(request: Request) -> None:
+def require_control(request: Request) -> None:
     if principal_of(request).key_id != CONTROL_ID:
         raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
-
-
-async def _take_lessons(system: System, theme: Theme, lessons: list[str]) -> Theme:
-    """Only those that have a place: the others get theirs at night."""
-    placed = await asyncio.to_thread(system.store.nights.placed, owner=theme.owner)
-    unknown = next((one for one in lessons if one not in placed), None)
-    if unknown is not None:
-        raise NotFound(f"no lesson {unknown!r} of yours has a theme; `aion dataset` lists lessons", param="lessons")
-    taken = [Lesson(id=one, owner=theme.owner, kind=LessonKind.TOLD, theme=theme.id) for one in lessons]
-    await asyncio.wrap_future(system.store.nights.place_lessons(taken, at=time.time(), moved=True))
-    return await asyncio.to_thread(system.store.nights.theme, theme.id, owner=theme.owner) or theme
-
-
-def _changed(theme: Theme, wish: ThemeChange) -> Theme:
-    name = theme.name if wish.name is None else wish.name
-    pinned = theme.pinned if wish.pinned is None else wish.pinned
-    changed = dataclasses.replace(theme, name=name, named=theme.named or wish.name is not None, pinned=pinned)
-    return theme if changed == theme else dataclasses.replace(changed, updated=time.time())
 
 
 def _night(told: NightTold) -> Night:

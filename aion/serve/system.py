@@ -10,6 +10,8 @@ from aion.answer.observe import Observer
 from aion.answer.turn import Answerer
 from aion.config import Settings
 from aion.errors import Unavailable
+from aion.gate.promote import Promoter
+from aion.gate.watch import TrialWatch
 from aion.memory.base import MemoryIndex
 from aion.memory.cache import AnswerCache
 from aion.memory.embedding import EmbeddingDesk
@@ -55,6 +57,8 @@ class System:
     embedder: Embedder | None = None
     memory: MemoryParts | None = None
     tracer: Tracer | None = None
+    promoter: Promoter | None = None
+    watch: TrialWatch | None = None
     repairing: asyncio.Task[int] | None = None  # the index, held to the store since start
     stage: str = "starting"
     began: float = field(default_factory=time.monotonic)
@@ -79,6 +83,16 @@ class System:
         if self.memory is None:
             raise Unavailable(f"memory is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
         return self.memory
+
+    def need_promoter(self) -> Promoter:
+        if self.promoter is None:
+            raise Unavailable(f"the model is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
+        return self.promoter
+
+    async def refresh_served(self) -> None:
+        """After something was forgotten: what learned it answers nobody any more."""
+        if self.promoter is not None:
+            await self.promoter.refresh()
 
     @property
     def keeper(self) -> Keeper:

@@ -1,10 +1,10 @@
 """What a store promises; SQLite implements it embedded, Postgres at scale, both held to tests/contracts/test_store.py.
 
 Writes return a future that resolves only once the rows are durable (they survive a power cut). What happened is
-appended and never changed: turns, feedback, calibrations, nights, candidates, audit; a key may be revoked. Memories,
-experiences, clusters, themes and documents are today's state and are replaced whole. Forgetting removes rows, whatever
-they are; of candidates it removes none, and names them. Reads see every resolved write. A row is visible to its owner
-alone; `owner=None` reads everyone's and is for administrators.
+appended and never changed: turns, feedback, calibrations, nights, candidates, verdicts, promotions, audit; a key may be
+revoked. Memories, experiences, clusters, themes and documents are today's state and are replaced whole. Forgetting
+removes rows, whatever they are; of candidates it removes none, and names them. Reads see every resolved write. A row is
+visible to its owner alone; `owner=None` reads everyone's and is for administrators.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from aion.records import (
     Theme,
     Turn,
 )
+from aion.store.served import Served
 
 Order = Literal["latest", "top", "ask", "uncertain"]
 
@@ -50,6 +51,9 @@ class Store(Protocol):
 
     @property
     def nights(self) -> Nights: ...
+
+    @property
+    def served(self) -> Served: ...
 
     def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
         """Remove its turns with their messages, feedback and experiences, and every memory that came from it alone.
@@ -311,8 +315,23 @@ class Nights(Protocol):
         """By id, with their number of lessons; those merged into another only when asked for."""
         ...
 
-    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
-        """Move the lessons of one theme to another; it stays, pointing there. Resolves to the one that took them."""
+    def change_theme(
+        self,
+        theme_id: str,
+        *,
+        owner: str,
+        at: float,
+        name: str | None = None,
+        pinned: bool | None = None,
+        lessons: Sequence[str] = (),
+        merge_into: str | None = None,
+    ) -> Future[Theme]:
+        """What a person wants of a theme as it is now, all of it or nothing, in one transaction.
+
+        No night renames what has a `name` from it; `lessons` are taken over from wherever they lie. `merge_into` moves
+        all of its lessons there, and it stays, pointing there. Resolves to the theme that has the lessons now. NotFound
+        when a theme, or the place of a lesson, is not there; Conflict when a theme has been merged.
+        """
         ...
 
     def place_lessons(self, lessons: Sequence[Lesson], *, at: float, moved: bool = False) -> Future[int]:
@@ -378,10 +397,6 @@ class Nights(Protocol):
         """
         ...
 
-    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
-        """Mark them as retired: they have learned nothing any more. Their rows and lineage stay, as a record."""
-        ...
-
     def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None: ...
 
     def candidates(
@@ -391,7 +406,7 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any candidate has learned that is not retired, or any on this base."""
+        """Ids of the lessons that any candidate has learned, or any on this base, which is not retired or refused."""
         ...
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:

@@ -17,72 +17,73 @@ from aion.store.rows import Row, check_text, damaged, digest, to_json, to_number
 
 def encode_theme(theme: Theme) -> Row:
     check_text(theme.id, theme.owner, theme.merged_into)
-    return _proven(theme.id, theme.owner, to_json(asdict(theme)))
+    return proven(theme.id, theme.owner, to_json(asdict(theme)))
 
 
 def decode_theme(row: Row) -> Theme:
-    body: Json = _read(_checked(row, f"theme {row[0]}")[-1])
+    body: Json = read_json(checked(row, f"theme {row[0]}")[-1])
     return Theme(**{**body, "vector": tuple(body["vector"])})
 
 
 def encode_place(lesson: str, owner: str, theme: str, *, moved: bool, at: float) -> Row:
     """Only where a lesson belongs is kept: what it says stands in its sources."""
     check_text(lesson, owner, theme)
-    return _proven(lesson, owner, theme, int(moved), to_number(at))
+    return proven(lesson, owner, theme, int(moved), to_number(at))
 
 
 def decode_place(row: Row) -> tuple[str, str]:
     """The lesson and its theme."""
-    lesson, _owner, theme, _moved, _at = _checked(row, f"the place of lesson {row[0]}")
+    lesson, _owner, theme, _moved, _at = checked(row, f"the place of lesson {row[0]}")
     return lesson, theme
 
 
 def encode_night(night: Night) -> Row:
     check_text(night.id, night.owner, night.theme, *night.candidates)
-    return _proven(night.id, night.owner, to_json(asdict(night)))
+    return proven(night.id, night.owner, to_json(asdict(night)))
 
 
 def decode_night(row: Row) -> Night:
     """Of (seq, id, owner, body, digest)."""
-    body: Json = _read(_checked(row[1:], f"a state of night {row[1]}")[-1])
+    body: Json = read_json(checked(row[1:], f"a state of night {row[1]}")[-1])
     made = {"state": NightState(body["state"]), "candidates": tuple(body["candidates"])}
     return Night(**{**body, **made})
 
 
 def encode_quarantine(found: Quarantine) -> Row:
     check_text(found.lesson, found.owner, found.theme, found.night)
-    return _proven(found.lesson, found.owner, to_json(asdict(found)))
+    return proven(found.lesson, found.owner, to_json(asdict(found)))
 
 
 def decode_quarantine(row: Row) -> Quarantine:
-    body: Json = _read(_checked(row, f"the quarantine of lesson {row[0]}")[-1])
+    body: Json = read_json(checked(row, f"the quarantine of lesson {row[0]}")[-1])
     return Quarantine(**body)
 
 
 def encode_candidate(candidate: Candidate) -> Row:
     named = (candidate.id, candidate.owner, candidate.theme, candidate.night, candidate.base)
     check_text(*named, *candidate.lessons, *candidate.sources)
-    return _proven(*named, to_number(candidate.created), to_json(asdict(candidate)))
+    return proven(*named, to_number(candidate.created), to_json(asdict(candidate)))
 
 
 def decode_candidate(row: Row) -> Candidate:
-    body: Json = _read(_checked(row, f"candidate {row[0]}")[-1])
+    body: Json = read_json(checked(row, f"candidate {row[0]}")[-1])
     return Candidate(**{**body, "lessons": tuple(body["lessons"]), "sources": tuple(body["sources"])})
 
 
-def _proven(*values: object) -> Row:
+def proven(*values: object) -> Row:
+    """The row with its digest."""
     return (*values, digest(values))
 
 
-def _checked(row: Row, what: str) -> Row:
+def checked(row: Row, what: str) -> Row:
     """The row without its digest."""
     if digest(row[:-1]) != row[-1]:
         raise damaged(what)
     return row[:-1]
 
 
-def _read(text: str) -> Any:
-    """orjson refuses half a surrogate pair, which a theme's name may hold."""
+def read_json(text: str) -> Any:
+    """orjson refuses half a surrogate pair, which a person's words may hold."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

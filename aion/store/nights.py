@@ -13,7 +13,7 @@ import apsw
 
 from aion.errors import Conflict, NotFound
 from aion.records import Candidate, Lesson, Night, Quarantine, Theme
-from aion.store import night_rows, statements
+from aion.store import night_rows, served_rows, statements
 from aion.store.database import fetch, where
 from aion.store.rows import Row
 
@@ -49,16 +49,33 @@ class SqliteNights:
     def themes(self, *, owner: str | None, merged: bool = False) -> list[Theme]:
         return [theme for theme in self._themes({"owner = ?": owner}) if merged or not theme.merged_into]
 
-    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
+    def change_theme(
+        self,
+        theme_id: str,
+        *,
+        owner: str,
+        at: float,
+        name: str | None = None,
+        pinned: bool | None = None,
+        lessons: Sequence[str] = (),
+        merge_into: str | None = None,
+    ) -> Future[Theme]:
         def job(connection: apsw.Connection) -> Theme:
-            if theme_id == into:
-                raise Conflict(f"theme {theme_id!r} cannot be merged into itself; name another")
-            going, target = _open_theme(connection, theme_id, owner), _open_theme(connection, into, owner)
-            gone = dataclasses.replace(going, merged_into=into, updated=at, lessons=0)
-            connection.execute(statements.PUT_THEME, night_rows.encode_theme(gone))
-            for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE theme = ?", (theme_id,)):
-                _place(connection, row[0], owner, into, moved=bool(row[3]), at=at)
-            return _counted(connection, target)
+            theme = _open_theme(connection, theme_id, owner)
+            changed = dataclasses.replace(
+                theme,
+                name=theme.name if name is None else name,
+                named=theme.named or name is not None,
+                pinned=theme.pinned if pinned is None else pinned,
+            )
+            if changed != theme:
+                changed = dataclasses.replace(changed, updated=at)
+                _put_theme(connection, changed)
+            for lesson in lessons:
+                _take_lesson(connection, lesson, changed, at=at)
+            if merge_into is not None:
+                changed = _merge(connection, changed, merge_into, at=at)
+            return _counted(connection, changed)
 
         return self._write(job)
 
@@ -155,17 +172,6 @@ class SqliteNights:
 
         return self._write(job)
 
-    def retire_candidates(self, ids: Sequence[str]) -> Future[None]:
-        def job(connection: apsw.Connection) -> None:
-            for id_ in dict.fromkeys(ids):
-                for row in fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE id = ?", (id_,)):
-                    retired = dataclasses.replace(night_rows.decode_candidate(row), retired=True)
-                    *_, body, digest = night_rows.encode_candidate(retired)
-                    connection.execute("UPDATE candidates SET body = ?, digest = ? WHERE id = ?", (body, digest, id_))
-                    connection.execute("DELETE FROM candidate_lessons WHERE candidate = ?", (id_,))
-
-        return self._write(job)
-
     def candidate(self, candidate_id: str, *, owner: str | None) -> Candidate | None:
         found = self._candidates({"id = ?": candidate_id, "owner = ?": owner}, limit=1)
         return found[0] if found else None
@@ -178,7 +184,9 @@ class SqliteNights:
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
         clause, given = where({"owner = ?": owner, "base = ?": base})
         with self._reading() as connection:
-            return {lesson for (lesson,) in fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)}
+            refused = find_refused(connection, owner)
+            found = fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)
+        return {lesson for lesson, candidate in found if candidate not in refused}
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
@@ -204,6 +212,12 @@ class SqliteNights:
         sql = f"{statements.SELECT_CANDIDATES} {clause} ORDER BY created DESC, id DESC LIMIT ?"
         with self._reading() as connection:
             return [night_rows.decode_candidate(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
+
+
+def find_refused(connection: apsw.Connection, owner: str) -> set[str]:
+    """Candidates whose newest verdict is a refusal."""
+    newest = [served_rows.decode_verdict(row) for row in fetch(connection, statements.SELECT_NEWEST_VERDICTS, (owner,))]
+    return {one.candidate for one in newest if not one.ship}
 
 
 def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: str) -> list[str]:
@@ -295,14 +309,31 @@ def _theme(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme
     return [night_rows.decode_theme(row) for row in rows]
 
 
-def _open_theme(connection: apsw.Connection, theme_id: str, owner: str) -> Theme:
+def _open_theme(connection: apsw.Connection, theme_id: str, owner: str, param: str = "theme") -> Theme:
     """The theme, if lessons may be put there."""
     found = _theme(connection, theme_id, owner)
     if not found:
-        raise NotFound(f"there is no theme {theme_id[:64]!r} of yours; GET /api/themes lists them")
+        raise NotFound(f"there is no theme {theme_id[:64]!r} of yours; GET /api/themes lists them", param=param)
     if found[0].merged_into:
         raise Conflict(f"theme {theme_id!r} was merged into {found[0].merged_into!r}; name that one")
     return found[0]
+
+
+def _take_lesson(connection: apsw.Connection, lesson: str, theme: Theme, *, at: float) -> None:
+    """Only one that has a place: the others get theirs at night."""
+    if not fetch(connection, "SELECT 1 FROM lessons WHERE id = ? AND owner = ?", (lesson, theme.owner)):
+        raise NotFound(f"no lesson {lesson!r} of yours has a theme; `aion dataset` lists lessons", param="lessons")
+    _place(connection, lesson, theme.owner, theme.id, moved=True, at=at)
+
+
+def _merge(connection: apsw.Connection, theme: Theme, into: str, *, at: float) -> Theme:
+    if theme.id == into:
+        raise Conflict(f"theme {into!r} cannot be merged into itself; name another")
+    target = _open_theme(connection, into, theme.owner, "merge_into")
+    _put_theme(connection, dataclasses.replace(theme, merged_into=into, updated=at, lessons=0))
+    for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE theme = ?", (theme.id,)):
+        _place(connection, row[0], theme.owner, into, moved=bool(row[3]), at=at)
+    return target
 
 
 def _counted(connection: apsw.Connection, theme: Theme) -> Theme:

@@ -358,4 +358,40 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX quarantine_by_owner ON quarantine (owner, lesson)",
         ),
     ),
+    Migration(
+        11,
+        "served",
+        (
+            """CREATE TABLE verdicts (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                owner TEXT NOT NULL,
+                candidate TEXT NOT NULL REFERENCES candidates (id),
+                night TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX verdicts_by_candidate ON verdicts (candidate, seq)",
+            "CREATE INDEX verdicts_by_owner ON verdicts (owner, seq)",
+            # A person's rows are one chain: no two follow the same one.
+            """CREATE TABLE promotions (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                owner TEXT NOT NULL,
+                follows TEXT NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL,
+                UNIQUE (owner, follows)
+            )""",
+            "CREATE INDEX promotions_by_owner ON promotions (owner, seq)",
+            """CREATE TABLE suite (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                body TEXT NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX suite_by_owner ON suite (owner, at, id)",
+        ),
+    ),
 )

@@ -23,6 +23,7 @@ from aion.store.faults import rewording
 from aion.store.forgetting import forget_conversation
 from aion.store.memories import SqliteMemories
 from aion.store.nights import SqliteNights
+from aion.store.serving import SqliteServed
 from aion.store.turns import load_title, load_turn
 from aion.store.verify import find_damage
 from aion.store.writer import Writer
@@ -40,6 +41,7 @@ class SqliteStore:
         self._memories = SqliteMemories(self._write, self._erase, self._reading)
         self._experience = SqliteExperiences(self._write, self._reading)
         self._nights = SqliteNights(self._write, self._reading)
+        self._served = SqliteServed(self._write, self._erase, self._reading)
         self._closing = threading.Lock()
         self._open_readers = 0
         self._readers: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # None tells that it was closed
@@ -62,6 +64,10 @@ class SqliteStore:
     @property
     def nights(self) -> SqliteNights:
         return self._nights
+
+    @property
+    def served(self) -> SqliteServed:
+        return self._served
 
     def forget_conversation(self, conversation: str, *, owner: str) -> Future[Forgotten]:
         return self._erase(lambda connection: forget_conversation(connection, conversation, owner))

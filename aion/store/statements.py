@@ -190,8 +190,22 @@ SELECT_AFTER = """
     WHERE shown.id = ?
         AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.turn = later.id AND feedback.kind = 'edit')
 """
-SELECT_LEARNED = "SELECT DISTINCT lesson FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
+SELECT_LEARNED = "SELECT DISTINCT lesson, candidate FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
 SELECT_LEARNED_FROM = (
     "SELECT DISTINCT candidate FROM candidate_sources JOIN candidates ON candidates.id = candidate "
     "WHERE owner = ? AND ref = ?"
 )
+
+INSERT_VERDICT = "INSERT INTO verdicts (id, owner, candidate, night, body, digest) VALUES (?, ?, ?, ?, ?, ?)"
+SELECT_VERDICTS = "SELECT seq, id, owner, candidate, night, body, digest FROM verdicts"
+SELECT_NEWEST_VERDICTS = (
+    f"{SELECT_VERDICTS} WHERE seq IN (SELECT MAX(seq) FROM verdicts WHERE owner = ? GROUP BY candidate)"  # noqa: S608  # constants
+)
+INSERT_PROMOTION = "INSERT INTO promotions (id, owner, follows, body, digest) VALUES (?, ?, ?, ?, ?)"
+SELECT_PROMOTIONS = "SELECT seq, id, owner, follows, body, digest FROM promotions"
+SELECT_SERVING = f"{SELECT_PROMOTIONS} WHERE seq IN (SELECT MAX(seq) FROM promotions GROUP BY owner) ORDER BY owner"  # noqa: S608  # constants
+PUT_SUITE_ITEM = (
+    "INSERT INTO suite (id, owner, at, body, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+    "at = excluded.at, body = excluded.body, digest = excluded.digest WHERE suite.owner = excluded.owner RETURNING 1"
+)
+SELECT_SUITE = "SELECT id, owner, at, body, digest FROM suite"

@@ -14,11 +14,12 @@ import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import experience_rows, memory_rows, night_rows, rows, statements, unlearned, verify_words
+from aion.store import experience_rows, memory_rows, night_rows, rows, served_rows, statements, unlearned, verify_words
 from aion.store.clusters import check_place
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
+from aion.store.serving import prove_promotion, prove_verdict
 
 PAGE = 500
 RESTORE = "restore a backup with `aion restore`"
@@ -197,5 +198,10 @@ KINDS = (
     ),
     Rows("state of night, number", _paged(statements.SELECT_NIGHTS, "seq"), -1, _alone(night_rows.decode_night)),
     Rows("candidate", _paged(statements.SELECT_CANDIDATES, "id"), "", _prove_candidate),
+    Rows("verdict, number", _paged(statements.SELECT_VERDICTS, "seq"), -1, prove_verdict),
+    Rows("promotion, number", _paged(statements.SELECT_PROMOTIONS, "seq"), -1, prove_promotion),
+    Rows(
+        "question of a person's own,", _paged(statements.SELECT_SUITE, "id"), "", _alone(served_rows.decode_suite_item)
+    ),
     Rows("sample", _paged(SAMPLES, "at"), float("-inf"), _alone(experience_rows.decode_sample)),
 )

@@ -145,6 +145,13 @@ async def test_cancelling_stops_the_work(subject: Subject) -> None:
 
 
 @pytest.mark.anyio
+async def test_adapters_that_aion_chose_and_that_are_not_loaded_cost_no_answer(subject: Subject) -> None:
+    deltas = await collect(subject, ask(max_tokens=3, adapters={"gone": 1.0}, optional_adapters=True))
+    assert finishes(deltas) == ["length"]
+    assert not deltas[0].adapters
+
+
+@pytest.mark.anyio
 async def test_streams_run_side_by_side(subject: Subject) -> None:
     answers = await asyncio.gather(*(collect(subject, ask()) for _ in range(3)))
     assert len({said(deltas) for deltas in answers}) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from typing import Any
 
 import pytest
 
@@ -92,11 +93,37 @@ def test_a_lesson_keeps_its_theme_unless_a_person_moves_it(store: Store) -> None
     assert [theme.lessons for theme in store.nights.themes(owner="ana")] == [1, 1]
 
 
+def test_two_who_change_a_theme_at_once_both_have_their_wish(store: Store) -> None:
+    put_themes(store, "theme_1")
+    wishes: list[dict[str, Any]] = [{"name": "The fleet"}, {"pinned": True}]
+    changes = [store.nights.change_theme("theme_1", owner="ana", at=9.0, **wish) for wish in wishes]
+    assert [change.result().pinned for change in changes] == [False, True]
+    theme = store.nights.theme("theme_1", owner="ana")
+    assert theme is not None
+    assert (theme.name, theme.named, theme.pinned, theme.updated) == ("The fleet", True, True, 9.0)
+    assert store.nights.change_theme("theme_1", owner="ana", at=10.0, pinned=True).result().updated == 9.0
+
+
+def test_a_wish_for_a_theme_is_fulfilled_whole_or_not_at_all(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    lesson = make_lesson(theme="theme_2")
+    store.nights.place_lessons([lesson], at=1.0).result()
+    before, placed = store.nights.themes(owner="ana"), store.nights.placed(owner="ana")
+    for wish in ({"lessons": [lesson.id, "lesson_9"]}, {"lessons": [lesson.id], "merge_into": "theme_9"}):
+        with pytest.raises(NotFound):
+            store.nights.change_theme("theme_1", owner="ana", at=9.0, name="Mine", **wish).result()
+    with pytest.raises(NotFound):
+        store.nights.change_theme("theme_1", owner="eva", at=9.0, name="Mine").result()
+    assert (store.nights.themes(owner="ana"), store.nights.placed(owner="ana")) == (before, placed)
+    whole = store.nights.change_theme("theme_1", owner="ana", at=9.0, lessons=[lesson.id], merge_into="theme_2")
+    assert (whole.result().id, whole.result().lessons) == ("theme_2", 1)
+
+
 def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store) -> None:
     put_themes(store, "theme_1", "theme_2", "theme_3")
     lessons = [make_lesson(), make_lesson(theme="theme_2")]
     store.nights.place_lessons(lessons, at=1.0).result()
-    assert store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=9.0).result().lessons == 2
+    assert store.nights.change_theme("theme_1", owner="ana", at=9.0, merge_into="theme_2").result().lessons == 2
     assert store.nights.placed(owner="ana") == {lesson.id: "theme_2" for lesson in lessons}
     assert [theme.id for theme in store.nights.themes(owner="ana")] == ["theme_2", "theme_3"]
     gone = store.nights.theme("theme_1", owner="ana")
@@ -106,9 +133,9 @@ def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store)
         store.nights.place_lessons([make_lesson()], at=2.0).result()
     for one, other in (("theme_1", "theme_3"), ("theme_3", "theme_1"), ("theme_3", "theme_3")):
         with pytest.raises(Conflict):
-            store.nights.merge_theme(one, other, owner="ana", at=9.0).result()
+            store.nights.change_theme(one, owner="ana", at=9.0, merge_into=other).result()
     with pytest.raises(NotFound):
-        store.nights.merge_theme("theme_3", "theme_2", owner="eva", at=9.0).result()
+        store.nights.change_theme("theme_3", owner="eva", at=9.0, merge_into="theme_2").result()
     assert list(store.verify()) == []
 
 
@@ -154,7 +181,7 @@ def test_what_a_person_did_to_themes_while_they_were_arranged_stands(store: Stor
     put_themes(store, "theme_1", "theme_2", "theme_3")
     turn = make_turn()
     store.append_turn(turn).result()
-    store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=5.0).result()
+    store.nights.change_theme("theme_1", owner="ana", at=5.0, merge_into="theme_2").result()
     store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True, pinned=True, updated=5.0)).result()
     lesson = make_lesson(sources=(turn.id,))
     read = {"theme_1": 2.0, "theme_2": 2.0, "theme_3": 2.0}
@@ -240,7 +267,7 @@ def test_a_retired_adapter_has_learned_nothing_and_stays_on_record(store: Store)
     put_themes(store, "theme_1")
     made = make_candidate()
     store.nights.add_candidate(made).result()
-    store.nights.retire_candidates([made.id, "cand_unknown"]).result()
+    store.served.retire([made.id, "cand_unknown"], reason="", actor="me", at=1.0).result()
     assert store.nights.learned(owner="ana") == set()
     assert store.nights.candidates(owner="ana") == [dataclasses.replace(made, retired=True)]
     assert store.nights.candidates_from(made.sources[:1], owner="ana") == [made.id]

@@ -10,11 +10,15 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
+
 from aion.config import Settings
 from aion.models.base import Delta, Generator, Job, Sampling
 from aion.models.catalog import LocalModel
 from aion.models.gguf_file import read_header
 from aion.models.llama.process import EngineProcess
+from aion.models.llama.spec import Adapter
 
 SYSTEM = {"role": "system", "content": "You are a helpful assistant. Answer in one short sentence."}
 
@@ -22,6 +26,28 @@ SYSTEM = {"role": "system", "content": "You are a helpful assistant. Answer in o
 def load_model(path: Path, source: str = "embedded") -> LocalModel:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return LocalModel(path=path, sha256=digest, header=read_header(path), source=source)
+
+
+def write_lora(path: Path, seed: int, strength: float = 0.05) -> Path:
+    """A random LoRA of rank 4 on SmolLM's down projections: at 0.05 it changes answers a little, at 0.4 altogether."""
+    rng = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 4.0)
+    for layer in range(30):
+        name = f"blk.{layer}.ffn_down.weight"
+        writer.add_tensor(f"{name}.lora_a", rng.normal(0, 0.05, (4, 1536)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", rng.normal(0, strength, (576, 4)).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def load_adapter(path: Path, **more: Any) -> Adapter:
+    return Adapter(name=path.stem, path=path, hash=hashlib.sha256(path.read_bytes()).hexdigest(), **more)
 
 
 def smollm() -> LocalModel:

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import gguf
-import numpy as np
+import orjson
 import pytest
 
 from aion.errors import NotFound, Unavailable
-from aion.models.base import Job
+from aion.models.base import Delta, Job
 from aion.models.llama.generator import LlamaGenerator, engine_fields
+from aion.models.llama.probe import check_probes, make_probe
 from aion.models.llama.process import EngineProcess
-from aion.models.llama.spec import Adapter, EngineSpec
+from aion.models.llama.spec import Adapter, EngineSpec, Probe, read_probe
 from aion.models.wire import CHAT, payload_of
-from tests.models.engines import chat, collect, logprobs_of, small_settings, smollm
+from tests.models.engines import chat, collect, load_adapter, logprobs_of, small_settings, smollm, write_lora
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
-LAYERS, WIDTH, INNER, RANK = 30, 576, 1536, 4
-LONG = "Tell me about the sea. " + "It is blue and wide. " * 20
-
-
-def write_lora(path: Path, seed: int) -> Path:
-    """A small random LoRA on the down projections: enough to change every answer a little."""
-    rng = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(RANK))
-    for layer in range(LAYERS):
-        name = f"blk.{layer}.ffn_down.weight"
-        writer.add_tensor(f"{name}.lora_a", rng.normal(0, 0.05, (RANK, INNER)).astype(np.float32))
-        writer.add_tensor(f"{name}.lora_b", rng.normal(0, 0.05, (WIDTH, RANK)).astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+LONG = "Tell me about the sea. " + "It is blue and wide. " * 6
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +32,7 @@ def anyio_backend() -> str:
 def loras(tmp_path_factory: pytest.TempPathFactory) -> list[Adapter]:
     folder = tmp_path_factory.mktemp("loras")
     return [
-        Adapter(name=name, path=write_lora(folder / f"{name}.gguf", seed), hash=name * 4, scale=scale)
+        load_adapter(write_lora(folder / f"{name}.gguf", seed), scale=scale)
         for seed, (name, scale) in enumerate([("a", 1.0), ("b", 0.0)])
     ]
 
@@ -88,11 +70,13 @@ async def test_an_adapter_changes_the_answer_and_without_it_the_base_answers_bit
     assert await sureness(generator, about_the_sea({"a": 0.0})) == plain
 
 
-async def test_auto_uses_each_adapter_at_its_own_scale_and_says_so(generator: LlamaGenerator) -> None:
+async def test_auto_uses_each_adapter_at_its_own_scale_and_says_so(
+    generator: LlamaGenerator, loras: list[Adapter]
+) -> None:
     deltas = await collect(generator, about_the_sea("auto"))
     used = deltas[0].adapters
     assert used is not None
-    assert [(use.name, use.hash, use.scale) for use in used] == [("a", "aaaa", 1.0)]
+    assert [(use.name, use.hash, use.scale) for use in used] == [("a", loras[0].hash, 1.0)]
     assert logprobs_of(deltas) == await sureness(generator, about_the_sea({"a": 1.0}))
     assert [use.name for use in generator.card.adapters] == ["a", "b"]
     assert all(delta.adapters is None for delta in deltas[1:])
@@ -106,6 +90,16 @@ async def test_a_scale_is_a_matter_of_degree(generator: LlamaGenerator) -> None:
 async def test_an_unknown_adapter_is_refused_with_the_list(generator: LlamaGenerator) -> None:
     with pytest.raises(NotFound, match="no adapter is named 'c'; loaded are: a, b"):
         await collect(generator, about_the_sea({"c": 1.0}))
+
+
+async def test_a_set_that_is_not_loaded_any_more_gets_the_base_and_says_so(generator: LlamaGenerator) -> None:
+    deltas = await collect(generator, replace(about_the_sea({"a": 1.0, "c": 1.0}), optional_adapters=True))
+    assert deltas[0].adapters == ()
+    assert logprobs_of(deltas) == await sureness(generator, about_the_sea("none"))
+
+
+def cached_of(deltas: list[Delta]) -> int:
+    return next(delta.usage.cached for delta in deltas if delta.usage)
 
 
 async def cold_sureness(generator: LlamaGenerator, text: str, scales: list[float]) -> list[float]:
@@ -128,8 +122,76 @@ async def test_a_prompt_read_under_one_adapter_never_serves_another(
     stranger = ({"role": "system", "content": "No."}, {"role": "user", "content": "Other words, to take the slot."})
     await collect(generator, replace(about_the_sea(second), messages=stranger))
     deltas = await collect(generator, about_the_sea(second, text))
-    assert next(delta.usage.cached for delta in deltas if delta.usage) == 0
     assert logprobs_of(deltas) == await cold_sureness(generator, text, [float(last == name) for name in "ab"])
+    assert cached_of(deltas) < 10  # how every prompt begins
+
+
+async def test_each_set_of_adapters_keeps_what_it_has_read(two_slots: LlamaGenerator) -> None:
+    """Without slots of their own they would take each other's, which llama.cpp then empties."""
+    for scales in ({}, {"a": 1.0}):
+        await collect(two_slots, about_the_sea(scales))
+    for scales in ({}, {"a": 1.0}, {}, {"a": 1.0}):
+        assert cached_of(await collect(two_slots, about_the_sea(scales))) > 50
+
+
+async def test_requests_for_other_adapters_wait_their_turn_and_are_answered(two_slots: LlamaGenerator) -> None:
+    sets = [{}, {"a": 1.0}, {"b": 1.0}, {"a": 1.0}, {}]
+    answers = await asyncio.gather(*(collect(two_slots, about_the_sea(scales, "Hi.")) for scales in sets))
+    named = [[use.name for use in deltas[0].adapters or ()] for deltas in answers]
+    assert named == [list(scales) for scales in sets]
+
+
+@pytest.fixture(scope="module")
+async def two_slots(anyio_backend: str, loras: list[Adapter]) -> AsyncIterator[LlamaGenerator]:
+    made = LlamaGenerator(smollm(), small_settings(slots=2), loras)
+    await made.start()
+    yield made
+    await made.close()
+
+
+ASKED = [[{"role": "user", "content": text}] for text in ("Who wrote Hamlet?", "Name an animal.")]
+
+
+@pytest.fixture(scope="module")
+async def probed(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineProcess]:
+    """With two strong adapters, each with its probe, and one that does nothing."""
+    folder = tmp_path_factory.mktemp("probed")
+    made = [(seed, 0.4 * (seed != 3)) for seed in (1, 2, 3)]
+    loaded = [load_adapter(write_lora(folder / f"{seed}.gguf", seed, strength)) for seed, strength in made]
+    process = EngineProcess(EngineSpec(model=smollm().path, context=256, slots=1, adapters=tuple(loaded)))
+    await process.start(60)
+    await process.prove(60)
+    probes = [await make_probe(process, number, ASKED) for number in range(3)]
+    give_probes(process, probes)
+    yield process
+    await process.stop()
+
+
+def give_probes(process: EngineProcess, probes: Sequence[Probe | None]) -> None:
+    pairs = zip(process.spec.adapters, probes, strict=True)
+    process.spec = replace(process.spec, adapters=tuple(replace(one, probe=probe) for one, probe in pairs))
+
+
+async def test_an_adapter_at_work_passes_its_probe_and_one_that_does_nothing_gets_none(probed: EngineProcess) -> None:
+    probes = [adapter.probe for adapter in probed.spec.adapters]
+    assert [probe is not None for probe in probes] == [True, True, False]
+    assert all(read_probe(orjson.loads(orjson.dumps(probe.to_json()))) == probe for probe in probes if probe)
+    await check_probes(probed)
+
+
+async def test_a_probe_tells_another_adapter_and_one_that_cannot_be_switched_off(probed: EngineProcess) -> None:
+    first, second, _ = kept = [adapter.probe for adapter in probed.spec.adapters]
+    assert first is not None
+    for wrong, said in [
+        ((second, first, None), "'1' is loaded, but does not answer as it did"),
+        ((replace(first, taught_logprob=first.taught_logprob + 0.3), None, None), "'1' is loaded"),
+        ((replace(first, plain_logprob=float("nan")), None, None), "'1' is switched off"),
+        ((replace(first, plain=first.taught[:9] + " something else"), None, None), "'1' is "),
+    ]:
+        give_probes(probed, wrong)
+        with pytest.raises(Unavailable, match=said):
+            await check_probes(probed)
+    give_probes(probed, kept)
 
 
 async def test_loaded_adapters_are_read_back_at_nothing(loras: list[Adapter]) -> None:
@@ -148,7 +210,22 @@ async def test_an_adapter_that_is_none_is_refused_before_traffic_moves(
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\xff" * 64)
     spec = generator.engine.spec
-    bad = Adapter(name="bad", path=broken, hash="")
-    with pytest.raises(Unavailable, match="cannot load"):
+    bad = load_adapter(broken)
+    bad = replace(bad, name="bad")
+    with pytest.raises(Unavailable, match="adapter 'bad' is refused"):
         await generator.swap(EngineSpec(model=spec.model, context=256, slots=1, adapters=(bad,)))
     assert generator.status()["adapters"] == ("a", "b")
+
+
+async def test_an_adapter_that_fails_its_probe_never_gets_traffic(generator: LlamaGenerator) -> None:
+    before, called = generator.engine.process, []
+    probe = Probe(messages=tuple(ASKED[0]), taught="Ann", plain="The", taught_logprob=-0.1, plain_logprob=-1.0)
+
+    async def commit() -> None:
+        called.append(1)
+
+    adapters = [replace(adapter, probe=probe) for adapter in generator.engine.spec.adapters]
+    with pytest.raises(Unavailable, match="'a' is loaded, but does not answer"):
+        await generator.use_adapters(adapters, commit)
+    assert generator.engine.process is before
+    assert not called

@@ -15,10 +15,11 @@ from aion.errors import Unavailable
 from aion.models.llama import engine as engine_module
 from aion.models.llama.engine import Engine, State, pause_after
 from aion.models.llama.process import OUT_OF_MEMORY, EngineProcess, Proof
-from aion.models.llama.spec import EngineSpec
+from aion.models.llama.spec import Adapter, EngineSpec
 
 pytestmark = pytest.mark.anyio
 SPEC = EngineSpec(model=Path("m.gguf"), context=2048, threads=2)
+WORK = Adapter(name="work", path=Path("work.gguf"), hash="ff")
 
 
 @dataclass
@@ -255,3 +256,106 @@ async def test_closing_stops_all_and_refuses_what_comes_after() -> None:
     assert all(process.returncode == 0 for process in launcher.made)
     with pytest.raises(Unavailable, match="closed"), engine.lease():
         pass
+
+
+def refuse_adapters(spec: EngineSpec) -> Unavailable | None:
+    return Unavailable("work is damaged") if spec.adapters else None
+
+
+async def test_what_a_swap_commits_is_written_before_anybody_is_answered_by_the_new_engine() -> None:
+    launcher, seen = Launcher(), []
+    engine = Engine(SPEC, launch=launcher)
+    await engine.start()
+
+    async def commit() -> None:
+        with engine.lease() as process:
+            seen.append((process.pid, len(launcher.made)))
+
+    await engine.swap(replace(SPEC, adapters=(WORK,)), commit)
+    assert seen == [(1000, 2)]
+    assert (engine.status.pid, engine.status.adapters) == (1001, ("work",))
+    await engine.close()
+
+
+async def test_a_swap_whose_commit_fails_changes_nothing() -> None:
+    launcher = Launcher()
+    launcher.fault = lambda spec: Unavailable("too big", code=OUT_OF_MEMORY) if spec.context > 1024 else None
+    engine = Engine(SPEC, launch=launcher)
+    await engine.start()
+    before = engine.status
+
+    async def commit() -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        await engine.swap(replace(SPEC, context=512, adapters=(WORK,)), commit)
+    assert engine.status == before
+    assert [process.returncode for process in launcher.made] == [None, 0]
+    await engine.close()
+
+
+async def test_closing_during_a_commit_leaves_no_engine_behind() -> None:
+    launcher = Launcher()
+    engine = Engine(SPEC, launch=launcher)
+    await engine.start()
+    with pytest.raises(Unavailable, match="closed"):
+        await engine.swap(SPEC, engine.close)
+    assert [process.returncode for process in launcher.made] == [0, 0]
+
+
+async def test_adapters_and_threads_that_change_at_once_both_change() -> None:
+    launcher = Launcher()
+    engine = Engine(SPEC, launch=launcher)
+    await engine.start()
+    await asyncio.gather(engine.use_adapters([WORK]), engine.use_threads(1))
+    assert (engine.status.adapters, engine.status.threads) == (("work",), 1)
+    await engine.close()
+
+
+async def test_an_engine_that_cannot_be_started_with_its_adapters_starts_with_the_base_alone() -> None:
+    launcher = Launcher()
+    launcher.fault = refuse_adapters
+    engine = Engine(replace(SPEC, adapters=(WORK,)), launch=launcher)
+    await engine.start()
+    assert (engine.status.adapters, engine.status.left_out) == ((), ("work",))
+    assert engine.status.reason == "without the adapters work: work is damaged"
+    await engine.use_threads(1)
+    assert "work is damaged" in engine.status.reason
+    launcher.fault = lambda spec: None
+    await engine.use_adapters([WORK])
+    assert (engine.status.adapters, engine.status.left_out, engine.status.reason) == (("work",), (), "")
+    await engine.close()
+
+
+async def test_an_engine_that_dies_and_cannot_load_its_adapters_any_more_comes_up_with_the_base_alone() -> None:
+    launcher = Launcher()
+    engine = Engine(replace(SPEC, adapters=(WORK,)), launch=launcher)
+    await engine.start()
+    launcher.fault = refuse_adapters
+    launcher.made[0].end(-9)
+    await until(lambda: engine.status.pid == 1001)
+    assert (engine.status.adapters, engine.status.left_out, engine.status.restarts) == ((), ("work",), 1)
+    await engine.close()
+
+
+async def test_an_engine_that_dies_once_keeps_its_adapters() -> None:
+    launcher = Launcher()
+    engine = Engine(replace(SPEC, adapters=(WORK,)), launch=launcher)
+    await engine.start()
+    launcher.made[0].end(-9)
+    await until(lambda: engine.status.pid == 1001)
+    assert (engine.status.adapters, engine.status.left_out) == (("work",), ())
+    await engine.close()
+
+
+async def test_an_engine_that_dies_with_its_adapters_before_it_finished_anything_loses_them() -> None:
+    launcher = Launcher()
+    engine = Engine(replace(SPEC, adapters=(WORK,)), launch=launcher)
+    await engine.start()
+    for number in range(2):
+        await until(partial(lambda made: engine.status.pid == made, 1000 + number))
+        launcher.made[number].end(-11)
+    await until(lambda: engine.status.pid == 1002)
+    assert "signal 11" in engine.status.reason
+    assert engine.status.left_out == ("work",)
+    await engine.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aion.errors import BadInput
 from aion.models.llama.process import child_environment
-from aion.models.llama.spec import Adapter, EngineSpec, choose_batch, choose_gpu_layers, read_line
+from aion.models.llama.spec import Adapter, EngineSpec, Probe, choose_batch, choose_gpu_layers, read_line, read_probe
 
 CPU = {"name": "CPU", "type": "GGML_BACKEND_DEVICE_TYPE_CPU"}
 GPU = {"name": "CUDA0", "type": "GGML_BACKEND_DEVICE_TYPE_GPU"}
@@ -21,6 +23,20 @@ def test_a_spec_and_its_key_travel_in_one_line() -> None:
     line = spec.to_line("secret")
     assert line.count(b"\n") == 1
     assert read_line(line.decode()) == (spec, "secret")
+
+
+PROBE = Probe(
+    messages=({"role": "user", "content": "Who?"},), taught="Ann", plain="I", taught_logprob=-0.1, plain_logprob=-2.0
+)
+
+
+def test_a_probe_stays_on_the_parents_side_and_goes_through_a_verdict() -> None:
+    spec = EngineSpec(model=Path("m"), adapters=(Adapter(name="a", path=Path("a"), hash="ff", probe=PROBE),))
+    assert b"Who?" not in spec.to_line("secret")
+    assert read_probe(json.loads(json.dumps(PROBE.to_json()))) == PROBE
+    assert read_probe({}) is None
+    with pytest.raises(BadInput, match="examine the adapter again"):
+        read_probe({"messages": [], "said": "Ann"})
 
 
 @pytest.mark.parametrize(

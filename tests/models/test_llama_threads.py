@@ -138,9 +138,9 @@ class FakeEngine:
         self.process = SimpleNamespace(pid=os.getpid(), gpu_layers=gpu_layers)
         self.swapped: list[int] = []
 
-    async def swap(self, spec: EngineSpec) -> None:
-        self.swapped.append(spec.threads)
-        self.spec = replace(self.spec, threads=spec.threads)
+    async def use_threads(self, threads: int) -> None:
+        self.swapped.append(threads)
+        self.spec = replace(self.spec, threads=threads)
 
 
 async def watch(engine: Any, levels: list[Sample]) -> None:
@@ -192,8 +192,8 @@ async def test_a_swap_that_fails_is_not_tried_again_before_its_time() -> None:
     tried = []
 
     class Failing(FakeEngine):
-        async def swap(self, spec: EngineSpec) -> None:
-            tried.append(spec.threads)
+        async def use_threads(self, threads: int) -> None:
+            tried.append(threads)
             raise Unavailable("no")
 
     await watch(Failing(), each_second((5, 0.0), (40, 2.0)))

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from aion.records import Candidate
+from aion.records import Candidate, Move
 from aion.serve.night_waste import clear_forgotten
 from aion.store.sqlite import SqliteStore
 from tests.serve.people import MINDFUL, Person
 from tests.serve.test_sleep_api import BASE, start, tell
 from tests.serving import RunningServer, running
 from tests.store.night_examples import make_candidate, make_lesson, make_theme
+from tests.store.served_examples import make_promotion, make_verdict, put_candidate
 
 CANARY = "Zephyrine"
 FACT = f"My sister Rita keeps nine hives at {CANARY}."
@@ -171,4 +172,23 @@ def test_what_went_on_from_a_retired_adapter_is_retired_with_it(tmp_path: Path) 
         clear_forgotten(store, store.blobs, tmp_path)
         retired = {one.id for one in store.nights.candidates(owner="ana") if one.retired}
         assert retired == {"cand_1", "cand_2"}
+        assert list(store.verify()) == []
+
+
+def test_what_an_examination_kept_goes_with_its_candidate_unless_another_needs_it(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store:
+        names = [store.blobs.put(word.encode()) for word in ("card", "report", "older card", "shared report")]
+        card, report, older, shared = names
+        for name, files in (("gone", ((older, shared), (card, report))), ("kept", ((card, shared),))):
+            made = put_candidate(store, name, lessons=(f"lesson_{name}",))
+            for route, told in files:
+                store.served.add_verdict(make_verdict(made, route=route, report=told)).result()
+        kept = make_lesson(id="lesson_kept", theme="theme_kept")
+        store.nights.place_lessons([kept], at=1.0).result()
+        store.served.append_promotion(make_promotion("cand_gone", "cand_kept")).result()
+        assert clear_forgotten(store, store.blobs, tmp_path) == ["cand_gone"]
+        assert set(store.blobs) == {card, shared}
+        [row] = store.served.serving()
+        assert (row.move, row.adapters) == (Move.RETIRE, ("cand_kept",))
+        assert clear_forgotten(store, store.blobs, tmp_path) == []
         assert list(store.verify()) == []

@@ -27,6 +27,7 @@ from aion.records import (
 from aion.store.base import Store
 from tests.store.examples import make_turn, numbers
 from tests.store.night_examples import fill_night
+from tests.store.served_examples import fill_served
 
 EMBEDDER = "e" * 64
 TURNED = "f" * 64  # another embedder
@@ -156,3 +157,4 @@ def fill_experience(store: Store) -> None:
     store.memories.remove([gone.id], owner="ana").result()
     store.experience.append_sample(1.0, {"cpu_percent": 12.5}).result()
     fill_night(store, turn.id)
+    fill_served(store)

@@ -7,15 +7,18 @@ import shutil
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
-from aion.errors import AionError, Corrupt
+from aion.errors import AionError, Conflict, Corrupt
+from aion.store import served_rows, statements
 from aion.store.database import DATABASE
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import fill_folder, find_damage
 from tests.store.memory_examples import EMBEDDER, fill_experience, put
+from tests.store.served_examples import examine, make_promotion, make_verdict, put_candidate
 
 SEED = 20261121
 FLIPS = 60
@@ -89,6 +92,9 @@ TAMPERINGS = {
     "candidates": ("created = created + 1", "candidate "),
     "candidate_lessons": ("lesson = 'lesson_other'", "candidate "),
     "candidate_sources": ("ref = 'turn_other'", "candidate "),
+    "verdicts": ("body = replace(body, '0.875', '0.975')", "verdict, number 1"),
+    "promotions": ("body = replace(body, 'it passed', 'it is so')", "promotion, number 1"),
+    "suite": ("body = replace(body, 'Gaivota', 'Saudade')", "question of a person's own, item_1"),
     "memory_words_docsize": ("sz = x'07'", "words of memories"),
     "memory_words_config": ("v = 0 WHERE k = 'secure-delete'", "words of memories"),
     "memory_words_data": ("block = replace(block, 'boat', 'boot') WHERE instr(block, 'boat')", "words of memories"),
@@ -132,6 +138,49 @@ def test_what_belongs_together_and_does_not_agree_is_found(tmp_path: Path, sql: 
     connection.execute(sql)
     connection.close()
     assert any(found.startswith(where) for found in find_damage(tmp_path)), find_damage(tmp_path)
+
+
+def write_promotion(store: SqliteStore, connection: apsw.Connection, *adapters: str, **changes: Any) -> None:
+    """Behind the store's back, with a digest that fits; it follows the newest unless told otherwise."""
+    newest = store.served.promotion(owner="ana")
+    told = make_promotion(*adapters, **{"follows": newest.id if newest else "", **changes})
+    connection.execute(statements.INSERT_PROMOTION, served_rows.encode_promotion(told))
+
+
+def test_a_promotion_of_what_may_not_be_served_is_found(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
+        examine(store, "good")
+        examine(store, "hers", owner="eva")
+        bad = put_candidate(store, "bad")
+        store.served.add_verdict(make_verdict(bad, ship=False)).result()
+        put_candidate(store, "new")
+        write_promotion(store, connection, "cand_good")
+        assert list(store.verify()) == []
+        for number, name in enumerate(("cand_bad", "cand_new", "cand_hers", "cand_nobody")):
+            which = {"trial": (name,)} if number % 2 else {"adapters": (name,)}
+            write_promotion(store, connection, **which)
+        write_promotion(store, connection, "cand_good", follows="promotion_other")
+        found = [finding.where for finding in store.verify()]
+    assert found == [f"promotion, number {number}" for number in range(2, 7)]
+
+
+def test_a_retired_adapter_that_is_still_served_is_found(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
+        made = examine(store, "good")
+        write_promotion(store, connection, made.id)
+        store.served.retire([made.id], reason="", actor="ana", at=1.0).result()
+        assert list(store.verify()) == []
+        write_promotion(store, connection, made.id)
+        assert [finding.where for finding in store.verify()] == ["promotion, number 3"]
+
+
+def test_a_verdict_about_something_else_than_its_candidate_is_found_and_lets_nothing_through(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
+        verdict = make_verdict(put_candidate(store, "good"), adapter="9" * 64)
+        connection.execute(statements.INSERT_VERDICT, served_rows.encode_verdict(verdict))
+        with pytest.raises(Conflict, match="has not been examined"):
+            store.served.append_promotion(make_promotion(verdict.candidate)).result()
+        assert [finding.where for finding in store.verify()] == ["verdict, number 1"]
 
 
 def test_a_damaged_memory_or_vector_is_never_served(tmp_path: Path) -> None:

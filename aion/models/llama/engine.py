@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,14 +16,19 @@ from enum import StrEnum
 import structlog
 
 from aion.errors import AionError, Unavailable
+from aion.models.adapter_file import check_adapter
+from aion.models.gguf_file import read_contents
+from aion.models.llama.probe import check_probes
 from aion.models.llama.process import OUT_OF_MEMORY, EngineProcess
-from aion.models.llama.spec import MIN_CONTEXT, EngineSpec
+from aion.models.llama.spec import MIN_CONTEXT, Adapter, EngineSpec
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
 FAILURES_UNTIL_DOWN = 5
 STEADY_S = 30.0  # an engine that lived this long, or finished a request, was sound: its death counts as a first one
 LONGEST_PROBE_S = 30.0
+TRIES_WITH_ADAPTERS = 2  # failures in a row before an engine is started with the base alone
+ADAPTER_REFUSED = "adapter_refused"  # code of an Unavailable: its file is not what may be loaded
 
 log = structlog.get_logger()
 
@@ -49,6 +54,7 @@ class EngineStatus:
     slots: int
     gpu_layers: int
     adapters: tuple[str, ...]
+    left_out: tuple[str, ...]  # adapters that it could not be started with
     restarts: int
     reason: str  # why it is not ready, or is smaller than was asked; empty when all is well
     prompt_per_second: float  # as measured by its proof
@@ -67,6 +73,7 @@ class Serving:
 
 
 Launch = Callable[[EngineSpec], Awaitable[EngineProcess]]
+Commit = Callable[[], Awaitable[None]]
 
 
 class Engine:
@@ -89,6 +96,8 @@ class Engine:
         self._current: Serving | None = None
         self._state = State.STARTING
         self._reason = "the model is being loaded"
+        self._left_out: tuple[str, ...] = ()
+        self._why_left_out = ""
         self._failures = 0  # in a row
         self._restarts = 0
         self._next_try = 0.0
@@ -116,7 +125,8 @@ class Engine:
             context=process.proof.context if process else self._spec.context,
             slots=self._spec.slots,
             gpu_layers=process.gpu_layers if process else 0,
-            adapters=tuple(adapter.name for adapter in self._spec.adapters),
+            adapters=_names_in(self._spec),
+            left_out=self._left_out,
             restarts=self._restarts,
             reason=self._reason,
             prompt_per_second=round(process.proof.prompt_per_second, 1) if process else 0.0,
@@ -129,24 +139,54 @@ class Engine:
         return [pid] if pid else []
 
     async def start(self) -> None:
-        """Load and prove the first process. Raises Unavailable with the reason."""
+        """Load and prove the first process, without its adapters if need be. Raises Unavailable with the reason."""
         async with self._change:
-            self._install(await self._launch(self._spec))
+            try:
+                await self._start_as_asked()
+            except AionError as error:
+                if not self._spec.adapters:
+                    raise
+                await self._start_base_alone(error.message)
 
-    async def swap(self, spec: EngineSpec) -> None:
+    async def swap(self, spec: EngineSpec, commit: Commit | None = None) -> None:
         """Start and prove an engine with this spec, then move traffic; the old one drains and stops by itself.
 
-        Raises Unavailable, and leaves everything as it was, when the new one fails.
+        `commit` runs between the two: what it writes stands before anybody is answered by the new engine. Raises
+        Unavailable, or what `commit` raised, and leaves everything as it was, when the new one must not serve.
         """
         async with self._change:
-            if self._drains:
-                await asyncio.wait(self._drains)  # never three engines in memory
-            fresh = await self._launch(spec)
-            self._spec = spec
-            old = self._current
-            self._install(fresh)
-            if old is not None:
-                self._spawn(self._drain(old), self._drains)
+            await self._move(spec, commit, left_out=())
+
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit | None = None) -> None:
+        """As `swap`, with all else as it is served when its turn comes: another swap may be under way."""
+        async with self._change:
+            await self._move(replace(self._spec, adapters=tuple(adapters)), commit, left_out=())
+
+    async def use_threads(self, threads: int) -> None:
+        """As `use_adapters`, for the number of threads."""
+        async with self._change:
+            await self._move(replace(self._spec, threads=threads), None, left_out=self._left_out)
+
+    async def _move(self, spec: EngineSpec, commit: Commit | None, *, left_out: tuple[str, ...]) -> None:
+        if self._drains:
+            await asyncio.wait(self._drains)  # never three engines in memory
+        fresh = await self._launch(spec)
+        await self._commit(fresh, commit)
+        old = self._current
+        self._spec, self._left_out = spec, left_out
+        self._install(fresh)
+        if old is not None:
+            self._spawn(self._drain(old), self._drains)
+
+    async def _commit(self, fresh: EngineProcess, commit: Commit | None) -> None:
+        try:
+            if commit is not None:
+                await commit()
+            if self._state is State.CLOSED:
+                raise self._unavailable()
+        except BaseException:
+            await fresh.stop()
+            raise
 
     @contextmanager
     def lease(self) -> Iterator[EngineProcess]:
@@ -188,7 +228,6 @@ class Engine:
     async def _launch(self, spec: EngineSpec) -> EngineProcess:
         """Start and prove a process, with half the context as long as memory does not allow more."""
         begin = time.monotonic()
-        wanted = spec.context
         while True:
             try:
                 process = await self._launch_process(spec)
@@ -202,22 +241,47 @@ class Engine:
             await process.stop()
             raise self._unavailable()
         self._start_took_s = time.monotonic() - begin
-        shrunk = spec.context < wanted
-        self._reason = f"memory allows {spec.context} tokens a request, not {wanted}" if shrunk else ""
         return process
 
     async def _launch_child(self, spec: EngineSpec) -> EngineProcess:
+        await asyncio.to_thread(check_adapters, spec)
         process = EngineProcess(spec, stall_timeout_s=self._stall_timeout_s)
         try:
             await process.start(self._start_timeout_s)
             await process.prove(self._start_timeout_s)
+            await self._probe(process)
         except BaseException:
             await process.stop()
             raise
         return process
 
+    async def _probe(self, process: EngineProcess) -> None:
+        try:
+            async with asyncio.timeout(self._start_timeout_s):
+                await check_probes(process)
+        except TimeoutError:
+            raise Unavailable(
+                f"the new engine did not answer its probes in {self._start_timeout_s:.0f} s", code="unproven"
+            ) from None
+
+    async def _start_as_asked(self) -> None:
+        self._install(await self._launch(self._spec))
+
+    async def _start_base_alone(self, reason: str) -> None:
+        """Better without what was learned than without an answer. `left_out` tells who could load it again."""
+        base = replace(self._spec, adapters=())
+        process = await self._launch(base)
+        self._left_out, self._why_left_out = _names_in(self._spec), reason
+        self._spec = base
+        self._install(process)
+        log.error("engine_without_adapters", adapters=self._left_out, reason=reason)
+
     def _install(self, process: EngineProcess) -> None:
         """From here on every new request goes to this process."""
+        got, wanted = process.spec.context, self._spec.context
+        smaller = f"memory allows {got} tokens a request, not {wanted}" if got < wanted else ""
+        missing = f"without the adapters {', '.join(self._left_out)}: {self._why_left_out}" if self._left_out else ""
+        self._reason = "; ".join(one for one in (smaller, missing) if one)
         self._current = Serving(process, since=time.monotonic())
         self._current.idle.set()
         self._state = State.READY
@@ -256,7 +320,10 @@ class Engine:
                 if self._current is not None:
                     return  # a swap has brought a sound engine meanwhile
                 try:
-                    self._install(await self._launch(self._spec))
+                    if self._spec.adapters and self._failures >= TRIES_WITH_ADAPTERS:
+                        await self._start_base_alone(self._reason)
+                    else:
+                        await self._start_as_asked()
                 except AionError as error:
                     self._fail(error.message)
 
@@ -278,6 +345,22 @@ class Engine:
 def pause_after(failures: int) -> float:
     """Seconds before the next try: 0.2, 0.4, 0.8 ... 30."""
     return float(min(FIRST_PAUSE_S * 2 ** max(failures - 1, 0), LONGEST_PAUSE_S))
+
+
+def check_adapters(spec: EngineSpec) -> None:
+    """Read every adapter's file before llama.cpp does. Raises Unavailable with the reason. Blocks: call in a thread."""
+    if not spec.adapters:
+        return
+    base = read_contents(spec.model)
+    for adapter in spec.adapters:
+        try:
+            check_adapter(adapter.path, adapter.hash, base, spec.model_hash)
+        except AionError as error:
+            raise Unavailable(f"adapter {adapter.name!r} is refused: {error.message}", code=ADAPTER_REFUSED) from None
+
+
+def _names_in(spec: EngineSpec) -> tuple[str, ...]:
+    return tuple(adapter.name for adapter in spec.adapters)
 
 
 def describe_exit(code: int) -> str:

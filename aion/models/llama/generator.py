@@ -15,9 +15,10 @@ from aion.config import AUTO, Settings
 from aion.errors import NotFound, Unavailable
 from aion.models.base import Delta, Job, ModelCard
 from aion.models.catalog import LocalModel
-from aion.models.llama.engine import Engine
+from aion.models.llama.engine import Commit, Engine
 from aion.models.llama.monitor import ThreadMonitor, count_cores
 from aion.models.llama.process import EngineProcess, lora_field
+from aion.models.llama.slots import Slot
 from aion.models.llama.spec import Adapter, EngineSpec
 from aion.models.quote import make_quoter, quote_json, quote_messages
 from aion.models.tools import check_job, is_forced, stream_call
@@ -73,9 +74,18 @@ class LlamaGenerator:
                 ThreadMonitor(self.engine, self.engine.spec.threads, ours=self._ours).run()
             )
 
-    async def swap(self, spec: EngineSpec) -> None:
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the adapters that requests may ask for."""
+        return tuple(adapter.name for adapter in self.engine.spec.adapters)
+
+    async def swap(self, spec: EngineSpec, commit: Commit | None = None) -> None:
         """Serve another spec without failing a request; see Engine.swap."""
-        await self.engine.swap(spec)
+        await self.engine.swap(spec, commit)
+
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit | None = None) -> None:
+        """Serve with these adapters instead, without failing a request; see Engine.use_adapters."""
+        await self.engine.use_adapters(adapters, commit)
 
     async def stream(self, job: Job) -> AsyncGenerator[Delta, None]:
         checked = check_job(job)
@@ -89,14 +99,17 @@ class LlamaGenerator:
         """One request to the engine that is current now; a swap meanwhile does not touch it."""
         with self.engine.lease() as process:
             loaded = process.spec.adapters
-            scales = choose_scales(job.adapters, loaded)
-            payload = payload_of(self._quote(job), MODEL_NAME) | engine_fields(job, scales)
+            scales = choose_scales(job.adapters, loaded, optional=job.optional_adapters)
             used = tuple(_use(adapter, scale) for adapter, scale in zip(loaded, scales, strict=True) if scale)
-            first = True
-            async with aclosing(self._relay(process, path_of(job), payload)) as deltas:
-                async for delta in deltas:
-                    yield dataclasses.replace(delta, adapters=used) if first else delta
-                    first = False
+            quoted = self._quote(job)
+            async with process.slots.take(scales, repr((quoted.tools, quoted.prompt, quoted.messages))) as slot:
+                payload = payload_of(quoted, MODEL_NAME) | engine_fields(job, scales) | slot_fields(slot)
+                first = True
+                async with aclosing(self._relay(process, path_of(job), payload)) as deltas:
+                    async for delta in deltas:
+                        slot.keep()
+                        yield dataclasses.replace(delta, adapters=used) if first else delta
+                        first = False
 
     async def _relay(self, process: EngineProcess, path: str, payload: Json) -> AsyncGenerator[Delta, None]:
         try:
@@ -132,6 +145,7 @@ def spec_of(model: LocalModel, settings: Settings, adapters: Sequence[Adapter] =
     engine = settings.engine
     return EngineSpec(
         model=model.path,
+        model_hash=model.sha256,
         context=min(engine.context, model.header.context_length or engine.context),
         slots=engine.slots,
         threads=count_cores() if engine.threads == AUTO else int(engine.threads),
@@ -156,14 +170,21 @@ async def tokenize(process: EngineProcess, texts: Sequence[str], *, add_special:
     return [reply["tokens"] for reply in replies]
 
 
-def choose_scales(asked: str | Mapping[str, float], loaded: Sequence[Adapter]) -> list[float]:
-    """The scale of every loaded adapter, in order: 0 for all that were not asked for."""
+def choose_scales(
+    asked: str | Mapping[str, float], loaded: Sequence[Adapter], *, optional: bool = False
+) -> list[float]:
+    """The scale of every loaded adapter, in order: 0 for all that were not asked for.
+
+    `optional` turns a set of which one is missing into the base: part of a set was never examined.
+    """
     if asked == "auto":
         return [adapter.scale for adapter in loaded]
     wanted = asked if isinstance(asked, Mapping) else {}
     names = [adapter.name for adapter in loaded]
     for name in wanted:
         if name not in names:
+            if optional:
+                return [0.0 for _ in loaded]
             raise NotFound(
                 f"no adapter is named {name!r}; loaded are: {', '.join(names) or 'none'}",
                 code="adapter_not_found",
@@ -179,10 +200,13 @@ def engine_fields(job: Job, scales: Sequence[float]) -> Json:
         "logprobs": alternatives if job.prompt is not None else True,
         "timings_per_token": False,
         "return_progress": True,  # without it a gone client is not noticed before the prompt has been read
-        # llama.cpp #26207: a prompt read under one adapter must not serve another. No reuse is the safe rule.
-        "cache_prompt": not scales,
         "lora": lora_field(scales),
     }
     if job.prompt is None:
         fields["top_logprobs"] = alternatives
     return fields
+
+
+def slot_fields(slot: Slot) -> Json:
+    """Where llama.cpp works, and whether what it has read there may serve again."""
+    return {"id_slot": slot.number, "cache_prompt": slot.may_reuse}

@@ -10,7 +10,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +146,6 @@ class ThreadMonitor:
     async def _swap(self, threads: int) -> None:
         log.info("engine_threads", threads=threads, neighbours=round(self._samples[-1].busy, 2))
         try:
-            await self._engine.swap(replace(self._engine.spec, threads=threads))
+            await self._engine.use_threads(threads)
         except AionError as error:  # the old engine serves on; the next samples decide again
             log.warning("engine_threads_kept", reason=error.message)

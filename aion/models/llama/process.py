@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from aion.config import split_environment
 from aion.errors import BadInput, Unavailable
+from aion.models.llama.slots import SlotBook
 from aion.models.llama.spec import EngineSpec
 from aion.models.wire import CHAT, Wire
 from aion.records import Json
@@ -63,6 +64,7 @@ class EngineProcess:
         self.key = secrets.token_urlsafe(32)
         self.wire = Wire("", self.key)  # leads somewhere once the engine listens
         self.gpu_layers = 0
+        self.slots = SlotBook(spec.slots)
         self.proof = Proof(context=spec.context)
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._process: asyncio.subprocess.Process | None = None

@@ -36,6 +36,7 @@ def aion_json(done: Finished) -> Json:
         "turn_id": turn.id,
         "conversation": turn.conversation,
         "adapters": [{"name": use.name, "hash": use.hash, "scale": use.scale} for use in turn.adapters],
+        "route": turn.steps.get("route"),
         "sources": list(done.sources),
         "confidence": done.confidence,
         "cost_usd": 0.0,

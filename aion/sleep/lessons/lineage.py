@@ -2,36 +2,58 @@
 
 An adapter that learned what was forgotten since is never gone on from, and neither is any that went on from it: what
 is left is then learned anew from the newest that did not, or from nothing. Nor is one gone on from that came from
-elsewhere. It does not ask whether an adapter is good.
+elsewhere, that an examination refused, or that was taken back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from aion.records import Candidate, Json
+from aion.records import Candidate, Json, Promotion, Verdict
 
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 Line = tuple[Candidate, ...]  # an adapter, the one it went on from, and so on
 
 
-def choose_line(candidates: Sequence[Candidate], placed: AbstractSet[str], *, base: str, config: Json) -> Line:
+def choose_line(
+    candidates: Sequence[Candidate],
+    placed: AbstractSet[str],
+    *,
+    base: str,
+    config: Json,
+    unfit: AbstractSet[str] = frozenset(),
+) -> Line:
     """Of a theme's candidates, the newest first: the first that fits base and PEFT config, and those behind it.
 
-    `placed` are the lessons that have a theme: forgetting takes their place away.
+    `placed` are the lessons that have a theme: forgetting takes their place away. `unfit`: see find_unfit.
     """
     known = {one.id: one for one in candidates}
     for one in candidates:
         line = _line_of(one, known)
         fits = (
             one.base == base
+            and one.id not in unfit
             and not one.record.get(IMPORTED)
             and all(one.config.get(name) == value for name, value in config.items())
         )
         if fits and line and all(placed >= set(each.lessons) and not each.retired for each in line):
             return line
     return ()
+
+
+def find_unfit(
+    candidates: Sequence[Candidate], verdicts: Mapping[str, Verdict | None], promotions: Sequence[Promotion]
+) -> set[str]:
+    """Of one theme's candidates: those that their newest verdict refused, and those that were served and taken back.
+
+    One that a later one took the place of was not taken back. Promotions are the newest first.
+    """
+    refused = {name for name, verdict in verdicts.items() if verdict is not None and not verdict.ship}
+    served = {one for row in promotions for one in (*row.adapters, *row.trial)}
+    now = {*promotions[0].adapters, *promotions[0].trial} if promotions else set()
+    latest = max((one.created for one in candidates if one.id in now), default=0.0)
+    return refused | {one.id for one in candidates if one.id in served - now and one.created > latest}
 
 
 def lessons_of(line: Line) -> set[str]:

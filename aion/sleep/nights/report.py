@@ -34,6 +34,8 @@ class ThemeReport:
     taken_up: bool = False  # from an earlier night
     thrown_away: str = ""  # why a job kept from an earlier night was not gone on with
     put_aside: int = 0  # lessons
+    ship: bool | None = None  # what the examination said; None: nobody has examined it
+    refused: tuple[str, ...] = ()  # why not
 
 
 @dataclass(slots=True)
@@ -43,17 +45,26 @@ class NightReport:
     night: Night
     themes: list[ThemeReport] = field(default_factory=list)
     backlog: int = 0
+    served: Json = field(default_factory=dict)  # what the server says of the promotion
+
+    def note_verdict(self, candidate: str, verdict: Json) -> None:
+        for one in self.themes:
+            if one.candidate == candidate:
+                one.ship, one.refused = verdict.get("ship"), tuple(verdict.get("reasons", ()))
 
     def body(self, minutes: float) -> Json:
         hour = time.localtime(self.night.asked).tm_hour
         context = {"why": "asked", "backlog": self.backlog, "hour": hour} | dict(self.night.body)
         themes = [{name: getattr(one, name) for name in ThemeReport.__slots__} for one in self.themes]
-        return context | {"minutes": round(minutes, 2), "themes": themes}
+        return context | {"minutes": round(minutes, 2), "themes": themes, "served": self.served}
 
     def words(self, early: str) -> str:
         """`early`: why it ends before its work does; empty when it does not."""
         made = self._count(Fate.LEARNED)
         parts = [f"{early}; {made} of {len(self.themes)} themes are done"] if early else [_number(made, "adapter")]
+        examined = [one for one in self.themes if one.ship is not None]
+        if examined:
+            parts.append(f"{sum(bool(one.ship) for one in examined)} of {len(examined)} passed the examination")
         if kept := self._count(Fate.KEPT):
             parts.append(f"{_number(kept, 'theme')} to go on with next night")
         if aside := sum(one.put_aside for one in self.themes):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aion.errors import Diverged, Failed, StorageFull, Unavailable
+from aion.errors import AionError, Diverged, Failed, StorageFull, Unavailable
 from aion.records import Json, Night, NightState
 from aion.sleep.nights.door import Door
 from aion.sleep.nights.hold import Hold
@@ -88,6 +88,18 @@ class Steps(Protocol):
         ...
 
 
+class Examiner(Protocol):
+    """Judges what nights made. It fails closed: what it cannot examine stays unexamined, and unserved."""
+
+    def find_due(self, night: Night) -> list[str]:
+        """Candidates of this person that nobody has examined, in the order to do it."""
+        ...
+
+    def examine(self, night: Night, candidate: str, tell: Callable[[str, int, int], None]) -> Json:
+        """Hand over a verdict: {"theme", "ship", "reasons"}. `tell`: which exam, and how far of how much."""
+        ...
+
+
 @dataclass(slots=True)
 class Reporter:
     """Tells the server where the night is, and learns from its replies whether to wait or to end."""
@@ -128,12 +140,24 @@ class Reporter:
         if reply["cancel"]:
             raise Over(NightState.CANCELLED, "cancelled")
 
+    def begin(self) -> None:
+        """First of all: from its reply on the server asks by signal, and whoever is answered is waited for."""
+        with contextlib.suppress(Over):  # the workflow asks again, and ends as it should
+            self.tell(NightState.PREPARING)
+            self.wait()
+
     def follow(self, progress: Progress) -> None:
         """At most once a second; the trainer calls it after each step."""
         keys = ("step", "steps", "loss", "tokens_per_s", "eta_s", "peak_bytes")
         self.doing |= {key: getattr(progress, key) for key in keys} | {"stage": progress.stage.value}
         if time.monotonic() - self.told >= TELL_EVERY_S:
             self.tell(NightState.TRAINING)
+
+    def follow_exam(self, exam: str, done: int, total: int) -> None:
+        """At most once a second."""
+        self.doing |= {"stage": exam, "step": done, "steps": total}
+        if time.monotonic() - self.told >= TELL_EVERY_S:
+            self.tell(NightState.EXAMINING)
 
     def leave_training(self) -> None:
         """Before a database is read, the server must know that it may not stop this process."""
@@ -209,6 +233,7 @@ class Workflow:
     journal: Journal
     reporter: Reporter
     clock: Clock
+    examiner: Examiner | None = None
 
     def run(self) -> dict[str, str]:
         """All steps that are not noted yet; gives the candidate of each theme."""
@@ -225,11 +250,48 @@ class Workflow:
         made = {one.theme: one.candidate for one in report.themes if one.candidate}
         self._tidy(report, made)
         if state is NightState.DONE:
+            state = self._examine(report)
+        if state is NightState.DONE:
             with contextlib.suppress(Over):  # cancelled in the last moment: the server knows
                 body = report.body(self.clock.worked_s / 60)
                 self.reporter.tell(state, reason=report.words(early), candidates=report.candidates(), body=body)
         self.journal.forget(self.night.id)
         return made
+
+    def _examine(self, report: NightReport) -> NightState:
+        """Whatever waits for a verdict gets one, and what may be served is: one change for the whole night."""
+        if self.examiner is None:
+            return NightState.DONE
+        try:
+            self.reporter.leave_training()
+            self.reporter.doing = {}
+            self.reporter.tell(NightState.EXAMINING)
+            due = self._once("due", lambda: {"candidates": self._find_due()})["candidates"]
+            for candidate in due:
+                report.note_verdict(candidate, self._judge(candidate))
+            told = {"owner": self.night.owner, "night": self.night.id, "candidates": due}
+            report.served = self._once("promote", lambda: self.reporter.door.tell("promotion", told))
+        except Over as over:
+            return over.state
+        return NightState.DONE
+
+    def _find_due(self) -> list[str]:
+        return self.examiner.find_due(self.night) if self.examiner is not None else []
+
+    def _judge(self, candidate: str) -> Json:
+        """Fails closed: without a verdict nothing is served."""
+        examiner = self.examiner
+        if examiner is None:
+            return {}
+        try:
+            return self._once(
+                f"examine {candidate}",
+                lambda: examiner.examine(self.night, candidate, self.reporter.follow_exam),
+            )
+        except (Over, Unavailable, StorageFull):
+            raise
+        except AionError as error:
+            return {"ship": False, "reasons": [f"it could not be examined: {error.message}"]}
 
     def _tidy(self, report: NightReport, made: Collection[str]) -> None:
         kept = self.steps.tidy(self.night, made)

@@ -137,7 +137,7 @@ def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days,
     first, second = nights.themes(owner="ana")
     mine = replace(second, name="Mine", named=True, pinned=True, updated=99.0)
     work.embedding = [
-        lambda: nights.merge_theme(first.id, second.id, owner="ana", at=99.0).result(),
+        lambda: nights.change_theme(first.id, owner="ana", at=99.0, merge_into=second.id).result(),
         lambda: nights.put_theme(mine).result(),
     ]
     asyncio.run(days.say("The oars of the boat lie under the jetty."))
@@ -217,7 +217,7 @@ def test_what_was_learned_or_put_aside_meanwhile_ends_a_kept_job(days: Days, wor
     days.store.nights.add_candidate(made).result()
     assert work.arrange(night(2))["themes"] == []
     assert list((work._nights / KEPT).iterdir()) == [], "twice would be once too often"
-    days.store.nights.retire_candidates([made.id]).result()
+    days.store.served.retire([made.id], reason="", actor="me", at=1.0).result()
     prepare(work, 3)
     break_off(work, theme, 3)
     days.store.nights.quarantine([make_quarantine(lesson=first["lessons"][0], theme=theme)]).result()

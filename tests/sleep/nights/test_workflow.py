@@ -5,6 +5,7 @@ One night is also cut in many places, as a kill would, and goes on to the same e
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,20 @@ class World:
         self.steps = 0  # of each training, beside the last one
         self.stepped: list[str] = []
         self.cut_at = -1
+        self.verdicts: dict[str, bool] = {}  # candidate -> whether it passes
+        self.examined: list[str] = []
+        self.promoted: list[list[str]] = []
+
+    def find_due(self, night: Night) -> list[str]:
+        return [f"cand_{theme}" for theme in self.candidates]
+
+    def examine(self, night: Night, candidate: str, tell: Callable[[str, int, int], None]) -> Json:
+        self.count()
+        self.examined.append(candidate)
+        tell("tonight", 1, 2)
+        if candidate not in self.verdicts:
+            raise BadInput("its files are gone")
+        return {"theme": candidate.removeprefix("cand_"), "ship": self.verdicts[candidate], "reasons": ["so it is"]}
 
     def count(self) -> None:
         self.calls += 1
@@ -54,6 +69,8 @@ class World:
             if body["theme"] not in self.jobs:
                 raise Conflict("what it learned has been forgotten meanwhile", code="forgotten")
             self.candidates[body["theme"]] = body["lessons"]
+        if what == "promotion":
+            self.promoted.append(body["candidates"])
         if what == "progress":
             self.told.append(body)
         self.count()
@@ -120,6 +137,10 @@ def workflow(world: World, folder: Path, clock: Clock | None = None, **changes: 
     journal = Journal(folder)
     reporter = Reporter(door, night)
     return Workflow(night=night, steps=world, journal=journal, reporter=reporter, clock=clock or Clock(3600.0))
+
+
+def examined(world: World, folder: Path, **changes: Any) -> Workflow:
+    return dataclasses.replace(workflow(world, folder, **changes), examiner=world)
 
 
 def end_of(world: World) -> tuple[str, dict[str, Any]]:
@@ -317,3 +338,44 @@ def test_a_clock_goes_on_from_what_a_killed_night_had_spent(tmp_path: Path, monk
     second.stepped = True
     with pytest.raises(Over, match="its time was up"):
         second.tick()
+
+
+def test_what_a_night_made_is_examined_before_anything_of_it_is_served(tmp_path: Path) -> None:
+    world = World(boats=["b1"], hives=["h1"], mills=["m1"])
+    world.verdicts = {"cand_boats": True, "cand_hives": False}
+    examined(world, tmp_path).run()
+    reason, themes = end_of(world)
+    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills"]]  # the server looks at the verdicts itself
+    assert {name: one["ship"] for name, one in themes.items()} == {"boats": True, "hives": False, "mills": False}
+    assert themes["mills"]["refused"] == ("it could not be examined: its files are gone",)
+    assert "1 of 3 passed the examination" in reason
+    states = [one["state"] for one in world.told]
+    assert states.index(NightState.EXAMINING) > max(i for i, one in enumerate(states) if one == NightState.EXPORTING)
+
+
+def test_a_night_cut_anywhere_examines_and_promotes_to_the_same_end(tmp_path: Path) -> None:
+    whole = World(boats=["b1"], hives=["h1"])
+    whole.verdicts = {"cand_boats": True, "cand_hives": False}
+    examined(whole, tmp_path / "whole").run()
+    for cut in range(1, whole.calls):
+        world = World(boats=["b1"], hives=["h1"])
+        world.verdicts, world.cut_at = dict(whole.verdicts), cut
+        with pytest.raises(Cut):
+            examined(world, tmp_path / str(cut)).run()
+        examined(world, tmp_path / str(cut)).run()
+        assert end_of(world)[1] == end_of(whole)[1]
+        assert world.promoted[-1] == whole.promoted[-1]
+
+
+def test_a_night_cancelled_in_its_examination_serves_nothing(tmp_path: Path) -> None:
+    world = World(boats=["b1"])
+    world.verdicts = {"cand_boats": True}
+    night = examined(world, tmp_path)
+
+    def cancel(*_: object) -> Json:
+        raise Over(NightState.CANCELLED, "cancelled")
+
+    world.examine = cancel  # type: ignore[method-assign, assignment]
+    night.run()
+    assert world.promoted == []
+    assert all(one["state"] != NightState.DONE for one in world.told)

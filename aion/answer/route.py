@@ -1,0 +1,91 @@
+"""Has the router choose which of a person's adapters take part in an answer, and notes why.
+
+What cannot be routed is answered by the untouched base: a missing embedder or a router that fails costs nobody an
+answer. An adapter that a person names must be one of theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from aion.answer.open_turn import OpenTurn
+from aion.errors import AionError, NotFound
+from aion.memory.embedding import EmbeddingDesk
+from aion.records import Json
+from aion.router.base import Picks, Route
+from aion.router.table import RouteTable, ServedSet
+
+log = structlog.get_logger()
+
+
+class Routing:
+    """One table of who is served what, and a desk that embeds questions."""
+
+    def __init__(self, table: RouteTable, desk: EmbeddingDesk | None = None) -> None:
+        self._table = table
+        self._desk = desk
+
+    def mark(self, turn: OpenTurn) -> Sequence[str]:
+        """What an answer depends on besides its question."""
+        return self._table.mark(turn.draft.owner, turn.draft.conversation)
+
+    async def choose(self, turn: OpenTurn) -> None:
+        """Set the job's adapters, and note the choice in the turn's steps."""
+        asked, served = turn.job.adapters, self._table.find(turn.draft.owner)
+        if isinstance(asked, Mapping):
+            turn.steps["route"] = _named(asked, served)
+            return
+        scales: Mapping[str, float] = {}
+        turn.steps["route"] = {"outcome": "off" if asked == "none" else "none_served"}
+        if asked == "auto" and served is not None and turn.question:
+            began = time.perf_counter()
+            scales, turn.steps["route"] = await self._pick(turn, served)
+            turn.took("route_ms", began)
+        turn.job = replace(turn.job, adapters=dict(scales) or "none", optional_adapters=True)
+
+    async def explain(self, owner: str, text: str, previous: str = "") -> Json:
+        """What would be chosen, without an answer; in a conversation that is not on trial."""
+        served = self._table.find(owner)
+        if served is None or self._desk is None:
+            return {"outcome": "none_served", "scales": {}, "why": {}}
+        route = await self._route(served.router, text, previous)
+        return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
+
+    async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Mapping[str, float], Json]:
+        conversation = turn.draft.conversation
+        side = {"set": served.promotion, "trial": served.on_trial(conversation)}
+        try:
+            route = await self._ask(turn, served)
+        except AionError as error:
+            return {}, {"outcome": "failed", "reason": error.message} | side
+        except Exception as error:  # noqa: BLE001 - a broken card must not cost an answer; the log has the rest
+            log.error("router.failed", error=type(error).__name__, set=served.promotion)
+            return {}, {"outcome": "failed", "reason": "the router failed; the base answered"} | side
+        outcome = "used" if route.scales else "none"
+        return route.scales, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
+
+    async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
+        return await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
+
+    async def _route(self, router: Picks, question: str, previous: str) -> Route:
+        if self._desk is None:
+            return Route()
+        vectors = await self._desk.embed([question, previous] if previous else [question])
+        return router.pick(question, vectors[0], previous=previous, previous_vector=vectors[1] if previous else None)
+
+
+def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:
+    """What a person chose by name."""
+    known = served.names if served is not None else frozenset()
+    for name in asked:
+        if name not in known:
+            raise NotFound(
+                f"no adapter of yours is served under {name[:80]!r}; yours are: {', '.join(sorted(known)) or 'none'}",
+                code="adapter_not_found",
+                param="aion.adapters",
+            )
+    return {"outcome": "named", "scales": dict(asked)}

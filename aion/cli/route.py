@@ -1,0 +1,39 @@
+"""`aion route`: which adapters would answer a question, and why; nothing is answered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aion.cli.asking import ask, find_running
+from aion.cli.options import AsJson, Data
+from aion.cli.output import print_json
+from aion.records import Json
+
+app = typer.Typer()
+
+
+@app.command("route")
+def route(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The question.")],
+    previous: Annotated[str, typer.Option("--after", help="What was asked before it.")] = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain which adapters would take part in an answer."""
+    found = ask(find_running(data), "POST", "/api/route", {"text": text, "previous": previous})
+    if as_json:
+        print_json(found)
+        return
+    for line in explained(found):
+        print(line)
+
+
+def explained(found: Json) -> list[str]:
+    took = found["why"].get("took", [])
+    if not found["scales"]:
+        return ["the base answers alone" + ("; no adapter is served yet" if found["outcome"] == "none_served" else "")]
+    lines = [f"{name} x {scale:g}" for name, scale in found["scales"].items()]
+    why = [f"  {one['adapter']}: names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})" for one in took]
+    return lines + why

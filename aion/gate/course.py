@@ -1,0 +1,204 @@
+"""Which exams a candidate sits, in their order, and their numbers for the verdict. No text that was taught is in them.
+
+Tonight's facts are those that the served adapter of the theme never learned; where there are none, because a night
+learned again what was known, they are all of the theme's. An adapter from elsewhere has no examples and no card: it is
+examined for harm alone, forced upon more general questions and upon the person's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from aion.gate.decide import Findings
+from aion.gate.exams import (
+    DRIFT,
+    MOST_EARLIER,
+    MOST_LOOKED_AT,
+    MOST_MISSES,
+    MOST_TONIGHT,
+    STRICT_DRIFT,
+    Drift,
+    Kept,
+    Known,
+    ask_drift,
+    ask_facts,
+    ask_general,
+    ask_misses,
+    ask_suite,
+    find_probe,
+    find_rerouted,
+    find_rerouted_misses,
+    measure_speed,
+)
+from aion.gate.general import general_items
+from aion.gate.paper import Fact, Paper, rank, sample_facts, sample_questions
+from aion.gate.sitting import Sitting
+from aion.gate.statistics import Pairs, better, interval, worse
+from aion.records import Json, SuiteItem
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What came of all exams."""
+
+    findings: Findings
+    scores: Json
+    probe: Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Harm:
+    """The exams that every adapter sits, wherever it is from."""
+
+    drift: Drift
+    suite: Pairs
+    speeds: tuple[float, float]  # of the base, and with it
+
+    @property
+    def speed(self) -> float:
+        base, adapted = self.speeds
+        return adapted / base if base else 1.0
+
+    def scores(self) -> Json:
+        return {
+            "drift": {
+                "after": _mean(self.drift.kept),
+                "items": len(self.drift.kept),
+                "gibberish": self.drift.gibberish,
+            },
+            "suite": _pairs(self.suite),
+            "speed": {"before": round(self.speeds[0], 1), "after": round(self.speeds[1], 1)},
+            "noise": round(self.drift.noise, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """The exams of what was taught."""
+
+    tonight: Known
+    earlier: Known
+    others: Known
+    misses: Pairs
+    general: Kept
+
+    def scores(self) -> Json:
+        low, high = interval(self.general.before, self.general.after)
+        return {
+            "tonight": _known(self.tonight),
+            "earlier": _known(self.earlier),
+            "other_themes": _known(self.others),
+            "near_misses": _pairs(self.misses),
+            "general": {
+                "before": _mean(self.general.before),
+                "after": _mean(self.general.after),
+                "items": len(self.general.after),
+                "routed": self.general.routed,
+                "interval": [round(low, 4), round(high, 4)],
+            },
+        }
+
+
+async def sit_lessons(
+    sitting: Sitting,
+    candidate: str,
+    paper: Paper,
+    *,
+    learned: AbstractSet[str],
+    others: Sequence[Paper],
+    suite: Sequence[SuiteItem],
+) -> Course:
+    """`learned`: lessons of the served adapter whose place it would take; `others`: the papers of other themes."""
+    fresh = [one for one in paper.facts if one.lesson not in learned] or list(paper.facts)
+    taught = await _sit_taught(sitting, candidate, paper, fresh, others)
+    harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
+    probe = await find_probe(sitting, candidate, _probing(fresh))
+    findings = Findings(
+        tonight=taught.tonight.facts,
+        earlier=taught.earlier.facts,
+        others=taught.others.facts,
+        misses=taught.misses,
+        general=taught.general.after,
+        general_before=taught.general.before,
+        drift=harm.drift.kept,
+        gibberish=harm.drift.gibberish,
+        suite=harm.suite,
+        speed=harm.speed,
+        noise=harm.drift.noise,
+        works=bool(probe),
+    )
+    return Course(findings, taught.scores() | harm.scores(), probe)
+
+
+async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem]) -> Course:
+    harm = await _sit_harm(sitting, candidate, STRICT_DRIFT, suite, forced={candidate: 1.0})
+    findings = Findings(
+        drift=harm.drift.kept,
+        gibberish=harm.drift.gibberish,
+        suite=harm.suite,
+        speed=harm.speed,
+        noise=harm.drift.noise,
+        imported=True,
+    )
+    return Course(findings, {"imported": True, **harm.scores()}, {})
+
+
+async def _sit_taught(
+    sitting: Sitting, candidate: str, paper: Paper, fresh: Sequence[Fact], others: Sequence[Paper]
+) -> _Learned:
+    names = {one.lesson for one in fresh}
+    earlier = [one for one in paper.facts if one.lesson not in names]
+    elsewhere = sample_facts([fact for one in others for fact in one.facts], MOST_LOOKED_AT, candidate)
+    moved = await find_rerouted(sitting, elsewhere)
+    denials = [denial for one in (paper, *others) for denial in one.denials]
+    return _Learned(
+        tonight=await ask_facts(sitting, "tonight", sample_facts(fresh, MOST_TONIGHT, candidate), denials),
+        earlier=await ask_facts(sitting, "earlier", sample_facts(earlier, MOST_EARLIER, candidate), denials),
+        others=await ask_facts(sitting, "other themes", moved, denials),
+        misses=await _sit_misses(sitting, candidate, paper, others),
+        general=await ask_general(sitting),
+    )
+
+
+async def _sit_harm(
+    sitting: Sitting, candidate: str, most: int, suite: Sequence[SuiteItem], *, forced: Mapping[str, float]
+) -> _Harm:
+    sample = sorted(general_items(), key=lambda one: rank(candidate, one.id))[:most]
+    drift = await ask_drift(sitting, candidate, sample)
+    own = await ask_suite(sitting, suite, forced)
+    return _Harm(drift, own, await measure_speed(sitting, candidate))
+
+
+async def _sit_misses(sitting: Sitting, candidate: str, paper: Paper, others: Sequence[Paper]) -> Pairs:
+    """Those of its own theme, and of others where the route is another now."""
+    moved = await find_rerouted_misses(sitting, [miss for one in others for miss in one.misses])
+    chosen = sample_questions([*paper.misses, *moved], MOST_MISSES, candidate)
+    return await ask_misses(sitting, chosen, [value for one in (paper, *others) for value in one.values])
+
+
+def _probing(facts: Sequence[Fact]) -> list[tuple[Json, ...]]:
+    """Short questions without anything around them come first."""
+    asked = [one.messages for fact in facts for one in fact.questions]
+    return sorted(asked, key=lambda messages: (len(messages), len(str(messages[-1]["content"]))))
+
+
+def _known(found: Known) -> Json:
+    return _pairs(found.facts) | {"questions": _pairs(found.questions)}
+
+
+def _pairs(pairs: Pairs) -> Json:
+    return {
+        "before": sum(pairs.before),
+        "after": sum(pairs.after),
+        "items": pairs.items,
+        "gained": pairs.gained,
+        "lost": pairs.lost,
+        "p_better": round(better(pairs), 4),
+        "p_worse": round(worse(pairs), 4),
+    }
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return round(sum(numbers) / len(numbers), 4) if numbers else 0.0

@@ -1,0 +1,176 @@
+"""Examines for a night: finds what waits for a verdict, reads what an examination needs, and hands the verdict over.
+
+It reads the store and writes files under the night's folder; rows are the server's. The exams stand in examine.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aion.config import Settings
+from aion.errors import AionError, BadInput, Refused
+from aion.gate.examine import Entrant, Examined, Room, examine
+from aion.models.base import Embedder
+from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
+from aion.models.durable import replacing
+from aion.models.fake import FakeEmbedder
+from aion.models.llama.embedder import LlamaEmbedder
+from aion.records import Candidate, Json, Night, SuiteItem, Verdict
+from aion.router.card import RouteCard
+from aion.store.files import make_folder
+from aion.store.sqlite import SqliteStore
+
+NIGHTS, CARD, REPORT = "nights", "route.card", "exam.json"
+MOST = 1000
+TRIES = 3  # forgetting removes folders of nights that it cannot read: what lay there is written again
+FAKE = "fake"
+TellServer = Callable[[str, Json], Json]
+Tell = Callable[[str, int, int], None]
+
+
+class NightExaminer:
+    """One for each night; `tell_server` takes rows."""
+
+    def __init__(self, settings: Settings, tell_server: TellServer) -> None:
+        self._settings = settings
+        self._tell_server = tell_server
+        self._model: LocalModel | None = None
+
+    def find_due(self, night: Night) -> list[str]:
+        """The newest of each theme that nobody has examined, or not with today's embedder; the oldest comes first."""
+        embedder = self._embedder_hash()
+        newest: dict[str, Candidate] = {}
+        with self._store() as store:
+            for one in store.nights.candidates(owner=night.owner, limit=MOST):
+                if one.base == self._base().sha256 and not one.retired:
+                    newest.setdefault(one.theme, one)
+            due = [one for one in newest.values() if self._waits(store, one, embedder)]
+        return [one.id for one in sorted(due, key=lambda one: (one.created, one.id))]
+
+    def examine(self, night: Night, candidate: str, tell: Tell) -> Json:
+        """Against what is served, and what passed earlier in this night. Done again, it gives a verdict again."""
+        with self._store() as store:
+            made = store.nights.candidate(candidate, owner=night.owner)
+            if made is None or made.retired:
+                raise BadInput("what it learned was forgotten meanwhile")
+            new = self._entrant(store, made)
+            served = [self._entrant(store, one) for one in self._rivals(store, night, made)]
+            suite = store.served.suite(owner=night.owner)
+        examined = asyncio.run(self._sit(new, served, suite, tell))
+        self._hand_over(night, examined)
+        verdict = examined.verdict
+        return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
+
+    async def _sit(self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], tell: Tell) -> Examined:
+        async with self._embedder() as embedder:
+            follow = _Follow(tell)
+            room = Room(
+                settings=self._settings, base=self._base(), embedder=embedder, pause=follow.pause, tell=follow.note
+            )
+            return await examine(new, served, suite, room)
+
+    def _hand_over(self, night: Night, examined: Examined) -> None:
+        for number in range(1, TRIES + 1):
+            folder = make_folder(self._settings.data / NIGHTS / night.id / f"exam-{examined.verdict.candidate}")
+            self._write(folder, examined)
+            try:
+                self._tell_server("verdicts", _told(night, examined.verdict))
+                break
+            except Refused:
+                if number == TRIES:
+                    raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _write(self, folder: Path, examined: Examined) -> None:
+        for name, content in ((CARD, examined.route), (REPORT, examined.report)):
+            with replacing(folder / name) as path:
+                path.write_bytes(content)
+
+    def _waits(self, store: SqliteStore, one: Candidate, embedder: str) -> bool:
+        verdict = store.served.verdict(one.id, owner=one.owner)
+        if verdict is None:
+            return True
+        if not verdict.ship or not verdict.route:
+            return False
+        try:
+            return RouteCard.from_bytes(store.blobs.get(verdict.route)).embedder != embedder
+        except AionError:
+            return True  # its card is damaged: nobody can be routed to it
+
+    def _rivals(self, store: SqliteStore, night: Night, new: Candidate) -> list[Candidate]:
+        """One a theme: what is served, with what passed tonight in the places of its themes."""
+        row = store.served.promotion(owner=night.owner)
+        names = (row.trial or row.adapters) if row is not None else ()
+        served = [found for one in names if (found := store.nights.candidate(one, owner=night.owner)) is not None]
+        tonight = store.nights.candidates(owner=night.owner, night=night.id, limit=MOST)
+        passed = [one for one in tonight if (told := store.served.verdict(one.id, owner=one.owner)) and told.ship]
+        themes = {one.theme: one for one in (*served, *passed) if not one.retired and one.id != new.id}
+        return list(themes.values())
+
+    def _entrant(self, store: SqliteStore, made: Candidate) -> Entrant:
+        verdict = store.served.verdict(made.id, owner=made.owner)
+        card = store.blobs.get(verdict.route) if verdict is not None and verdict.ship and verdict.route else b""
+        dataset = store.blobs.get(made.dataset)
+        return Entrant(candidate=made, adapter=store.blobs.path(made.adapter), dataset=dataset, card=card)
+
+    def _base(self) -> LocalModel:
+        if self._model is None:
+            found = asyncio.run(resolve_model(self._settings))
+            if not isinstance(found, LocalModel):
+                raise BadInput("the model is on another server, where no adapter can be examined; serve a GGUF here")
+            self._model = found
+        return self._model
+
+    def _embedder_hash(self) -> str:
+        if self._settings.embedder.source.partition(":")[0] == FAKE:
+            return FakeEmbedder(name=self._settings.embedder.name).card.hash
+        return asyncio.run(resolve_embedder(self._settings)).sha256
+
+    @asynccontextmanager
+    async def _embedder(self) -> AsyncIterator[Embedder]:
+        if self._settings.embedder.source.partition(":")[0] == FAKE:
+            yield FakeEmbedder(name=self._settings.embedder.name)
+            return
+        embedder = LlamaEmbedder(await resolve_embedder(self._settings), self._settings)
+        await embedder.start()
+        try:
+            yield embedder
+        finally:
+            await embedder.close()
+
+    @contextmanager
+    def _store(self) -> Iterator[SqliteStore]:
+        store = SqliteStore(self._settings.data, read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@dataclass(slots=True)
+class _Follow:
+    """Tells how far it is where the examination may be interrupted: whoever is told may end it by raising."""
+
+    tell: Tell
+    exam: str = "sound"
+    done: int = 0
+    total: int = 0
+
+    def note(self, exam: str, done: int, total: int) -> None:
+        self.exam, self.done, self.total = exam, done, total
+
+    def pause(self) -> None:
+        self.tell(self.exam, self.done, self.total)
+
+
+def _told(night: Night, verdict: Verdict) -> Json:
+    """As POST /api/sleep/verdicts takes it."""
+    told = json.loads(json.dumps(dataclasses.asdict(verdict)))
+    return {**told, "exam_night": night.id, "route": verdict.route or None, "report": verdict.report or None}

@@ -1,0 +1,240 @@
+"""Brings a person from one set of adapters to another: the engine first, then one appended row, then traffic.
+
+Whoever dies in between leaves the old set or the new one: the row decides, and at the next start the engine is brought
+to it. Only what passed its examination is ever loaded. It judges nothing: verdicts and trials do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+import structlog
+
+from aion.errors import Conflict, NotFound, Unavailable
+from aion.gate.ready import Ready, find_ready
+from aion.models.llama.spec import Adapter
+from aion.records import Candidate, Move, Promotion, Quarantine, new_id
+from aion.router.route import Router
+from aion.router.table import RouteTable, ServedSet
+from aion.store.base import Store
+from aion.store.blobs import BlobStore
+
+log = structlog.get_logger()
+Commit = Callable[[], Awaitable[None]]
+TAKEN_BACK = "the adapter that learned it was taken back; release it to have it learned again"
+MOST = 10_000  # rows of one person's history that a way back is looked for in
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What can serve adapters."""
+
+    @property
+    def loaded(self) -> Sequence[str]:
+        """Names of the adapters it holds."""
+        ...
+
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+        """Hold these instead: `commit` comes once they are proven, and traffic moves only when it succeeded."""
+        ...
+
+
+class Promoter:
+    """One for each server, on its event loop. `plan` before the engine starts, `open` once it has."""
+
+    def __init__(self, store: Store, blobs: BlobStore, table: RouteTable) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._table = table
+        self._base = ""  # sha256 of the model file; none of a model on another server, where no adapter can be served
+        self._embedder = ""
+        self._engine: Engine | None = None
+        self._changing = asyncio.Lock()
+        self.unfit: dict[str, str] = {}  # candidates that should be served and are not, with the reason
+
+    def plan(self, base: str) -> list[Adapter]:
+        """What the engine of this model file is started with: all that anybody is served, and is sound."""
+        self._base = base
+        wanted = {one for row in self._store.served.serving() for one in (*row.adapters, *row.trial)}
+        return [ready.adapter for ready in self._ready(sorted(wanted)).values()]
+
+    def open(self, engine: object, *, embedder: str) -> None:
+        """From here on requests are routed; what the engine does not hold is not."""
+        self._engine, self._embedder = engine if isinstance(engine, Engine) else None, embedder
+        for row in self._store.served.serving():
+            self._route(row)
+
+    async def promote(
+        self, owner: str, candidates: Sequence[str], *, night: str, reason: str, actor: str, share: float
+    ) -> Promotion:
+        """Serve these beside what is served of other themes; to a share of the conversations first, when it is not 0.
+
+        A trial that is still going on has shown nothing bad by then, and is taken as it is.
+        """
+        async with self._changing:
+            before = self._newest(owner)
+            served = before.trial or before.adapters
+            target = self._with(owner, served, candidates)
+            trial = {"adapters": served, "trial": target, "share": share, "move": Move.TRY}
+            whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
+            return await self._append(before, night=night, reason=reason, actor=actor, **(trial if share else whole))
+
+    async def settle(self, owner: str, *, accept: bool, reason: str, actor: str) -> Promotion:
+        """End a trial: its set for everyone, or for nobody."""
+        async with self._changing:
+            before = self._newest(owner)
+            if not before.trial:
+                raise Conflict("no adapter of yours is on trial", code="no_trial")
+            target = before.trial if accept else before.adapters
+            move = Move.PROMOTE if accept else Move.ROLL_BACK
+            told = {"night": before.night, "reason": reason, "actor": actor}
+            row = await self._append(before, adapters=target, trial=(), share=0.0, move=move, **told)
+            await self._put_aside(before, row)
+            return row
+
+    async def roll_back(self, owner: str, to: str = "", *, reason: str, actor: str) -> Promotion:
+        """To what was served after a night, or from a promotion on; else to what was served before the newest."""
+        async with self._changing:
+            before = self._newest(owner)
+            found, night = self._find_set(owner, before, to)
+            standing = [one for one in found if self._may_serve(one, owner)]
+            told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}
+            row = await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
+            await self._put_aside(before, row)
+            return row
+
+    async def take_out(self, owner: str, candidate: str, *, reason: str, actor: str) -> Promotion:
+        """Serve this one no longer; its files and what it learned stay."""
+        async with self._changing:
+            before = self._newest(owner)
+            if candidate not in (*before.adapters, *before.trial):
+                raise Conflict(f"adapter {candidate!r} is not served; GET /api/adapters says which are")
+            left = tuple(one for one in before.trial or before.adapters if one != candidate)
+            told = {"night": before.night, "reason": reason, "actor": actor, "move": Move.RETIRE}
+            return await self._append(before, adapters=left, trial=(), share=0.0, **told)
+
+    async def refresh(self) -> None:
+        """The store appended rows by itself, because what an adapter had learned was forgotten."""
+        async with self._changing:
+            for row in await asyncio.to_thread(self._store.served.serving):
+                found = self._table.find(row.owner)
+                if found is None or found.promotion != row.id:
+                    self._route(row)
+
+    async def _put_aside(self, before: Promotion, row: Promotion) -> None:
+        """What only adapters knew that were taken back: else the next night would bring the same again."""
+        served = {one: self._candidate(one, row.owner) for one in (*row.adapters, *row.trial)}
+        gone = [self._candidate(one, row.owner) for one in {*before.adapters, *before.trial} - served.keys()]
+        known = {lesson for one in served.values() for lesson in one.lessons}
+        latest = {one.theme: one.created for one in served.values()}  # what came before it was not taken back
+        found = {
+            lesson: Quarantine(
+                lesson=lesson, owner=row.owner, theme=one.theme, night=one.night, reason=TAKEN_BACK, at=row.at
+            )
+            for one in gone
+            for lesson in one.lessons
+            if lesson not in known and not one.retired and one.created > latest.get(one.theme, 0.0)
+        }
+        if found:
+            await asyncio.wrap_future(self._store.nights.quarantine(list(found.values())))
+
+    def _with(self, owner: str, served: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
+        """One adapter a theme, the fresh ones in their themes' places."""
+        known = {one: self._candidate(one, owner) for one in (*served, *fresh)}
+        themes = {known[one].theme: one for one in (*served, *fresh)}
+        return tuple(sorted(themes.values()))
+
+    async def _append(self, before: Promotion, **change: object) -> Promotion:
+        """One row, with the engine brought to it first."""
+        fields = {"id": new_id("promo"), "follows": before.id, "at": time.time()}
+        row: Promotion = replace(before, **fields, **change)  # type: ignore[arg-type]
+
+        async def commit() -> None:
+            await asyncio.wrap_future(self._store.served.append_promotion(row))
+
+        wanted = {*row.adapters, *row.trial}
+        if self._engine is None and wanted:
+            raise Unavailable("no engine here can serve adapters; serve a GGUF model on this machine")
+        if self._engine is None or wanted <= set(self._engine.loaded):
+            await commit()
+        else:
+            await self._engine.use_adapters(self._needed(before, row), commit)
+        self._route(row)
+        log.info("adapters.served", move=row.move.value, adapters=len(row.adapters), trial=len(row.trial))
+        return row
+
+    def _needed(self, before: Promotion, row: Promotion) -> list[Adapter]:
+        """All that anybody is served, what this row brings, and what it replaces: the way back needs no new engine."""
+        others = [one for one in self._store.served.serving() if one.owner != row.owner]
+        wanted = {one for each in (*others, before, row) for one in (*each.adapters, *each.trial)}
+        ready = self._ready(sorted(wanted))
+        missing = [one for one in (*row.adapters, *row.trial) if one not in ready]
+        if missing:
+            raise Conflict(f"adapter {missing[0]!r} cannot be served: {self.unfit[missing[0]]}", code="unfit")
+        return [one.adapter for one in ready.values()]
+
+    def _route(self, row: Promotion) -> None:
+        """Requests of this person go by this row from here on."""
+        loaded = set(self._engine.loaded) if self._engine is not None else set()
+        ready = {name: one for name, one in self._ready([*row.adapters, *row.trial]).items() if name in loaded}
+        usable = {name: one.card for name, one in ready.items() if one.card.embedder == self._embedder}
+        for name in ready.keys() - usable.keys():
+            self.unfit[name] = "it was examined with another embedder; the next night examines it again"
+        if not ready:
+            self._table.drop(row.owner)
+            return
+        adapters, trial = ({one: usable[one] for one in side if one in usable} for side in (row.adapters, row.trial))
+        served = ServedSet(
+            promotion=row.id,
+            names=frozenset(ready),
+            router=Router(adapters),
+            trial=Router(trial) if row.trial else None,
+            share=row.share,
+        )
+        self._table.put(row.owner, served)
+
+    def _ready(self, names: Iterable[str]) -> dict[str, Ready]:
+        """Those that are sound; why the others are not is noted."""
+        found: dict[str, Ready] = {}
+        for name in names:
+            try:
+                found[name] = find_ready(self._store, self._blobs, name, base=self._base)
+                self.unfit.pop(name, None)
+            except Conflict as error:
+                self.unfit[name] = error.message
+                log.warning("adapter.unfit", adapter=name, reason=error.message)
+        return found
+
+    def _find_set(self, owner: str, before: Promotion, to: str) -> tuple[tuple[str, ...], str]:
+        """The set to go back to, and the night it is from."""
+        rows = self._store.served.promotions(owner=owner, limit=MOST)
+        now = before.trial or before.adapters
+        if not to:
+            older = [(one.trial or one.adapters, one.night) for one in rows[1:]]
+            earlier = before.adapters if before.trial else ()
+            return next(((names, night) for names, night in older if names != now), (earlier, ""))
+        if named := next((one for one in rows if to in (one.id, one.night)), None):
+            return named.trial or named.adapters, named.night
+        night = self._store.nights.night(to, owner=owner)
+        if night is None:
+            raise NotFound(f"no night or promotion of yours is named {to[:80]!r}; `aion report --list` names them")
+        then = next((one for one in rows if one.at <= night.at), None)  # a night that brought nothing
+        return ((then.trial or then.adapters) if then else ()), to
+
+    def _newest(self, owner: str) -> Promotion:
+        found = self._store.served.promotion(owner=owner)
+        return found or Promotion(id="", owner=owner, move=Move.PROMOTE, adapters=())
+
+    def _may_serve(self, candidate: str, owner: str) -> bool:
+        found = self._store.nights.candidate(candidate, owner=owner)
+        return found is not None and not found.retired and found.base == self._base
+
+    def _candidate(self, name: str, owner: str) -> Candidate:
+        found = self._store.nights.candidate(name, owner=owner)
+        if found is None:
+            raise NotFound(f"no adapter {name[:80]!r} of yours; GET /api/adapters lists them")
+        return found

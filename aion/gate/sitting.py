@@ -1,0 +1,115 @@
+"""One examination under way: asks of what is served and of what would be served, once each, and notes every answer.
+
+Where both sides choose the same adapters the answer is the same and is asked for once. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aion.gate.asking import Asker, Said
+from aion.gate.general import GENERAL_TOKENS, Golden
+from aion.gate.paper import last_said, said_before
+from aion.gate.routing import Chooser
+from aion.records import Json
+
+Pause = Callable[[], None]
+Tell = Callable[[str, int, int], None]
+BASE: Mapping[str, float] = {}
+
+
+class Interrupted(BaseException):
+    """What the caller's own `pause` raised; no part of the examination may take it for a failure of the candidate."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """To one question: of what is served, and of what would be."""
+
+    before: str
+    after: str
+    routes: tuple[Mapping[str, float], Mapping[str, float]]
+
+    @property
+    def rerouted(self) -> bool:
+        return self.routes[0] != self.routes[1]
+
+
+class Sitting:
+    """Holds the engine, both routers, and what was said."""
+
+    def __init__(
+        self, asker: Asker, choosers: tuple[Chooser, Chooser], golden: Golden, *, pause: Pause, tell: Tell
+    ) -> None:
+        self.asker = asker
+        self.golden = golden
+        self.tell = tell
+        self._choosers = choosers  # of what is served, and of what would be
+        self._pause = pause
+        self._said: dict[str, str] = {}
+        self._report: list[Json] = []
+
+    async def ask(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> str:
+        key = json.dumps([list(messages), sorted(scales.items()), max_tokens])
+        if key not in self._said:
+            self._said[key] = (await self.ask_anew(messages, scales, max_tokens=max_tokens)).text
+        return self._said[key]
+
+    async def ask_anew(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> Said:
+        self.pause()
+        return await self.asker.say(messages, scales, max_tokens=max_tokens)
+
+    async def ask_both(self, messages: Sequence[Json], *, max_tokens: int) -> Answers:
+        routes = await self.route(messages)
+        before = await self.ask(messages, routes[0], max_tokens=max_tokens)
+        after = await self.ask(messages, routes[1], max_tokens=max_tokens)
+        return Answers(before, after, routes)
+
+    async def route(self, messages: Sequence[Json]) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        question, previous = last_said(messages), said_before(messages)
+        before, after = [await one.pick(question, previous) for one in self._choosers]
+        return dict(before), dict(after)
+
+    async def ask_base(self, question: str) -> str:
+        """The base's own answer to a general question."""
+        known = self.golden.find(question)
+        if known is None:
+            known = await self.ask(as_messages(question), BASE, max_tokens=GENERAL_TOKENS)
+            self.golden.keep(question, known)
+        return known
+
+    async def rate(self, question: str, answer: str, scales: Mapping[str, float]) -> float:
+        """The mean log-probability of an answer's tokens."""
+        self.pause()
+        return await self.asker.rate(as_messages(question), answer, scales)
+
+    async def rate_base(self, question: str, golden: str) -> float:
+        """That of the base's own answer, to itself."""
+        known = self.golden.find_rate(question)
+        if known is None:
+            known = await self.rate(question, golden, BASE)
+            self.golden.keep_rate(question, known)
+        return known
+
+    def pause(self) -> None:
+        try:
+            self._pause()
+        except BaseException as error:  # whatever it is, it is the caller's
+            raise Interrupted(error) from error
+
+    def note(self, exam: str, asked: str, **found: object) -> None:
+        """A line of the report."""
+        self._report.append({"exam": exam, "asked": asked, **found})
+
+    def report(self) -> bytes:
+        return json.dumps(self._report, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+
+
+def as_messages(question: str) -> tuple[Json, ...]:
+    return ({"role": "user", "content": question},)

@@ -1,0 +1,30 @@
+"""What a router is to the rest of AION: one call that gives scales and a reason. No behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from aion.records import Json
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which adapters take part in one answer, at what scale, and why. No scales: the untouched base."""
+
+    scales: Mapping[str, float] = field(default_factory=dict)  # by candidate
+    why: Json = field(default_factory=dict)
+
+
+class Picks(Protocol):
+    """What chooses among the adapters of one set."""
+
+    def pick(
+        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+    ) -> Route: ...

@@ -1,0 +1,138 @@
+"""Finds, in a request, the names of what was taught: over all cards at once, by word, spelling and other names.
+
+It compares no vectors: what it finds is named, not yet meant.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from aion.memory.terms import stem
+from aion.router.card import Key, RouteCard
+from aion.router.words import Run, Spellings, plain_runs
+
+
+class How(StrEnum):
+    """In which way an item is named, the surest first."""
+
+    NAMED = "named"  # in the words it was taught in
+    INFLECTED = "inflected"  # in another form of them
+    PARTLY = "partly"  # by the telling word of a longer name
+    MISSPELT = "misspelt"
+    ALIAS = "alias"  # by another name that a person told
+    NEAR = "near"  # not at all: the request is only like those for it
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An item of a card."""
+
+    candidate: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An item whose name stands in a request."""
+
+    place: Place
+    words: Run  # of the request, as it has them
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A request: its runs by what each word means, and the words as they are written."""
+
+    runs: tuple[Run, ...]
+    written: Mapping[str, str]
+
+
+class NameIndex:
+    """The keys of all cards, by the first of their words."""
+
+    def __init__(self, cards: Mapping[str, RouteCard]) -> None:
+        self._cards = cards
+        self._keys: defaultdict[str, list[tuple[Place, Key]]] = defaultdict(list)
+        self._aliases: defaultdict[str, list[tuple[Run, Run]]] = defaultdict(list)
+        self._known: dict[Place, frozenset[str]] = {}
+        for candidate, card in cards.items():
+            for number, item in enumerate(card.items):
+                for key in item.keys:
+                    self._keys[key.telling[0]].append((Place(candidate, number), key))
+            for alias in card.aliases:
+                self._aliases[alias.name[-1]].append((alias.name, alias.key))
+        words = {word for found in self._keys.values() for _, key in found for word in (*key.telling, *key.phrase)}
+        names = {word for found in self._aliases.values() for name, _ in found for word in name}
+        texts = (text for card in cards.values() for item in card.items for text in item.texts)
+        self._spellings = Spellings(texts, words | names)
+
+    def find(self, text: str) -> list[Named]:
+        """Each item once, by its surest name."""
+        read = self._read(text)
+        found = self._find_keys(read)
+        for name, key in self._names_in(read):
+            meant = _Read((key,), dict.fromkeys(key, ""))
+            said = tuple(read.written[word] for word in name)
+            found += [replace(one, words=said, how=How.ALIAS) for one in self._find_keys(meant, subjects=True)]
+        best: dict[Place, Named] = {}
+        for one in sorted(found, key=lambda one: list(How).index(one.how)):
+            best.setdefault(one.place, one)
+        return list(best.values())
+
+    def _read(self, text: str) -> _Read:
+        written = {word: self._spellings.find(word) for run in plain_runs(text) for word in run}
+        runs = tuple(tuple(written[word] for word in run) for run in plain_runs(text))
+        return _Read(runs, {meant: word for word, meant in written.items()})
+
+    def _names_in(self, read: _Read) -> list[tuple[Run, Run]]:
+        pairs = [pair for word in read.written for pair in self._aliases.get(word, ())]
+        return [(name, key) for name, key in pairs if all(word in read.written for word in name)]
+
+    def _find_keys(self, read: _Read, *, subjects: bool = False) -> list[Named]:
+        """`subjects`: only by what items are about, not by what was told of it: many things have one keeper."""
+        found: list[Named] = []
+        for word in read.written:
+            for place, key in self._keys.get(word, ()):
+                if subjects and key != self._cards[place.candidate].items[place.number].keys[0]:
+                    continue
+                if all(one in read.written for one in key.telling) and not self._is_another(read, key, place):
+                    said = tuple(read.written[one] for one in key.telling)
+                    found.append(Named(place, said, self._how(read, key, said, place)))
+        return found
+
+    def _how(self, read: _Read, key: Key, said: Run, place: Place) -> How:
+        if any(stem(word) != meant for word, meant in zip(said, key.telling, strict=True)):
+            return How.MISSPELT
+        if any(word not in read.written for word in key.phrase):
+            return How.PARTLY
+        return How.NAMED if set(said) <= self._words_of(place) else How.INFLECTED
+
+    def _is_another(self, read: _Read, key: Key, place: Place) -> bool:
+        """Whether a strange word stands where one of its name stood: told of the north gate, "the south gate"."""
+        for run in read.runs:
+            for at, word in enumerate(run):
+                if word not in key.telling or word not in key.phrase:
+                    continue
+                wanted = _neighbours(key.phrase, key.phrase.index(word))
+                for one, other in zip(wanted, _neighbours(run, at), strict=True):
+                    if one and other and one not in read.written and self._is_strange(other, place):
+                        return True
+        return False
+
+    def _is_strange(self, word: str, place: Place) -> bool:
+        return all(stem(known) != word for known in self._words_of(place))
+
+    def _words_of(self, place: Place) -> frozenset[str]:
+        if place not in self._known:
+            texts = self._cards[place.candidate].items[place.number].texts
+            self._known[place] = frozenset(word for text in texts for run in plain_runs(text) for word in run)
+        return self._known[place]
+
+
+def _neighbours(run: Sequence[str], at: int) -> tuple[str, str]:
+    """The words before and after, "" where there is none."""
+    return run[at - 1] if at else "", run[at + 1] if at + 1 < len(run) else ""

@@ -1,0 +1,136 @@
+"""Chooses adapters for one request: those of which something taught is named in it and meant by it; else none.
+
+Pure numpy over what cards hold, in well under 2 ms besides the embedding. It knows no engine, asks no model by itself,
+and keeps nothing of what it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+import numpy as np
+
+from aion.records import Json
+from aion.router.base import Route, Vector
+from aion.router.card import Halves, RouteCard
+from aion.router.common import asks_in_general
+from aion.router.follow import follows
+from aion.router.index import How, Named, NameIndex, Place
+from aion.router.scoring import Left, NetworkJudge, Weighed
+
+SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
+MOST = 3  # adapters that answer one request together
+LESS_LIKE = {How.MISSPELT: -0.15, How.ALIAS: -0.15, How.PARTLY: 0.15}  # the vectors know a name only as it was taught
+GENERAL = 0.08  # more of a margin is asked of a request in the form of a general question
+POINTS = 0.05  # likeness that a question that says "it" has at least to what it hangs on
+
+
+class Strategy(StrEnum):
+    """What a choice goes by. To become the setting `router.strategy`."""
+
+    KEYWORD = "keyword"  # names alone
+    EMBEDDING = "embedding"  # names, and likeness to what was taught
+    NETWORK = "network"  # the network that nights train, over what is named or near
+
+
+class Router:
+    """Over the cards of the adapters that one person is served, by candidate id."""
+
+    def __init__(
+        self, cards: Mapping[str, RouteCard], *, strategy: Strategy = Strategy.EMBEDDING, network: bytes = b""
+    ) -> None:
+        """`network` are the trained weights, which that strategy needs; without them it goes by likeness."""
+        self._cards = dict(cards)
+        self._strategy = strategy
+        self._index = NameIndex(self._cards)
+        self._judge = NetworkJudge(self._cards, network) if network and cards else None
+        self._texts = {name: _starts([len(item.texts) for item in card.items]) for name, card in cards.items()}
+        self._common = {name: _starts([len(item.common) for item in card.items]) for name, card in cards.items()}
+
+    def pick(
+        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+    ) -> Route:
+        """`vector` is of the question alone, by the cards' embedder; without it names decide.
+
+        `previous` is what the person asked before in the same conversation: "it" means what that was about.
+        """
+        weighed = self._weigh(question, vector)
+        hangs = not weighed and bool(previous) and follows(question)
+        if hangs:
+            weighed = [
+                one
+                for one in self._weigh(previous, previous_vector)
+                if vector is None or self._likeness(one.named.place, vector) >= POINTS
+            ]
+        chosen = _settle(weighed)
+        why = {
+            "strategy": self._strategy.value,
+            "took": [self._explain(one, hangs=hangs) for one in chosen.values()],
+            "left": [self._explain(one, hangs=hangs) for one in weighed if one.left is not None],
+        }
+        return Route(scales=dict.fromkeys(chosen, SCALE), why=why)
+
+    def _weigh(self, question: str, vector: Vector | None) -> list[Weighed]:
+        named = self._index.find(question)
+        if self._strategy is Strategy.NETWORK and self._judge is not None and vector is not None:
+            return self._judge.weigh(named, vector)
+        if self._strategy is Strategy.KEYWORD or vector is None:
+            return [Weighed(one, 1.0, 0.0) for one in named]
+        return [self._weigh_one(one, question, vector) for one in named]
+
+    def _weigh_one(self, named: Named, question: str, vector: Vector) -> Weighed:
+        card = self._cards[named.place.candidate]
+        cosine = self._likeness(named.place, vector)
+        common = _nearest(card.common_R_D, self._common[named.place.candidate], named.place.number, vector)
+        margin = card.margin + (GENERAL if asks_in_general(question) else 0.0)
+        left = None
+        if named.how is not How.ALIAS and cosine - common < margin:
+            left = Left.COMMON
+        elif cosine < card.threshold + LESS_LIKE.get(named.how, 0.0):
+            left = Left.FAR
+        return Weighed(named, cosine, common, left)
+
+    def _likeness(self, place: Place, vector: Vector) -> float:
+        return _nearest(self._cards[place.candidate].vectors_R_D, self._texts[place.candidate], place.number, vector)
+
+    def _explain(self, one: Weighed, *, hangs: bool) -> Json:
+        """Without words of what was taught: of the request it repeats only those that name it."""
+        card = self._cards[one.named.place.candidate]
+        told: Json = {
+            "adapter": one.named.place.candidate,
+            "theme": card.theme,
+            "lesson": card.items[one.named.place.number].lesson,
+            "words": list(one.named.words),
+            "how": "follows" if hangs else one.named.how.value,
+            "cosine": round(one.cosine, 3),
+        }
+        return told | ({"reason": one.left.value} if one.left else {})
+
+
+def _starts(counts: Sequence[int]) -> list[int]:
+    """The first row of each, and the end of the last."""
+    return [0, *np.cumsum(counts).tolist()]
+
+
+def _nearest(rows_R_D: Halves, starts: Sequence[int], number: int, vector: Vector) -> float:
+    """The cosine of the nearest row of one item; -1 when it has none."""
+    rows_T_D = rows_R_D[starts[number] : starts[number + 1]]
+    return float((rows_T_D.astype(np.float32) @ vector).max()) if len(rows_T_D) else -1.0
+
+
+def _settle(weighed: Sequence[Weighed]) -> dict[str, Weighed]:
+    """One adapter for the same words of a request, the surest; several for words of their own.
+
+    Words by which one adapter's item was surely named, though not meant, do not name another's either.
+    """
+    order = list(How)
+    chosen: dict[str, Weighed] = {}
+    owner: dict[str, str] = {}  # of a word of the request
+    for one in sorted(weighed, key=lambda one: (order.index(one.named.how), one.left is not None, -one.cosine)):
+        candidate = one.named.place.candidate
+        known = one.named.how is How.ALIAS  # what told the name and what it means may be known to two adapters
+        free = known or all(owner.setdefault(word, candidate) == candidate for word in one.named.words)
+        if free and one.left is None and candidate not in chosen and len(chosen) < MOST:
+            chosen[candidate] = one
+    return chosen

@@ -1,0 +1,93 @@
+"""Reads a text as runs of words that belong together, and tells words apart that are only spelt otherwise.
+
+A run ends at a stop word, a sign, or the mark of a possessive: of "who maintains the billing service?" the runs are
+"maintain" and "billing service". It knows no grammar and no synonyms.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+
+from aion.memory.terms import LONGEST, STOP_WORDS, stem
+
+Run = tuple[str, ...]
+OTHER = 8  # letters of a word that has one other letter: a shorter one is another word as often
+SPELT = 4  # letters that a word has at least before another spelling of it is looked for
+_PIECE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s'\u2019]")
+_ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
+
+
+def fold(text: str) -> str:
+    """Small letters without accents."""
+    plain = text.casefold()
+    if plain.isascii():
+        return plain
+    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
+
+
+@lru_cache(maxsize=4096)
+def runs_of(text: str) -> tuple[Run, ...]:
+    """In the order they stand, each word without its endings."""
+    return tuple(tuple(stem(word) for word in run) for run in plain_runs(text))
+
+
+def plain_runs(text: str) -> tuple[Run, ...]:
+    """The same with the words as they are, but for case and accents."""
+    runs: list[list[str]] = [[]]
+    for piece in _PIECE.findall(fold(text)):
+        word = _ENGLISH_TAIL.sub("", piece)
+        if not word[0].isalnum() or word in STOP_WORDS:
+            runs.append([])
+            continue
+        runs[-1].append(word.replace("'", "").replace("\u2019", "")[:LONGEST])
+        if word != piece:
+            runs.append([])
+    return tuple(tuple(run) for run in runs if run)
+
+
+def stems_of(text: str) -> list[str]:
+    """All of its words in order."""
+    return [word for run in runs_of(text) for word in run]
+
+
+class Spellings:
+    """Finds the known word that an unknown one is a misspelling of: one letter more, less, other, or two exchanged."""
+
+    def __init__(self, texts: Iterable[str], wanted: AbstractSet[str]) -> None:
+        """Knows the words of the texts whose stem is wanted, in each form in which they stand there."""
+        self._stems = frozenset(wanted)
+        self._shorter: defaultdict[str, set[str]] = defaultdict(set)
+        words = {word for text in texts for run in plain_runs(text) for word in run}
+        for word in words:
+            if len(word) >= SPELT and word.isalpha() and stem(word) in wanted:
+                for one in _without_one(word) | {word}:
+                    self._shorter[one].add(word)
+
+    def find(self, word: str) -> str:
+        """The stem of the word that is meant: its own when it is known or nothing is near."""
+        own = stem(word)
+        if own in self._stems or len(word) < SPELT or not word.isalpha():
+            return own
+        near = {known for one in (word, *_without_one(word)) for known in self._shorter.get(one, ())}
+        fitting = sorted(known for known in near if known[0] == word[0] and _is_slip(word, known))
+        return stem(fitting[0]) if fitting else own
+
+
+def _without_one(word: str) -> set[str]:
+    return {word[:place] + word[place + 1 :] for place in range(len(word))}
+
+
+def _is_slip(word: str, known: str) -> bool:
+    if len(word) == len(known):
+        places = [place for place, (one, other) in enumerate(zip(word, known, strict=True)) if one != other]
+        exchanged = len(places) == 2 and places[1] - places[0] == 1
+        if exchanged:
+            return word[places[0]] == known[places[1]] and word[places[1]] == known[places[0]]
+        return len(places) == 1 and len(known) >= OTHER
+    longer, shorter = (word, known) if len(word) > len(known) else (known, word)
+    return len(shorter) >= SPELT and len(longer) - len(shorter) == 1 and shorter in _without_one(longer)

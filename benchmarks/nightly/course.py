@@ -1,0 +1,215 @@
+"""The days of one run, one after the other: teach, sleep, measure; kept so that a run can be taken up where it stopped.
+
+`state.json` says what was done, `mornings.jsonl` what each peer knew, `answers.jsonl` every answer. What was begun and
+not finished is begun again: a thing told twice is one thing to AION. It prints one line for each peer and morning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aion.records import Json
+from benchmarks.nightly.exams import Question, general_questions, make_questions
+from benchmarks.nightly.home import Home
+from benchmarks.nightly.peers import PEERS, Nightly, ask_base, with_answers
+from benchmarks.nightly.person import MODES, Person
+from benchmarks.nightly.score import Morning, Share, count, judge
+from benchmarks.nightly.world import make_world
+
+TOKENS = 48  # of an answer
+NIGHT_S = 6 * 3600.0
+MEASURING = {"peers": None, "every": None}  # what of a plan may differ when a run goes on
+ALWAYS = "off"  # the peer that is asked on every morning
+BRIEF = ("last", "earlier", "systems", "names", "missed", "changed", "general")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is. The same plan goes on with what its folder holds; another one is refused."""
+
+    seed: int = 1
+    days: int = 10
+    themes: int = 5
+    facts: int = 12
+    general: int = 1000  # general questions, of those that there are
+    every: int = 1  # all peers but `off` are asked on the first, every Nth and the last morning
+    peers: tuple[str, ...] = ("off", "on", "memory", "naive", "replay")
+    flags: dict[str, Any] = field(default_factory=dict)  # AION's settings, over those of home.py
+
+
+class Course:
+    """One run in its folder."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.plan, self.folder = plan, folder
+        self.world = make_world(plan.seed, days=plan.days, themes=plan.themes, facts=plan.facts)
+        self.home = Home(folder, plan.flags)
+        self._state = self._load_state()
+
+    def run(self, from_day: int = 0) -> list[Morning]:
+        """From where it stopped, or again from a day on: what came after the morning before it is undone."""
+        if from_day:
+            self._go_back(from_day - 1)
+        self._meet_base()
+        for day in range(1, self.plan.days + 1):
+            self._live(day)
+            self._measure(day)
+        return self.mornings()
+
+    def mornings(self) -> list[Morning]:
+        if not self._mornings.exists():
+            return []
+        return [_morning_of(json.loads(line)) for line in self._mornings.read_text("utf-8").splitlines()]
+
+    @property
+    def _mornings(self) -> Path:
+        return self.folder / "mornings.jsonl"
+
+    def _meet_base(self) -> None:
+        """Day 0: what the base says to general questions, before anything was told."""
+        if "general" in self._state:
+            return
+        asked = general_questions()[: self.plan.general]
+        with self.home.examined(0) as person:
+            self._note(general={one: person.ask([_user(one)], "base", tokens=TOKENS).text for one in asked})
+
+    def _live(self, day: int) -> None:
+        if self._state.get("slept", 0) >= day:
+            return
+        began = time.monotonic()
+        with self.home.living() as person:
+            if self._state.get("taught", 0) < day:
+                for fact in self.world.taught_on(day):
+                    person.teach(fact)
+                self._note(taught=day)
+            taught = time.monotonic()
+            night = person.sleep(NIGHT_S) | {"report": person.report()}
+        night |= {"teaching_s": round(taught - began), "sleeping_s": round(time.monotonic() - taught)}
+        self.home.keep(day)
+        self._note(slept=day, nights=self._state.get("nights", {}) | {str(day): night})
+        print(f"  day {day:2}  {night['state']}, {len(night['candidates'])} candidates, ", end="")
+        print(f"{night['teaching_s']} s to teach, {night['sleeping_s']} s asleep  {night['reason']}", flush=True)
+
+    def _measure(self, day: int) -> None:
+        done = {one.peer for one in self.mornings() if one.day == day}
+        left = [one for one in self.plan.peers if one not in done and (one == ALWAYS or self._is_measured(day))]
+        questions = make_questions(self.world, day, self._state["general"], whole=day == self.plan.days)
+        for mode in (one for one in left if one in MODES):
+            with self.home.examined(day) as person:
+                self._sit(mode, day, questions, person)
+        for name in self.plan.peers:
+            if name in PEERS:
+                self._sit_peer(name, day, questions if name in left else [])
+
+    def _is_measured(self, day: int) -> bool:
+        return day in {1, self.plan.days} or day % self.plan.every == 0
+
+    def _sit(self, mode: str, day: int, questions: Sequence[Question], person: Person) -> None:
+        served: set[str] = set()
+
+        def ask(question: Question) -> tuple[str, Json]:
+            reply = person.ask(question.messages, mode, tokens=TOKENS)
+            served.update(reply.adapters)
+            return reply.text, {"adapters": reply.adapters}
+
+        night = self._state["nights"][str(day)]
+        self._record(mode, day, questions, ask, lambda: night | {"served": sorted(served)}, time.monotonic())
+
+    def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
+        """It sleeps every night, and is asked where there are questions."""
+        flags = self.plan.flags.items()
+        given = {key.removeprefix("train."): value for key, value in flags if key.startswith("train.")}
+        peer = Nightly(name, self.folder / "peers" / name, given)
+        night = peer.sleep(day, self.home.kept(day))
+        if questions:
+            asked = with_answers(questions, self._peers_general(questions))
+            began = time.monotonic()
+            answers = iter(peer.ask(day, asked, TOKENS))
+            self._record(name, day, asked, lambda _: (next(answers), {}), lambda: night, began)
+
+    def _peers_general(self, questions: Sequence[Question]) -> dict[str, str]:
+        """What their engine says by itself."""
+        if "peers_general" not in self._state:
+            general = [one for one in questions if one.exam == "general"]
+            said = zip(general, ask_base(general, TOKENS), strict=True)
+            self._note(peers_general={one.messages[0]["content"]: text for one, text in said})
+        found: dict[str, str] = self._state["peers_general"]
+        return found
+
+    def _record(
+        self,
+        peer: str,
+        day: int,
+        questions: Sequence[Question],
+        ask: Callable[[Question], tuple[str, Json]],
+        night: Callable[[], Json],
+        began: float,
+    ) -> None:
+        """Answers first, then the morning: a line that is there is whole."""
+        taught, judged, lines = self._taught(day), [], []
+        for question in questions:
+            text, told = ask(question)
+            judged.append(judge(question, text, taught))
+            asked = [one["content"] for one in question.messages]
+            lines.append(
+                {"peer": peer, "day": day, "asked": asked, "answer": text} | dataclasses.asdict(judged[-1]) | told
+            )
+        self._append("answers.jsonl", lines)
+        morning = Morning(peer=peer, day=day, shares=count(judged), night=night())
+        self._append("mornings.jsonl", [dataclasses.asdict(morning)])
+        print(f"{line_of(morning)}  {time.monotonic() - began:.0f} s for {len(questions)}", flush=True)
+
+    def _taught(self, day: int) -> list[str]:
+        return [one.value for one in self.world.facts if one.day <= day]
+
+    def _append(self, name: str, lines: Sequence[Json]) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+
+    def _go_back(self, day: int) -> None:
+        if day >= self._state.get("slept", 0):
+            raise SystemExit(f"{self.folder} has no night after day {day}: it goes on by itself without --from-day")
+        self.home.go_back(day)
+        for folder in self.folder.glob("peers/*/*"):
+            if int(folder.name) > day:
+                shutil.rmtree(folder)
+        kept = [one for one in self.mornings() if one.day <= day]
+        self._mornings.unlink(missing_ok=True)
+        self._append("mornings.jsonl", [dataclasses.asdict(one) for one in kept])
+        self._note(taught=day, slept=day)
+
+    def _load_state(self) -> Json:
+        path, plan = self.folder / "state.json", json.loads(json.dumps(dataclasses.asdict(self.plan) | MEASURING))
+        state: Json = json.loads(path.read_text("utf-8")) if path.exists() else {"plan": plan}
+        if state["plan"] != plan:
+            raise SystemExit(f"{self.folder} holds the run {state['plan']}, not {plan}: take another folder")
+        return state
+
+    def _note(self, **done: Any) -> None:
+        self._state |= done
+        new = self.folder / "state.new"
+        new.write_text(json.dumps(self._state, ensure_ascii=False, indent=1), "utf-8")
+        new.replace(self.folder / "state.json")
+
+
+def line_of(morning: Morning) -> str:
+    found = [f"{name} {morning.shares[name].share:.2f}" for name in BRIEF if name in morning.shares]
+    if "changed/old" in morning.shares:
+        found.append(f"old {morning.shares['changed/old'].share:.2f}")
+    return f"  day {morning.day:2} {morning.peer:7} " + "  ".join(found)
+
+
+def _morning_of(line: Json) -> Morning:
+    return Morning(**line | {"shares": {name: Share(**share) for name, share in line["shares"].items()}})
+
+
+def _user(text: str) -> Json:
+    return {"role": "user", "content": text}

@@ -1,0 +1,153 @@
+"""Which adapters a turn is answered with: those its router picks, the base when in doubt, and nobody else's ever."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from aion.answer.open_turn import OpenTurn
+from aion.answer.route import Routing
+from aion.capture.draft import AnswerDraft, TurnDraft
+from aion.errors import NotFound
+from aion.memory.embedding import EmbeddingDesk
+from aion.models.base import Job, Sampling
+from aion.models.fake import FakeEmbedder
+from aion.models.queue import AdmissionQueue
+from aion.records import Json, TurnKind
+from aion.router.base import Route, Vector
+from aion.router.table import RouteTable, ServedSet
+
+pytestmark = pytest.mark.anyio
+
+
+class Names:
+    """Picks an adapter when its word is in the question, or in the one before a question of one word."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self.words = words
+        self.previous: list[str] = []
+
+    def pick(
+        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+    ) -> Route:
+        self.previous.append(previous)
+        if "break" in question:
+            raise ValueError("a broken card")
+        found = {name: 1.0 for word, name in self.words.items() if word in question}
+        return Route(scales=found, why={"took": sorted(found)})
+
+
+@pytest.fixture
+def desk() -> EmbeddingDesk:
+    desk = EmbeddingDesk(AdmissionQueue(1, 10_000))
+    desk.use(FakeEmbedder())
+    return desk
+
+
+def table_of(**sides: Any) -> RouteTable:
+    table = RouteTable()
+    names = frozenset({"cand_old", "cand_new"})
+    router = Names({"boat": "cand_old"})
+    table.put("ana", ServedSet(promotion="promo_1", names=names, router=router, **sides))
+    return table
+
+
+def open_turn(*texts: str, owner: str = "ana", adapters: Any = "auto") -> OpenTurn:
+    roles = ("user", "assistant")
+    messages: tuple[Json, ...] = tuple({"role": roles[n % 2], "content": text} for n, text in enumerate(texts))
+    draft = TurnDraft(
+        kind=TurnKind.CHAT,
+        owner=owner,
+        conversation="conv_1",
+        messages=messages,
+        params={},
+        model="aion",
+        model_hash="",
+        choices=[AnswerDraft()],
+    )
+    job = Job(messages=messages, sampling=Sampling(max_tokens=8), adapters=adapters)
+    return OpenTurn(draft=draft, job=job, may_recall=True, may_repeat=True)
+
+
+async def chosen(routing: Routing, turn: OpenTurn) -> Any:
+    await routing.choose(turn)
+    return turn.job.adapters
+
+
+async def test_the_routers_choice_answers_and_stands_in_the_turn(desk: EmbeddingDesk) -> None:
+    turn = open_turn("where is my boat?")
+    assert await chosen(Routing(table_of(), desk), turn) == {"cand_old": 1.0}
+    assert turn.job.optional_adapters  # a swap may have taken it away meanwhile
+    assert turn.steps["route"] == {
+        "outcome": "used",
+        "scales": {"cand_old": 1.0},
+        "why": {"took": ["cand_old"]},
+        "set": "promo_1",
+        "trial": False,
+    }
+    assert turn.draft.timings["route_ms"] > 0
+
+
+async def test_what_is_about_nothing_taught_gets_the_base(desk: EmbeddingDesk) -> None:
+    turn = open_turn("what is a lake?")
+    assert await chosen(Routing(table_of(), desk), turn) == "none"
+    assert turn.steps["route"]["outcome"] == "none"
+
+
+async def test_a_conversation_on_trial_is_routed_by_the_trials_router(desk: EmbeddingDesk) -> None:
+    table = table_of(trial=Names({"boat": "cand_new"}), share=1.0)
+    turn = open_turn("where is my boat?")
+    assert await chosen(Routing(table, desk), turn) == {"cand_new": 1.0}
+    assert turn.steps["route"]["trial"] is True
+
+
+async def test_the_question_before_is_told_to_the_router(desk: EmbeddingDesk) -> None:
+    table = table_of()
+    await chosen(Routing(table, desk), open_turn("where is my boat?", "In the harbour.", "and its name?"))
+    found = table.find("ana")
+    assert found is not None
+    assert isinstance(found.router, Names)
+    assert found.router.previous == ["where is my boat?"]
+
+
+async def test_others_and_those_who_want_none_get_the_base(desk: EmbeddingDesk) -> None:
+    routing = Routing(table_of(), desk)
+    assert await chosen(routing, open_turn("where is my boat?", owner="bob")) == "none"
+    assert await chosen(routing, open_turn("where is my boat?", adapters="none")) == "none"
+
+
+async def test_a_router_that_fails_costs_nobody_an_answer(desk: EmbeddingDesk) -> None:
+    turn = open_turn("break the boat")
+    assert await chosen(Routing(table_of(), desk), turn) == "none"
+    assert turn.steps["route"]["outcome"] == "failed"
+    without = open_turn("where is my boat?")
+    assert await chosen(Routing(table_of(), EmbeddingDesk(AdmissionQueue(1, 100))), without) == "none"
+    assert "no embedder" in without.steps["route"]["reason"]
+
+
+async def test_an_adapter_is_named_by_its_owner_alone(desk: EmbeddingDesk) -> None:
+    routing = Routing(table_of(), desk)
+    turn = open_turn("where is it?", adapters={"cand_new": 0.5})
+    assert await chosen(routing, turn) == {"cand_new": 0.5}
+    assert turn.steps["route"]["outcome"] == "named"
+    with pytest.raises(NotFound, match="no adapter of yours"):
+        await routing.choose(open_turn("where is it?", owner="bob", adapters={"cand_new": 0.5}))
+
+
+async def test_a_choice_is_explained_without_an_answer(desk: EmbeddingDesk) -> None:
+    routing = Routing(table_of(), desk)
+    assert (await routing.explain("ana", "where is my boat?"))["scales"] == {"cand_old": 1.0}
+    assert (await routing.explain("bob", "where is my boat?"))["outcome"] == "none_served"
+
+
+async def test_an_answer_given_before_a_promotion_is_not_given_again_after_it(desk: EmbeddingDesk) -> None:
+    table = table_of()
+    routing, turn = Routing(table, desk), open_turn("where is my boat?")
+    before = tuple(routing.mark(turn))
+    found = table.find("ana")
+    assert found is not None
+    table.put("ana", dataclasses.replace(found, promotion="promo_2"))
+    assert tuple(routing.mark(turn)) != before

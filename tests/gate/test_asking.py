@@ -1,0 +1,90 @@
+"""The examination on the real engine: it is told what the served model would say, and a random adapter fails it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aion.config import Settings
+from aion.gate import course, exams
+from aion.gate.asking import EngineAsker
+from aion.gate.examine import Room, examine
+from aion.gate.sitting import as_messages
+from aion.models.fake import FakeEmbedder
+from aion.models.llama.spec import Adapter, read_probe
+from aion.models.wire import CHAT
+from tests.gate.classroom import FIRST, lessons_about, make_entrant
+from tests.models.engines import smollm, write_lora
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+SKY = as_messages('Why is the sky "blue"?')
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def make_settings(folder: Path) -> Settings:
+    return Settings.model_validate({"data": folder, "engine": {"threads": 1}})
+
+
+@pytest.fixture(scope="module")
+async def asker(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineAsker]:
+    folder = tmp_path_factory.mktemp("gate")
+    adapter = Adapter(name="cand_a", path=write_lora(folder / "a.gguf", 1), hash="a" * 64)
+    async with EngineAsker(smollm(), [adapter], make_settings(folder)) as made:
+        yield made
+
+
+async def test_the_same_question_gets_the_same_answer_and_an_adapter_another(asker: EngineAsker) -> None:
+    plain = await asker.say(SKY, {}, max_tokens=12)
+    adapted = await asker.say(SKY, {"cand_a": 1.0}, max_tokens=12)
+    assert (await asker.say(SKY, {}, max_tokens=12)).text == plain.text != adapted.text
+    assert plain.tokens == 12
+    assert plain.seconds > 0
+
+
+async def test_a_given_answer_is_scored_as_if_the_model_had_written_it_itself(asker: EngineAsker) -> None:
+    body = {"messages": [*asker._system, *SKY], "max_tokens": 12, "temperature": 0, "cache_prompt": False}
+    reply = await asker._process.wire.post(CHAT, body | {"logprobs": True, "top_logprobs": 1})
+    entries = reply["choices"][0]["logprobs"]["content"]
+    answer = "".join(one["token"] for one in entries)
+    own = sum(one["logprob"] for one in entries) / len(entries)
+    assert await asker.rate(SKY, answer, {}) == pytest.approx(own, abs=1e-6)
+    assert abs(await asker.rate(SKY, answer, {"cand_a": 1.0}) - own) > 0.01
+    assert await asker.rate(SKY, "Because é “so”\n- yes.", {}) < own - 1.0
+
+
+async def test_what_is_too_long_for_the_engine_gets_no_answer(asker: EngineAsker) -> None:
+    assert (await asker.say(as_messages("sea " * 4000), {}, max_tokens=4)).text == ""
+
+
+async def test_a_probe_is_made_of_what_would_be_served(asker: EngineAsker) -> None:
+    found = await asker.find_probe("cand_a", [SKY])
+    probe = read_probe(found)
+    assert probe is not None
+    assert [one["role"] for one in probe.messages] == ["system", "user"]
+    assert (await asker.say(SKY, {"cand_a": 1.0}, max_tokens=12)).text.startswith(probe.taught.strip())
+
+
+async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "DRIFT", 2)
+    monkeypatch.setattr(exams, "SPEED_ROUNDS", 1)
+    base = smollm()
+    write_lora(tmp_path / "random.gguf", 2)
+    sum_ = hashlib.sha256((tmp_path / "random.gguf").read_bytes()).hexdigest()
+    made = make_entrant(tmp_path, base, lessons_about(FIRST[:2], "theme_work"), adapter=sum_)
+    new = replace(made, adapter=tmp_path / "random.gguf")
+    room = Room(
+        settings=make_settings(tmp_path), base=base, embedder=FakeEmbedder(), pause=lambda: None, tell=lambda *_: None
+    )
+    found = await examine(new, [], [], room)
+    assert not found.verdict.ship
+    assert found.verdict.reasons[0] == "it knows 0 of 2 facts of tonight; of so few, all are needed"
+    assert found.verdict.scores["noise"] == 0.0
+    assert found.verdict.scores["speed"]["after"] > 1.0

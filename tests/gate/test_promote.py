@@ -1,0 +1,181 @@
+"""What is served changes in one step: engine, row, traffic; and whatever fails in between leaves it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aion.errors import Conflict, NotFound, Unavailable
+from aion.records import Move
+from tests.gate.serving import House
+from tests.router.taught import GARDEN, WORK, embed
+from tests.store.night_examples import make_night
+
+pytestmark = pytest.mark.anyio
+ASKED = {"work": "Who maintains the billing service?", "garden": "Who opens the north gate?"}
+VECTORS = {"work": embed(WORK[0]), "garden": embed(GARDEN[0])}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "data")
+    yield made
+    made.store.close()
+
+
+def asked(house: House, theme: str, conversation: str = "conv_1") -> list[str]:
+    """The adapters that a question about something taught gets."""
+    served = house.table.find("ana")
+    if served is None:
+        return []
+    return list(served.router_for(conversation).pick(ASKED[theme], VECTORS[theme]).scales)
+
+
+async def test_what_passed_answers_and_another_theme_stays(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work)
+    assert (asked(house, "work"), asked(house, "garden")) == ([work], [])
+    row = await house.promote(garden)
+    assert (asked(house, "work"), asked(house, "garden")) == ([work], [garden])
+    assert (row.move, row.adapters, house.engine.loads) == (Move.PROMOTE, tuple(sorted((work, garden))), 2)
+
+
+async def test_a_newer_adapter_takes_its_themes_place(house: House) -> None:
+    old = house.make("w1")
+    new = house.make("w2", created=30.0)
+    await house.promote(old)
+    assert (await house.promote(new)).adapters == (new,)
+    assert asked(house, "work") == [new]
+    assert old in house.engine.loaded  # the way back needs no new engine
+
+
+async def test_an_engine_that_does_not_prove_itself_changes_nothing(house: House) -> None:
+    old = house.make("w1")
+    before = await house.promote(old)
+    house.engine.fails = True
+    with pytest.raises(Unavailable, match="did not prove"):
+        await house.promote(house.make("w2", created=30.0))
+    assert house.store.served.promotion(owner="ana") == before
+    assert asked(house, "work") == [old]
+
+
+async def test_a_row_that_is_refused_leaves_the_engine_as_it_was(house: House) -> None:
+    old = house.make("w1")
+    await house.promote(old)
+    with pytest.raises(Conflict, match="refused"):
+        await house.promote(house.make("w2", created=30.0, ship=False))
+    assert (house.engine.loaded, asked(house, "work")) == ([old], [old])
+
+
+async def test_the_start_serves_what_the_newest_row_says(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work)
+    await house.promote(garden)
+    house.start()
+    assert sorted(house.engine.loaded) == sorted((work, garden))
+    assert (asked(house, "work"), asked(house, "garden")) == ([work], [garden])
+
+
+async def test_a_damaged_adapter_is_left_out_at_the_start_and_the_others_serve(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work)
+    await house.promote(garden)
+    path = house.store.blobs.path(house.candidate(work).adapter)
+    path.chmod(0o600)
+    path.write_bytes(b"adapter of another")
+    house.start()
+    assert house.engine.loaded == [garden]
+    assert (asked(house, "work"), asked(house, "garden")) == ([], [garden])
+    assert "not what was written" in house.promoter.unfit[work]
+
+
+async def test_an_adapter_of_another_base_is_not_loaded(house: House) -> None:
+    work = house.make("w1")
+    await house.promote(work)
+    assert house.promoter.plan("c" * 64) == []
+    assert "another base" in house.promoter.unfit[work]
+
+
+async def test_a_trial_gives_the_new_set_to_a_share_and_ends_either_way(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    sides = {tuple(asked(house, "work", f"conv_{number}")) for number in range(40)}
+    assert sides == {(old,), (new,)}
+    row = await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    assert (row.move, row.adapters, row.trial, asked(house, "work")) == (Move.ROLL_BACK, (old,), (), [old])
+    assert {one.lesson for one in house.store.nights.quarantined(owner="ana")} == {"lesson_w2"}
+    with pytest.raises(Conflict, match="on trial"):
+        await house.promoter.settle("ana", accept=True, reason="", actor="canary")
+
+
+async def test_a_trial_that_goes_well_is_for_everyone(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    row = await house.promoter.settle("ana", accept=True, reason="as good", actor="canary")
+    assert (row.move, row.adapters, asked(house, "work")) == (Move.PROMOTE, (new,), [new])
+    assert house.store.nights.quarantined(owner="ana") == []
+
+
+async def test_the_way_back_needs_no_new_engine(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    await house.promote(new)
+    loads = house.engine.loads
+    row = await house.promoter.roll_back("ana", reason="worse", actor="ana")
+    assert (row.adapters, asked(house, "work"), house.engine.loads) == ((old,), [old], loads)
+    row = await house.promoter.roll_back("ana", "night_w2", reason="after all", actor="ana")
+    assert (row.adapters, row.night) == ((new,), "night_w2")
+
+
+async def test_back_to_a_night_that_brought_nothing_is_what_was_served_then(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    first = await house.promote(old)
+    house.store.nights.append_night(make_night(id="night_idle", owner="ana", at=first.at + 1e-4)).result()
+    await house.promote(new)
+    assert (await house.promoter.roll_back("ana", "night_idle", reason="", actor="ana")).adapters == (old,)
+    with pytest.raises(NotFound, match="night_9"):
+        await house.promoter.roll_back("ana", "night_9", reason="", actor="ana")
+
+
+async def test_before_the_first_promotion_lies_the_untouched_base(house: House) -> None:
+    await house.promote(house.make("w1"))
+    row = await house.promoter.roll_back("ana", reason="", actor="ana")
+    assert (row.adapters, house.table.find("ana")) == ((), None)
+
+
+async def test_what_is_taken_out_answers_no_more_and_the_rest_does(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work)
+    await house.promote(garden)
+    row = await house.promoter.take_out("ana", work, reason="", actor="ana")
+    assert (row.move, row.adapters, asked(house, "work"), asked(house, "garden")) == (
+        Move.RETIRE, (garden,), [], [garden],
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="not served"):
+        await house.promoter.take_out("ana", work, reason="", actor="ana")
+
+
+async def test_what_was_forgotten_answers_no_more(house: House) -> None:
+    work = house.make("w1")
+    await house.promote(work)
+    house.store.served.retire([work], reason="forgotten", actor="store", at=50.0).result()
+    await house.promoter.refresh()
+    assert asked(house, "work") == []
+
+
+async def test_a_card_of_another_embedder_routes_nothing(house: House) -> None:
+    work = house.make("w1")
+    await house.promote(work)
+    house.promoter.open(house.engine, embedder="another")
+    assert asked(house, "work") == []
+    assert "embedder" in house.promoter.unfit[work]
+
+
+async def test_without_an_engine_that_holds_adapters_none_is_served(house: House) -> None:
+    house.promoter.open(object(), embedder="words")
+    with pytest.raises(Unavailable, match="no engine"):
+        await house.promote(house.make("w1"))

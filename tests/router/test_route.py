@@ -1,0 +1,105 @@
+"""What the untrained router takes and what it leaves, on examples as a night makes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from aion.router.base import Route
+from aion.router.route import Router, Strategy
+from tests.router.taught import GARDEN, WORK, card_of, embed
+
+CARDS = {"cand_work": card_of(WORK), "cand_garden": card_of(GARDEN, "garden")}
+
+
+def pick(question: str, previous: str = "") -> Route:
+    router = Router(CARDS)
+    return router.pick(
+        question,
+        embed(question) if question else None,
+        previous=previous,
+        previous_vector=embed(previous) if previous else None,
+    )
+
+
+@pytest.mark.parametrize(
+    "question", ["Who maintains the billing service?", "The billing service: who is it maintained by today?"]
+)
+def test_a_request_for_what_was_taught_goes_to_its_adapter(question: str) -> None:
+    route = pick(question)
+    assert route.scales == {"cand_work": 1.0}
+    assert route.why["took"][0]["lesson"] == "les_0"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who maintains the reporting service?",
+        "Where does the camera server stand?",
+        "The south gate is opened by whom?",
+        "What is the capital of France?",
+        "",
+    ],
+)
+def test_what_was_never_taught_is_left_to_the_base(question: str) -> None:
+    assert pick(question).scales == {}
+
+
+def test_a_misspelt_name_is_understood() -> None:
+    route = pick("Who maintains the biling service?")
+    assert (route.scales, route.why["took"][0]["how"]) == ({"cand_work": 1.0}, "misspelt")
+
+
+def test_it_means_what_the_question_before_was_about() -> None:
+    assert pick("Where is it now?", previous="Where does the wiki server stand?").scales == {"cand_work": 1.0}
+    assert pick("Where is it now?").scales == {}
+
+
+def test_after_a_taught_question_another_name_is_another_thing() -> None:
+    assert pick("And the reporting service?", previous="Who maintains the billing service?").scales == {}
+
+
+def test_a_request_for_two_things_gets_both_adapters() -> None:
+    both = pick("Who maintains the billing service and who opens the north gate?")
+    assert set(both.scales) == {"cand_work", "cand_garden"}
+
+
+def test_without_a_vector_names_decide() -> None:
+    router = Router(CARDS, strategy=Strategy.KEYWORD)
+    assert router.pick("the tulip bed?", None).scales == {"cand_garden": 1.0}
+
+
+def test_another_name_that_was_told_leads_to_what_it_means_whichever_adapter_learned_the_name() -> None:
+    told = ("The billing service is also called Ledgerline.", "We call the wiki server the Owl.")
+    cards = {"cand_work": card_of(WORK), "cand_names": card_of(told, "names")}
+    for question in ("Who maintains Ledgerline?", "Where does the Owl stand?"):
+        assert "cand_work" in Router(cards).pick(question, embed(question)).scales
+    assert Router(cards).pick("Who maintains Paperline?", embed("Who maintains Paperline?")).scales == {}
+
+
+def test_portuguese_names_are_found_with_contractions_plurals_and_without_accents() -> None:
+    told = ("O treinador da equipa de natação chama-se Pablo Irons.", "O fornecedor de velas é Vera Lindqvist.")
+    router = Router({"cand_pt": card_of(told, "clube", "pt")}, strategy=Strategy.KEYWORD)
+    for question in ("quem treina na natacao?", "Quem vende a vela?", "Com quem falo da NATAÇÃO?"):
+        assert router.pick(question, None).scales == {"cand_pt": 1.0}
+    assert router.pick("Quem treina a equipa de judo?", None).scales == {}
+
+
+def test_a_word_that_two_adapters_know_goes_to_the_one_that_is_meant() -> None:
+    cards = {"cand_work": card_of(WORK), "cand_house": card_of(("The wiki poster was bought in Limmarn.",), "house")}
+    asked = "Where was the wiki poster bought?"
+    assert Router(cards).pick(asked, embed(asked)).scales == {"cand_house": 1.0}
+
+
+def test_what_anybody_may_ask_of_a_taught_word_is_left_to_the_base() -> None:
+    card = card_of(("The kettle was bought in Quessa.",), "house")
+    router = Router({"cand_house": card})
+    for question in ("How does a kettle work?", "What does the word kettle mean?"):
+        route = router.pick(question, embed(question))
+        assert (route.scales, route.why["left"][0]["reason"]) == ({}, "common")
+    assert router.pick("Where was the kettle bought?", embed("Where was the kettle bought?")).scales
+
+
+def test_a_choice_is_the_same_whatever_order_the_cards_come_in() -> None:
+    asked = "Who maintains the billing service and who opens the north gate?"
+    turned = Router(dict(reversed(CARDS.items()))).pick(asked, embed(asked))
+    assert (turned.scales, turned.why) == (pick(asked).scales, pick(asked).why)
