@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,12 @@ def test_what_is_left_open_is_settled_by_trying() -> None:
 
 
 def test_an_anchor_counts_with_the_answer_that_the_base_will_give() -> None:
-    asked = {"id": "ex_1", "theme": "t", "messages": ({"role": "user", "content": "x" * 35},), "lessons": ()}
+    asked: dict[str, Any] = {
+        "id": "ex_1",
+        "theme": "t",
+        "messages": ({"role": "user", "content": "x" * 35},),
+        "lessons": (),
+    }
     anchor = Example(kind=ExampleKind.ANCHOR, answer="", **asked)
     taught = Example(kind=ExampleKind.PHRASING, answer="y" * 70, **asked)
     assert guess_tokens(anchor) == 10 + ANCHOR + TEMPLATE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -312,7 +312,7 @@ def test_a_lesson_longer_than_a_row_is_put_aside_and_not_taken_for_learned(days:
 @glibc
 def test_each_step_begins_with_the_memory_of_those_before_it_given_back(work: Work) -> None:
     theme, _ = prepare(work)
-    steps = (
+    steps: tuple[Callable[[], Json], ...] = (
         lambda: work.train(night(1), theme, ignore, lambda: None),
         lambda: work.export(night(1), theme),
         lambda: work.prepare(night(1), theme),

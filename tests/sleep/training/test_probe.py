@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aion.nets.pack import plan_steps
-from aion.sleep.training import learner
+from aion.sleep.training import adapt, learner
 from aion.sleep.training.plan import Sample, most_at_once, row_length
 from aion.sleep.training.probe import _lessons, probe_base
 from tests.sleep.small_jobs import RECIPE, make_base, one_thread
@@ -48,8 +48,12 @@ def test_the_base_is_asked_for_its_own_rows_as_in_a_training(
     share: float, kl: float, asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[Any] = []
-    run_base = learner.run_base
-    monkeypatch.setattr(learner, "run_base", lambda *given: runs.append(given) or run_base(*given))
+
+    def run_base(*given: Any) -> Any:
+        runs.append(given)
+        return adapt.run_base(*given)
+
+    monkeypatch.setattr(learner, "run_base", run_base)
     with one_thread():
         probe = probe_base(make_base(tmp_path), replace(KEPT_NEAR, kl=kl), Sample(anchors=share))
     assert bool(runs) is asked
