@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from aion.records import Json
+from aion.router.asked import SHOWN, Ask, make_prompt, read_choice
 from aion.router.base import Route, Vector
 from aion.router.card import Halves, RouteCard
 from aion.router.common import asks_in_general
@@ -31,6 +32,7 @@ class Strategy(StrEnum):
 
     KEYWORD = "keyword"  # names alone
     EMBEDDING = "embedding"  # names, and likeness to what was taught
+    MODEL = "model"  # the base says which of what is named it is, if any
     NETWORK = "network"  # the network that nights train, over what is named or near
 
 
@@ -38,10 +40,16 @@ class Router:
     """Over the cards of the adapters that one person is served, by candidate id."""
 
     def __init__(
-        self, cards: Mapping[str, RouteCard], *, strategy: Strategy = Strategy.EMBEDDING, network: bytes = b""
+        self,
+        cards: Mapping[str, RouteCard],
+        *,
+        strategy: Strategy = Strategy.EMBEDDING,
+        network: bytes = b"",
+        ask: Ask | None = None,
     ) -> None:
-        """`network` are the trained weights, which that strategy needs; without them it goes by likeness."""
+        """`network` are the trained weights, `ask` asks the base; a strategy without what it needs goes by likeness."""
         self._cards = dict(cards)
+        self._ask = ask
         self._strategy = strategy
         self._index = NameIndex(self._cards)
         self._judge = NetworkJudge(self._cards, network) if network and cards else None
@@ -75,9 +83,19 @@ class Router:
         named = self._index.find(question)
         if self._strategy is Strategy.NETWORK and self._judge is not None and vector is not None:
             return self._judge.weigh(named, vector)
+        if self._strategy is Strategy.MODEL and self._ask is not None:
+            return self._weigh_asked(named[:SHOWN], question, self._ask)
         if self._strategy is Strategy.KEYWORD or vector is None:
             return [Weighed(one, 1.0, 0.0) for one in named]
         return [self._weigh_one(one, question, vector) for one in named]
+
+    def _weigh_asked(self, named: Sequence[Named], question: str, ask: Ask) -> list[Weighed]:
+        """Nothing is asked where nothing is named: most requests are general, and must not wait."""
+        if not named:
+            return []
+        answers = [self._cards[one.place.candidate].items[one.place.number].answer for one in named]
+        chosen = read_choice(ask(make_prompt(question, answers)), len(answers))
+        return [Weighed(one, 1.0, 0.0, None if at == chosen else Left.FAR) for at, one in enumerate(named)]
 
     def _weigh_one(self, named: Named, question: str, vector: Vector) -> Weighed:
         card = self._cards[named.place.candidate]
