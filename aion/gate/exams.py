@@ -98,7 +98,7 @@ async def ask_misses(sitting: Sitting, misses: Sequence[Question], values: Seque
         sitting.tell("near misses", number, len(misses))
         answers = await sitting.ask_both(one.messages, max_tokens=one.max_tokens)
         fooled.append((is_fooled(answers.before, values, one.text), is_fooled(answers.after, values, one.text)))
-        _note(sitting, "near misses", one.text, answers, fooled[-1])
+        _note(sitting, "near misses", one.text, answers, fooled[-1], what="fooled")
     return Pairs(tuple(one for one, _ in fooled), tuple(one for _, one in fooled))
 
 
@@ -134,7 +134,7 @@ async def _keep(sitting: Sitting, item: General, scales: Mapping[str, float], ex
     elif answer != golden:
         own = await sitting.rate_base(item.question, golden)
         share = kept_share(answer, golden, own, await sitting.rate(item.question, golden, scales))
-    sitting.note(exam, item.question, id=item.id, base=golden, after=answer, kept=round(share, 4))
+    sitting.note(exam, item.question, id=item.id, before=golden, after=answer, kept=round(share, 4))
     return share
 
 
@@ -171,7 +171,7 @@ async def ask_suite(sitting: Sitting, suite: Sequence[SuiteItem], forced: Mappin
 
 
 async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[Json]]) -> Json:
-    """What shows the adapter at work; {} when it changes no answer."""
+    """What shows the adapter at work; {} when it begins its answers as the base does."""
     sitting.tell("probe", 0, 1)
     sitting.pause()
     return await sitting.asker.find_probe(candidate, asked[:PROBES])
@@ -189,14 +189,23 @@ async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]
     return best[0], best[1]
 
 
-def _note(sitting: Sitting, exam: str, asked: str, answers: Answers, found: tuple[bool, bool], **more: object) -> None:
-    """`found`: right, or in a near miss fooled, before and after."""
+def _note(
+    sitting: Sitting,
+    exam: str,
+    question: str,
+    answers: Answers,
+    found: tuple[bool, bool],
+    *,
+    what: str = "right",
+    **more: object,
+) -> None:
+    """`found`: whether the answers before and after were `what`."""
     sitting.note(
         exam,
-        asked,
+        question,
         before=answers.before,
         after=answers.after,
-        found=list(found),
+        **{f"{what}_before": found[0], f"{what}_after": found[1]},
         routes=[dict(one) for one in answers.routes],
         **more,
     )

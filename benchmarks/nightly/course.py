@@ -121,7 +121,9 @@ class Course:
             return reply.text, {"adapters": reply.adapters}
 
         night = self._state["nights"][str(day)]
-        self._record(mode, day, questions, ask, lambda: night | {"served": sorted(served)}, time.monotonic())
+        self._record(
+            mode, day, questions, ask, night=lambda: night | {"served": sorted(served)}, began=time.monotonic()
+        )
 
     def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
         """It sleeps every night, and is asked where there are questions."""
@@ -133,7 +135,7 @@ class Course:
             asked = with_answers(questions, self._peers_general(questions))
             began = time.monotonic()
             answers = iter(peer.ask(day, asked, TOKENS))
-            self._record(name, day, asked, lambda _: (next(answers), {}), lambda: night, began)
+            self._record(name, day, asked, lambda _: (next(answers), {}), night=lambda: night, began=began)
 
     def _peers_general(self, questions: Sequence[Question]) -> dict[str, str]:
         """What their engine says by itself."""
@@ -150,6 +152,7 @@ class Course:
         day: int,
         questions: Sequence[Question],
         ask: Callable[[Question], tuple[str, Json]],
+        *,
         night: Callable[[], Json],
         began: float,
     ) -> None:

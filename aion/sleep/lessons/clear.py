@@ -55,9 +55,14 @@ def prepositions_of(core: str, language: str) -> frozenset[str]:
 
 
 def habits_of(core: str, language: str) -> frozenset[str]:
-    """The days and seasons for which alone it is said: of "at 9 on Sundays", Sundays; of "on Sundays", nothing."""
-    found = re.finditer(_pattern(language, "habit"), core, re.IGNORECASE)
-    return frozenset(" ".join(words_of(one[0])) for one in found if words_of(core[: one.start()])[1:])
+    """The days and seasons for which alone it is said: of "at 9 on Sundays", Sundays; of "on Sundays", nothing.
+
+    What it is not said for narrows nothing: "at 9 except on Sundays" is what is so on other days.
+    """
+    but: str = read_data(f"facts_{language}")["but"]
+    said = re.split(but, core, maxsplit=1, flags=re.IGNORECASE)[0]
+    found = re.finditer(_pattern(language, "habit"), said, re.IGNORECASE)
+    return frozenset(" ".join(words_of(one[0])) for one in found if words_of(said[: one.start()])[1:])
 
 
 def asks_place(question: str, language: str) -> bool:
