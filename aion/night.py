@@ -24,8 +24,8 @@ import structlog
 
 from aion.config import Settings, load
 from aion.config.log import configure_log
-from aion.errors import AionError, Failed, StorageFull, Unavailable
-from aion.records import Night, NightState
+from aion.errors import AionError, StorageFull, Unavailable
+from aion.records import Json, Night, NightState
 from aion.sleep.nights.door import Door, find_door
 from aion.sleep.nights.journal import Journal
 from aion.sleep.nights.kept import KEPT, NIGHTS, keep_unfinished, list_done
@@ -33,7 +33,7 @@ from aion.sleep.nights.priority import stand_back
 from aion.sleep.nights.workflow import Clock, Examiner, Over, Reporter, Steps, Workflow
 from aion.sleep.training.full import is_disk_full
 from aion.store.files import make_folder
-from aion.store.sqlite import SqliteStore
+from aion.store.lock import began_at
 
 TELL_AGAIN, TELL_AGAIN_S = 120, 5.0
 PR_SET_PDEATHSIG = 1
@@ -64,22 +64,8 @@ def die_with_parent(life_line: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def began_at(pid: int) -> int:
-    """Start of a process in clock ticks since boot; 0 where that is not told."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
-    return 0
-
-
-def read_night(settings: Settings, night_id: str) -> Night:
-    store = SqliteStore(settings.data, read_only=True)
-    try:
-        night = store.nights.night(night_id, owner=None)
-    finally:
-        store.close()
-    if night is None:
-        raise Failed(f"there is no night {night_id!r}; the sleeper begins those that were asked for")
-    return night
+def read_night(told: Json) -> Night:
+    return Night(**told | {"state": NightState(told["state"]), "candidates": tuple(told["candidates"])})
 
 
 MakeSteps = Callable[[Settings, Door], Steps]
@@ -87,7 +73,7 @@ MakeExaminer = Callable[[Settings, Door], Examiner | None]
 
 
 def main(make_steps: MakeSteps | None = None, make_examiner: MakeExaminer | None = None) -> int:
-    """Reads {"flags": ..., "night": id} from stdin, which then stays open as a life line."""
+    """Reads {"flags": ..., "night": the row} from stdin, which then stays open as a life line."""
     life_line = os.dup(0)
     line = bytearray()
     while (byte := os.read(life_line, 1)) not in (b"", b"\n"):
@@ -101,20 +87,24 @@ def main(make_steps: MakeSteps | None = None, make_examiner: MakeExaminer | None
     door = find_door(settings.data)
     if door is None:
         return AGAIN
-    night = read_night(settings, told["night"])
+    night = read_night(told["night"])
     return attend(settings, door, night, make_steps or build_steps, make_examiner or build_examiner)
 
 
 def attend(
     settings: Settings, door: Door, night: Night, make_steps: MakeSteps, make_examiner: MakeExaminer = lambda *_: None
 ) -> int:
-    """Run it, and tell the server how it ended when it failed."""
+    """Run it, and tell the server how it ended when it failed.
+
+    Until it first tells of itself the kernel may stop it, so no database is opened before, and nothing heavy loaded.
+    """
     reporter = Reporter(door, night, began=began_at(os.getpid()))
     reporter.hold.install()
     nights = settings.data / NIGHTS
     journal = Journal(nights)
     clock = Clock((night.minutes or settings.sleep.max_minutes) * 60, journal, night.id)
     try:
+        reporter.begin()
         make_folder(nights / KEPT)  # while there is room
         clock.restore()
         steps = make_steps(settings, door)

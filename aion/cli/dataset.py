@@ -21,7 +21,7 @@ from aion.cli.stored import read_store
 from aion.cli.themes import find_theme
 from aion.config import Settings
 from aion.errors import AionError
-from aion.models.catalog import LocalModel, resolve_model
+from aion.models.catalog import LocalModel, is_base_here, resolve_model
 from aion.records import Example, Json, Lesson
 from aion.sleep.lessons.dataset import Dataset
 from aion.sleep.lessons.due import build_due
@@ -62,8 +62,10 @@ def dataset(
 
 
 async def find_base(settings: Settings) -> str:
-    """The hash of the model that a night would train on; empty where none can be trained now."""
+    """The hash of the model that a night would train on; empty where none can be trained now. It downloads none."""
     try:
+        if not is_base_here(settings):
+            return ""
         found = await resolve_model(settings)
     except AionError:
         return ""

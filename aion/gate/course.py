@@ -127,7 +127,6 @@ async def sit_lessons(
         suite=harm.suite,
         speed=harm.speed,
         noise=harm.drift.noise,
-        works=bool(probe),
     )
     return Course(findings, taught.scores() | harm.scores(), probe)
 

@@ -41,7 +41,6 @@ class Findings:
     suite: Pairs = NOTHING
     speed: float = 1.0  # of the base's
     noise: float = 0.0  # share of the base's own answers that came out otherwise when asked again
-    works: bool = True  # it changes at least one answer
     imported: bool = False
 
 
@@ -71,8 +70,6 @@ def _objections(found: Findings) -> Iterator[str]:
     if not found.tonight.items:
         yield "nothing that it learned can be examined: no wording of a new fact was put aside"
         return
-    if not found.works:
-        yield "it changes no answer at all"
     yield from _tonight(found.tonight)
     yield from _lost("the earlier facts of its theme", found.earlier, found.noise)
     yield from _lost("the facts of other themes", found.others, found.noise)

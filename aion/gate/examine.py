@@ -30,6 +30,7 @@ from aion.models.llama.generator import spec_of
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Example, Json, SuiteItem, Verdict, new_id
 
+LONGEST = 400  # signs of a reason
 Cards = dict[str, bytes]  # by candidate
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 
@@ -93,7 +94,7 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
     except Interrupted as stop:
         raise stop.cause from None
     except Exception as error:  # noqa: BLE001 - it fails closed, and the verdict says what happened
-        outcome = _Outcome(ship=False, reasons=(f"the examination failed: {_describe(error)}",), scores={})
+        outcome = _Outcome(ship=False, reasons=(f"the examination failed: {_describe(error)}"[:LONGEST],), scores={})
     verdict = Verdict(
         id=new_id("verdict"),
         owner=new.candidate.owner,
@@ -182,7 +183,7 @@ def find_fault(entrant: Entrant, base: LocalModel, contents: GgufContents) -> st
     try:
         check_adapter(entrant.adapter, candidate.adapter, contents, base.sha256)
     except Refused as error:
-        return error.message
+        return error.message[:LONGEST]
     return ""
 
 

@@ -25,7 +25,8 @@ DRIFT, STRICT_DRIFT = 10, 30  # general questions that the adapter is forced upo
 MOST_SUITE, SUITE_TOKENS = 50, 96
 NOISE_AGAIN = 5
 PROBES = 8
-SPEED_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 32, 8
+SPEED_ROUNDS, MOST_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 8, 32, 8
+USUAL_SPEED = 0.75  # of the base's, with an adapter, at least
 SPEED_QUESTION = "Tell me a long story about a lighthouse, the sea and the people who live beside it."
 
 
@@ -98,7 +99,7 @@ async def ask_misses(sitting: Sitting, misses: Sequence[Question], values: Seque
         sitting.tell("near misses", number, len(misses))
         answers = await sitting.ask_both(one.messages, max_tokens=one.max_tokens)
         fooled.append((is_fooled(answers.before, values, one.text), is_fooled(answers.after, values, one.text)))
-        _note(sitting, "near misses", one.text, answers, fooled[-1])
+        _note(sitting, "near misses", one.text, answers, fooled[-1], what="fooled")
     return Pairs(tuple(one for one, _ in fooled), tuple(one for _, one in fooled))
 
 
@@ -134,7 +135,7 @@ async def _keep(sitting: Sitting, item: General, scales: Mapping[str, float], ex
     elif answer != golden:
         own = await sitting.rate_base(item.question, golden)
         share = kept_share(answer, golden, own, await sitting.rate(item.question, golden, scales))
-    sitting.note(exam, item.question, id=item.id, base=golden, after=answer, kept=round(share, 4))
+    sitting.note(exam, item.question, id=item.id, before=golden, after=answer, kept=round(share, 4))
     return share
 
 
@@ -171,17 +172,22 @@ async def ask_suite(sitting: Sitting, suite: Sequence[SuiteItem], forced: Mappin
 
 
 async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[Json]]) -> Json:
-    """What shows the adapter at work; {} when it changes no answer."""
+    """What shows the adapter at work; {} when it begins its answers as the base does."""
     sitting.tell("probe", 0, 1)
     sitting.pause()
     return await sitting.asker.find_probe(candidate, asked[:PROBES])
 
 
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:
-    """Tokens a second of the base, and with the adapter, by turns in the same engine, the best of each; 0 of none."""
+    """Tokens a second of the base, and with the adapter, by turns in the same engine, the best of each; 0 of none.
+
+    What looks slow is measured on: on a busy machine one side may have got less of it than the other.
+    """
     best = [0.0, 0.0]
-    for number in range(SPEED_ROUNDS):
-        sitting.tell("speed", number, SPEED_ROUNDS)
+    for number in range(MOST_ROUNDS):
+        if number >= SPEED_ROUNDS and best[1] >= USUAL_SPEED * best[0]:
+            break
+        sitting.tell("speed", number, MOST_ROUNDS)
         for side, scales in enumerate((BASE, {candidate: 1.0})):
             said = await sitting.ask_anew(as_messages(SPEED_QUESTION), scales, max_tokens=SPEED_TOKENS)
             if said.tokens >= SPEED_LEAST and said.seconds > 0:
@@ -189,14 +195,23 @@ async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]
     return best[0], best[1]
 
 
-def _note(sitting: Sitting, exam: str, asked: str, answers: Answers, found: tuple[bool, bool], **more: object) -> None:
-    """`found`: right, or in a near miss fooled, before and after."""
+def _note(
+    sitting: Sitting,
+    exam: str,
+    question: str,
+    answers: Answers,
+    found: tuple[bool, bool],
+    *,
+    what: str = "right",
+    **more: object,
+) -> None:
+    """`found`: whether the answers before and after were `what`."""
     sitting.note(
         exam,
-        asked,
+        question,
         before=answers.before,
         after=answers.after,
-        found=list(found),
+        **{f"{what}_before": found[0], f"{what}_after": found[1]},
         routes=[dict(one) for one in answers.routes],
         **more,
     )

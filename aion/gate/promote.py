@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Names of the adapters it holds."""
         ...
 
-    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit | None = None) -> None:
         """Hold these instead: `commit` comes once they are proven, and traffic moves only when it succeeded."""
         ...
 
@@ -66,7 +66,7 @@ class Promoter:
         """From here on requests are routed; what the engine does not hold is not."""
         self._engine, self._embedder = engine if isinstance(engine, Engine) else None, embedder
         for row in self._store.served.serving():
-            self._route(row)
+            self._put(row, self._set_of(row))
 
     async def promote(
         self, owner: str, candidates: Sequence[str], *, night: str, reason: str, actor: str, share: float
@@ -125,7 +125,19 @@ class Promoter:
             for row in await asyncio.to_thread(self._store.served.serving):
                 found = self._table.find(row.owner)
                 if found is None or found.promotion != row.id:
-                    self._route(row)
+                    await self._route(row)
+
+    async def restore(self) -> bool:
+        """Bring back what the engine had to leave out; gives whether it lacked anything."""
+        async with self._changing:
+            rows = await asyncio.to_thread(self._store.served.serving)
+            ready = await asyncio.to_thread(self._ready, {one for row in rows for one in (*row.adapters, *row.trial)})
+            if self._engine is None or ready.keys() <= set(self._engine.loaded):
+                return False
+            await self._engine.use_adapters([one.adapter for one in ready.values()])
+            for row in rows:
+                await self._route(row)
+            return True
 
     async def _put_aside(self, before: Promotion, row: Promotion) -> None:
         """What only adapters knew that were taken back: else the next night would bring the same again."""
@@ -163,8 +175,8 @@ class Promoter:
         if self._engine is None or wanted <= set(self._engine.loaded):
             await commit()
         else:
-            await self._engine.use_adapters(self._needed(before, row), commit)
-        self._route(row)
+            await self._engine.use_adapters(await asyncio.to_thread(self._needed, before, row), commit)
+        await self._route(row)
         log.info("adapters.served", move=row.move.value, adapters=len(row.adapters), trial=len(row.trial))
         return row
 
@@ -182,25 +194,33 @@ class Promoter:
             raise Conflict(f"adapter {missing[0]!r} cannot be served: {self.unfit[missing[0]]}", code="unfit")
         return [one.adapter for one in ready.values()]
 
-    def _route(self, row: Promotion) -> None:
+    async def _route(self, row: Promotion) -> None:
         """Requests of this person go by this row from here on."""
+        self._put(row, await asyncio.to_thread(self._set_of, row))
+
+    def _put(self, row: Promotion, served: ServedSet | None) -> None:
+        if served is None:
+            self._table.drop(row.owner)
+        else:
+            self._table.put(row.owner, served)
+
+    def _set_of(self, row: Promotion) -> ServedSet | None:
+        """Routers over what the engine holds of this row; None where that is nothing."""
         loaded = set(self._engine.loaded) if self._engine is not None else set()
         ready = {name: one for name, one in self._ready([*row.adapters, *row.trial]).items() if name in loaded}
         usable = {name: one.card for name, one in ready.items() if one.card.embedder == self._embedder}
         for name in ready.keys() - usable.keys():
             self.unfit[name] = "it was examined with another embedder; the next night examines it again"
         if not ready:
-            self._table.drop(row.owner)
-            return
+            return None
         adapters, trial = ({one: usable[one] for one in side if one in usable} for side in (row.adapters, row.trial))
-        served = ServedSet(
+        return ServedSet(
             promotion=row.id,
             names=frozenset(ready),
             router=Router(adapters),
             trial=Router(trial) if row.trial else None,
             share=row.share,
         )
-        self._table.put(row.owner, served)
 
     def _ready(self, names: Iterable[str]) -> dict[str, Ready]:
         """Those that are sound; why the others are not is noted."""

@@ -53,7 +53,7 @@ class Sitting:
         self._choosers = choosers  # of what is served, and of what would be
         self._pause = pause
         self._said: dict[str, str] = {}
-        self._report: list[Json] = []
+        self._items: list[Json] = []
 
     async def ask(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> str:
         key = json.dumps([list(messages), sorted(scales.items()), max_tokens])
@@ -103,12 +103,13 @@ class Sitting:
         except BaseException as error:  # whatever it is, it is the caller's
             raise Interrupted(error) from error
 
-    def note(self, exam: str, asked: str, **found: object) -> None:
-        """A line of the report."""
-        self._report.append({"exam": exam, "asked": asked, **found})
+    def note(self, exam: str, question: str, **found: object) -> None:
+        """An item of the report."""
+        self._items.append({"exam": exam, "question": question, **found})
 
     def report(self) -> bytes:
-        return json.dumps(self._report, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+        """What was asked and answered, item by item: as long as the candidate is there, and no longer."""
+        return json.dumps({"items": self._items}, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
 
 
 def as_messages(question: str) -> tuple[Json, ...]:

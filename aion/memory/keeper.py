@@ -381,15 +381,26 @@ def split_repeats(text: str, shown: Sequence[Memory]) -> tuple[str, list[tuple[s
     whole = _repeated_by(text, shown)
     if whole is not None:
         return "", [(text, whole)]
-    fresh: list[str] = []
+    fresh, after = "", ""  # `after`: what stood behind the last of the fresh
     met: list[tuple[str, Memory]] = []
-    for sentence in sentences_of(text):
+    for before, sentence in _with_gaps(text):
+        after = after or before
         memory = _repeated_by(sentence, shown)
         if memory is None:
-            fresh.append(sentence)
+            fresh += ("" if not fresh else after if "\n" in after else before) + sentence
+            after = ""
         else:
             met.append((sentence, memory))
-    return (" ".join(fresh) if met else text), met
+    return (fresh if met else text), met
+
+
+def _with_gaps(text: str) -> Iterator[tuple[str, str]]:
+    """Each sentence, and the spaces and line breaks that stand before it."""
+    end = 0
+    for sentence in sentences_of(text):
+        start = text.index(sentence, end)
+        yield text[end:start], sentence
+        end = start + len(sentence)
 
 
 def _repeated_by(text: str, shown: Sequence[Memory]) -> Memory | None:

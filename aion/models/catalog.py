@@ -85,6 +85,12 @@ async def resolve_embedder(settings: Settings, progress: Progress | None = None,
     return await fetch_local(settings.embedder.source, settings, progress, role="embedder", force=force)
 
 
+def is_base_here(settings: Settings) -> bool:
+    """Whether the base model can be read without a download. Asks nobody."""
+    source = settings.model.source
+    return not source.startswith("hf:") or find_downloaded(_parse_hub(source), hub_folder(settings)) is not None
+
+
 async def fetch_local(
     source: str, settings: Settings, progress: Progress | None = None, *, role: Role, force: bool = False
 ) -> LocalModel:

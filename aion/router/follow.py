@@ -10,8 +10,14 @@ import re
 from aion.router.words import fold
 
 _POINTS = re.compile(
-    r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that one|this one|there|"
+    r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that one|this one|"
     r"ele|ela|eles|elas|dele|dela|deles|delas|nele|nela|isso|disso|nisso|isto|la|lo|lhe|lhes|essa|esse|desse|dessa)\b"
+)
+# "it" that stands for nothing: the weather, the hour, what is true or allowed.
+_NOBODY = re.compile(
+    r"\b(?:(?:is|was|will|does|would) it (?:be |still )?(?:true|possible|likely|going to|rain|raining|snow|cold|"
+    r"hot|dark|late|early|legal|safe|normal|better|ok|okay|worth|rude|common|correct)\b|"
+    r"what (?:time|day|date|year) is it|it (?:is|was) (?:true|said|raining|late)\b|(?:take|make|mean)s? it\b)"
 )
 _ASKS = re.compile(
     r"^(?:and |e |mas |but |so )?(?:who|where|when|why|how(?: much| many| long| often)?|what|which|since when|"
@@ -22,5 +28,5 @@ _ASKS = re.compile(
 
 def follows(question: str) -> bool:
     """Whether it points back, or is nothing but a question word."""
-    text = fold(question).strip()
+    text = _NOBODY.sub(" ", fold(question).strip())
     return _POINTS.search(text) is not None or _ASKS.match(text) is not None

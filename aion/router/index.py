@@ -23,6 +23,7 @@ class How(StrEnum):
     PARTLY = "partly"  # by the telling word of a longer name
     MISSPELT = "misspelt"
     ALIAS = "alias"  # by another name that a person told
+    NEAR = "near"  # not at all: the request is only like those for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class NameIndex:
         for name, key in self._names_in(read):
             meant = _Read((key,), dict.fromkeys(key, ""))
             said = tuple(read.written[word] for word in name)
-            found += [replace(one, words=said, how=How.ALIAS) for one in self._find_keys(meant)]
+            found += [replace(one, words=said, how=How.ALIAS) for one in self._find_keys(meant, subjects=True)]
         best: dict[Place, Named] = {}
         for one in sorted(found, key=lambda one: list(How).index(one.how)):
             best.setdefault(one.place, one)
@@ -91,10 +92,13 @@ class NameIndex:
         pairs = [pair for word in read.written for pair in self._aliases.get(word, ())]
         return [(name, key) for name, key in pairs if all(word in read.written for word in name)]
 
-    def _find_keys(self, read: _Read) -> list[Named]:
+    def _find_keys(self, read: _Read, *, subjects: bool = False) -> list[Named]:
+        """`subjects`: only by what items are about, not by what was told of it: many things have one keeper."""
         found: list[Named] = []
         for word in read.written:
             for place, key in self._keys.get(word, ()):
+                if subjects and key != self._cards[place.candidate].items[place.number].keys[0]:
+                    continue
                 if all(one in read.written for one in key.telling) and not self._is_another(read, key, place):
                     said = tuple(read.written[one] for one in key.telling)
                     found.append(Named(place, said, self._how(read, key, said, place)))

@@ -25,6 +25,11 @@ from aion.router.common import MARGINS, common_questions, language_of
 from aion.router.words import Run, fold, runs_of, stems_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
+_DONE = re.compile(
+    r"\b(?:i|you|we|they|he|she|is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]|eu|tu|voc[eê]s?|n[oó]s) "
+    r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)",
+    re.IGNORECASE,
+)  # what somebody does or what is done: no name, though a near miss may have changed it
 TEXTS = 6  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
 RARE = 2  # words that name an item of which no near miss is known
 
@@ -144,7 +149,9 @@ def _usual_words(taught: _Taught) -> list[str]:
     usual = [word for word in counts if 2 * counts[word] >= len(taught.prompts)]
     order = list(dict.fromkeys(stems_of(taught.answer)))
     both = [word for word in order if word in usual]
-    return both or usual or order
+    words = both or usual or order
+    verbs = {stem(fold(found[1])) for found in _DONE.finditer(taught.answer)}
+    return [word for word in words if word not in verbs] or words
 
 
 def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[str]) -> tuple[Key, ...]:

@@ -7,23 +7,24 @@ and keeps nothing of what it is asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from aion.records import Json
+from aion.router.asked import SHOWN, Ask, make_prompt, read_choice
 from aion.router.base import Route, Vector
 from aion.router.card import Halves, RouteCard
 from aion.router.common import asks_in_general
 from aion.router.follow import follows
 from aion.router.index import How, Named, NameIndex, Place
+from aion.router.scoring import Left, NetworkJudge, Weighed
 
 SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
 MOST = 3  # adapters that answer one request together
 LESS_LIKE = {How.MISSPELT: -0.15, How.ALIAS: -0.15, How.PARTLY: 0.15}  # the vectors know a name only as it was taught
 GENERAL = 0.08  # more of a margin is asked of a request in the form of a general question
-POINTS = 0.15  # likeness that a question that says "it" has at least to what it hangs on
+POINTS = 0.05  # likeness that a question that says "it" has at least to what it hangs on
 
 
 class Strategy(StrEnum):
@@ -31,32 +32,27 @@ class Strategy(StrEnum):
 
     KEYWORD = "keyword"  # names alone
     EMBEDDING = "embedding"  # names, and likeness to what was taught
-
-
-class Left(StrEnum):
-    """Why what is named in a request was not taken."""
-
-    FAR = "far"  # it asks for something else
-    COMMON = "common"  # anybody may ask it
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """An item that is named in a request, and whether it is meant."""
-
-    named: Named
-    cosine: float  # to the nearest of its texts
-    common: float  # to the nearest of what anybody may ask of its words
-    left: Left | None = None
+    MODEL = "model"  # the base says which of what is named it is, if any
+    NETWORK = "network"  # the network that nights train, over what is named or near
 
 
 class Router:
     """Over the cards of the adapters that one person is served, by candidate id."""
 
-    def __init__(self, cards: Mapping[str, RouteCard], *, strategy: Strategy = Strategy.EMBEDDING) -> None:
+    def __init__(
+        self,
+        cards: Mapping[str, RouteCard],
+        *,
+        strategy: Strategy = Strategy.EMBEDDING,
+        network: bytes = b"",
+        ask: Ask | None = None,
+    ) -> None:
+        """`network` are the trained weights, `ask` asks the base; a strategy without what it needs goes by likeness."""
         self._cards = dict(cards)
+        self._ask = ask
         self._strategy = strategy
         self._index = NameIndex(self._cards)
+        self._judge = NetworkJudge(self._cards, network) if network and cards else None
         self._texts = {name: _starts([len(item.texts) for item in card.items]) for name, card in cards.items()}
         self._common = {name: _starts([len(item.common) for item in card.items]) for name, card in cards.items()}
 
@@ -85,9 +81,21 @@ class Router:
 
     def _weigh(self, question: str, vector: Vector | None) -> list[Weighed]:
         named = self._index.find(question)
+        if self._strategy is Strategy.NETWORK and self._judge is not None and vector is not None:
+            return self._judge.weigh(named, vector)
+        if self._strategy is Strategy.MODEL and self._ask is not None:
+            return self._weigh_asked(named[:SHOWN], question, self._ask)
         if self._strategy is Strategy.KEYWORD or vector is None:
             return [Weighed(one, 1.0, 0.0) for one in named]
         return [self._weigh_one(one, question, vector) for one in named]
+
+    def _weigh_asked(self, named: Sequence[Named], question: str, ask: Ask) -> list[Weighed]:
+        """Nothing is asked where nothing is named: most requests are general, and must not wait."""
+        if not named:
+            return []
+        answers = [self._cards[one.place.candidate].items[one.place.number].answer for one in named]
+        chosen = read_choice(ask(make_prompt(question, answers)), len(answers))
+        return [Weighed(one, 1.0, 0.0, None if at == chosen else Left.FAR) for at, one in enumerate(named)]
 
     def _weigh_one(self, named: Named, question: str, vector: Vector) -> Weighed:
         card = self._cards[named.place.candidate]

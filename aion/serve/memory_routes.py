@@ -253,11 +253,13 @@ async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject:
 
 
 async def unlearn(system: System, owner: str, document_id: str) -> list[str]:
-    """The adapters retired because they learned from a document that nobody approves any more."""
-    await asyncio.wrap_future(system.store.nights.withdraw(document_id, owner=owner))
+    """This person's adapters that were retired because they learned from a document that nobody approves any more."""
+    nights = system.store.nights
+    await asyncio.wrap_future(nights.withdraw(document_id, owner=owner))
     retired = await asyncio.to_thread(clear_forgotten, system.store, system.blobs, system.settings.data)
     await system.refresh_served()
-    return retired
+    mine = await asyncio.to_thread(lambda: [nights.candidate(one, owner=owner) for one in retired])
+    return [one.id for one in mine if one is not None]
 
 
 async def note_act(system: System, owner: str, act: str, subject: str) -> None:

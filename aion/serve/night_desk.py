@@ -259,6 +259,7 @@ class NightDesk:
     def _why_not(self, night: Night | None, outlook: Outlook) -> str:
         if self._heard is None or time.monotonic() - self._heard >= ASLEEP_S:
             return "the sleeper is not there; `aion up` starts it"
-        if night is not None and self.yielding.paused:
+        waiting = night is not None and night.state is NightState.WAITING
+        if (night is not None and self.yielding.paused) or (waiting and self.yielding.wants_pause):
             return "somebody is being answered"
         return "" if night is not None and night.state in AT_WORK else outlook.why_not

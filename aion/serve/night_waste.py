@@ -1,9 +1,9 @@
 """Takes what was forgotten out of the files that sleep made: blobs of adapters that learned it, and jobs that would.
 
-A lesson whose source is forgotten loses its place, in the transaction that forgets; so does one whose document nobody
-approves any more. Whatever teaches a lesson without a place goes: done again, or at the next start, it comes to the
-same, so it may be cut short anywhere. From the same transaction on that retires an adapter nobody is served it; that
-requests under way stop using it is the server's to see to.
+A lesson whose source is forgotten loses its place, in the transaction that forgets; one whose document nobody approves
+any more, right after that is written, or when it is taken back again. Whatever teaches a lesson without a place goes:
+done again, or at the next start, it comes to the same, so it may be cut short anywhere. From the same transaction on
+that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to.
 """
 
 from __future__ import annotations

@@ -250,23 +250,11 @@ def theme_routes(system: System) -> APIRouter:
 
     @router.post("/api/themes", summary="Name, pin or merge a theme, or give it lessons")
     async def change(request: Request, body: ThemeChange) -> Json:
-        owner = principal_of(request).owner
-        found = await asyncio.to_thread(system.store.nights.theme, body.theme, owner=owner)
-        if found is None:
-            raise NotFound(f"no theme {body.theme[:64]!r} of yours; GET /api/themes lists them", param="theme")
         if body.name is None and body.pinned is None and body.merge_into is None and not body.lessons:
             raise BadInput("say what to change: name, pinned, merge_into or lessons", param="name")
-        if found.merged_into:
-            raise Conflict(f"this theme was merged into {found.merged_into!r}; change that one")
-        changed = _changed(found, body)
-        if changed != found:
-            await asyncio.wrap_future(system.store.nights.put_theme(changed))
-        if body.lessons:
-            changed = await _take_lessons(system, changed, body.lessons)
-        if body.merge_into is not None:
-            merging = system.store.nights.merge_theme(found.id, body.merge_into, owner=owner, at=time.time())
-            changed = await asyncio.wrap_future(merging)
-        return theme_json(changed)
+        owner, wish = principal_of(request).owner, body.model_dump(exclude={"theme"})
+        changing = system.store.nights.change_theme(body.theme, owner=owner, at=time.time(), **wish)
+        return theme_json(await asyncio.wrap_future(changing))
 
     return router
 
@@ -366,24 +354,6 @@ def own_or_all(who: Principal) -> str | None:
 def require_control(request: Request) -> None:
     if principal_of(request).key_id != CONTROL_ID:
         raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
-
-
-async def _take_lessons(system: System, theme: Theme, lessons: list[str]) -> Theme:
-    """Only those that have a place: the others get theirs at night."""
-    placed = await asyncio.to_thread(system.store.nights.placed, owner=theme.owner)
-    unknown = next((one for one in lessons if one not in placed), None)
-    if unknown is not None:
-        raise NotFound(f"no lesson {unknown!r} of yours has a theme; `aion dataset` lists lessons", param="lessons")
-    taken = [Lesson(id=one, owner=theme.owner, kind=LessonKind.TOLD, theme=theme.id) for one in lessons]
-    await asyncio.wrap_future(system.store.nights.place_lessons(taken, at=time.time(), moved=True))
-    return await asyncio.to_thread(system.store.nights.theme, theme.id, owner=theme.owner) or theme
-
-
-def _changed(theme: Theme, wish: ThemeChange) -> Theme:
-    name = theme.name if wish.name is None else wish.name
-    pinned = theme.pinned if wish.pinned is None else wish.pinned
-    changed = dataclasses.replace(theme, name=name, named=theme.named or wish.name is not None, pinned=pinned)
-    return theme if changed == theme else dataclasses.replace(changed, updated=time.time())
 
 
 def _night(told: NightTold) -> Night:

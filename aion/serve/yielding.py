@@ -1,10 +1,10 @@
 """Holds a night's process still while anybody is answered, and lets it go on after a quiet spell, or in a window.
 
 A night that trains on the processor is stopped by the kernel, through a descriptor of that very process, so that a
-number that was given to another process is never signalled. It is not stopped while it holds a database open, nor on a
-GPU, whose memory a stopped process would keep: there it is asked by signal, and holds itself and its engines still. In
-a window that a person granted it works beside the requests. When nothing sleeps, a request costs two additions and one
-look at the clock. One event loop only.
+number that was given to another process is never signalled; so is one that was only just begun, of which the sleeper
+tells. It is not stopped while it holds a database open, nor on a GPU, whose memory a stopped process would keep: there
+it is asked by signal, and holds itself and its engines still. In a window that a person granted it works beside the
+requests. When nothing sleeps, a request costs two additions and one look at the clock. One event loop only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import structlog
 
+from aion.store.lock import began_at
+
 log = structlog.get_logger()
 PAUSE, RESUME = signal.SIGUSR1, signal.SIGUSR2  # asks a night that may not be stopped
 SHORTEST_S, LONGEST_S = 0.05, 30.0  # between two looks: a window may open while somebody is answered
@@ -28,7 +30,7 @@ SHORTEST_S, LONGEST_S = 0.05, 30.0  # between two looks: a window may open while
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightProcess:
-    """A night's process, as it told of itself. `began` is its start in clock ticks since boot."""
+    """A night's process, as it or the sleeper told of it. `began` is its start in clock ticks since boot."""
 
     pid: int
     began: int
@@ -187,13 +189,6 @@ def open_process(pid: int, began: int) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
-
-
-def began_at(pid: int) -> int:
-    """Start of a process in clock ticks since boot; 0 when it cannot be told."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
-    return 0
 
 
 def children_of(pid: int) -> list[int]:

@@ -315,13 +315,31 @@ class Nights(Protocol):
         """By id, with their number of lessons; those merged into another only when asked for."""
         ...
 
-    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
-        """Move the lessons of one theme to another; it stays, pointing there. Resolves to the one that took them."""
+    def change_theme(
+        self,
+        theme_id: str,
+        *,
+        owner: str,
+        at: float,
+        name: str | None = None,
+        pinned: bool | None = None,
+        lessons: Sequence[str] = (),
+        merge_into: str | None = None,
+    ) -> Future[Theme]:
+        """What a person wants of a theme as it is now, all of it or nothing, in one transaction.
+
+        No night renames what has a `name` from it. `lessons` are taken over from wherever they lie; the theme that one
+        leaves loses the name that no person gave it, since it may be made of that lesson. `merge_into` moves all of its
+        lessons there, and it stays, pointing there, for as long as the other stays. Resolves to the theme that has the
+        lessons now. NotFound when a theme, or the place of a lesson, is not there; Conflict when a theme has been
+        merged.
+        """
         ...
 
     def place_lessons(self, lessons: Sequence[Lesson], *, at: float, moved: bool = False) -> Future[int]:
         """Put each lesson where its `theme` says; one that has a place keeps it unless a person `moved` it.
 
+        A theme that a lesson is taken out of loses the name that no person gave it: it may be made of that lesson.
         Resolves to how many got a place. NotFound when a theme is not there, or has been merged; Conflict when a
         lesson is somebody else's.
         """

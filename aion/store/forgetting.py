@@ -16,7 +16,8 @@ from aion.records import Forgotten, Memory, Source
 from aion.store import memory_rows, rows, statements
 from aion.store.clusters import clusters_of, leave_cluster
 from aion.store.database import fetch
-from aion.store.nights import answers_after, drop_lessons, find_learners
+from aion.store.derived import find_derived, find_lessons, lessons_of
+from aion.store.nights import drop_lessons, find_learned, find_learners
 from aion.store.repeated import answers_of, find_repeating
 from aion.store.rows import Row
 from aion.store.unlearned import drop_unlearned, note_unlearned
@@ -222,11 +223,12 @@ def _name_learners(connection: apsw.Connection, forgotten: Forgotten, refs: Sequ
 
     What was made from it counts, too: an answer that had been shown it, and what followed in that conversation.
     """
-    made_from = answers_after(connection, forgotten.answers)
-    sources = [ref for ref in (*refs, *forgotten.memories, *made_from) if ref]
-    adapters = find_learners(connection, sources, owner)
-    drop_lessons(connection, sources, owner)
-    return dataclasses.replace(forgotten, adapters=tuple(adapters))
+    derived = find_derived(connection, forgotten.answers, owner)
+    sources = [ref for ref in (*refs, *forgotten.memories) if ref]
+    lessons = find_lessons(connection, sources, owner) | lessons_of(connection, derived, owner)
+    adapters = {*find_learners(connection, sources, owner), *find_learned(connection, lessons)}
+    drop_lessons(connection, lessons, owner)
+    return dataclasses.replace(forgotten, adapters=tuple(sorted(adapters)))
 
 
 def _load(connection: apsw.Connection, column: str, value: object, owner: str) -> list[Memory]:

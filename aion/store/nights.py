@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +16,7 @@ from aion.errors import Conflict, NotFound
 from aion.records import Candidate, Lesson, Night, Quarantine, Theme
 from aion.store import night_rows, served_rows, statements
 from aion.store.database import fetch, where
+from aion.store.derived import find_derived, find_lessons, lessons_of, turns_shown
 from aion.store.rows import Row
 
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
@@ -49,16 +51,33 @@ class SqliteNights:
     def themes(self, *, owner: str | None, merged: bool = False) -> list[Theme]:
         return [theme for theme in self._themes({"owner = ?": owner}) if merged or not theme.merged_into]
 
-    def merge_theme(self, theme_id: str, into: str, *, owner: str, at: float) -> Future[Theme]:
+    def change_theme(
+        self,
+        theme_id: str,
+        *,
+        owner: str,
+        at: float,
+        name: str | None = None,
+        pinned: bool | None = None,
+        lessons: Sequence[str] = (),
+        merge_into: str | None = None,
+    ) -> Future[Theme]:
         def job(connection: apsw.Connection) -> Theme:
-            if theme_id == into:
-                raise Conflict(f"theme {theme_id!r} cannot be merged into itself; name another")
-            going, target = _open_theme(connection, theme_id, owner), _open_theme(connection, into, owner)
-            gone = dataclasses.replace(going, merged_into=into, updated=at, lessons=0)
-            connection.execute(statements.PUT_THEME, night_rows.encode_theme(gone))
-            for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE theme = ?", (theme_id,)):
-                _place(connection, row[0], owner, into, moved=bool(row[3]), at=at)
-            return _counted(connection, target)
+            theme = _open_theme(connection, theme_id, owner)
+            changed = dataclasses.replace(
+                theme,
+                name=theme.name if name is None else name,
+                named=theme.named or name is not None,
+                pinned=theme.pinned if pinned is None else pinned,
+            )
+            if changed != theme:
+                changed = dataclasses.replace(changed, updated=at)
+                _put_theme(connection, changed)
+            for lesson in lessons:
+                _take_lesson(connection, lesson, changed, at=at)
+            if merge_into is not None:
+                changed = _merge(connection, changed, merge_into, at=at)
+            return _counted(connection, changed)
 
         return self._write(job)
 
@@ -66,6 +85,8 @@ class SqliteNights:
         def job(connection: apsw.Connection) -> int:
             for owner, theme in {(lesson.owner, lesson.theme) for lesson in lessons}:
                 _open_theme(connection, theme, owner)
+            for lesson in lessons if moved else ():
+                _unname_left(connection, lesson.id, lesson.owner, lesson.theme, at=at)
             return sum(_place_lesson(connection, lesson, at=at, moved=moved) for lesson in lessons)
 
         return self._write(job)
@@ -173,8 +194,9 @@ class SqliteNights:
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
-            shown = [id_ for (id_,) in fetch(connection, statements.SELECT_SHOWN, (document, owner))]
-            drop_lessons(connection, [document, *answers_after(connection, shown)], owner)
+            derived = find_derived(connection, turns_shown(connection, document, owner), owner)
+            made = find_lessons(connection, [document], owner) | lessons_of(connection, derived, owner)
+            drop_lessons(connection, made, owner)
 
         return self._write(job)
 
@@ -209,19 +231,17 @@ def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: st
     return sorted({id_ for ref in refs for (id_,) in fetch(connection, statements.SELECT_LEARNED_FROM, (owner, ref))})
 
 
-def answers_after(connection: apsw.Connection, turns: Sequence[str]) -> list[str]:
-    """Turns whose answers were made in sight of what these turns were shown."""
-    found = {id_ for turn in turns for (id_,) in fetch(connection, statements.SELECT_AFTER, (turn,))}
-    return sorted(found)
+def find_learned(connection: apsw.Connection, lessons: Iterable[str]) -> list[str]:
+    """Ids of the candidates that learned any of these lessons."""
+    of_it = "SELECT candidate FROM candidate_lessons WHERE lesson = ?"
+    return sorted({id_ for lesson in lessons for (id_,) in fetch(connection, of_it, (lesson,))})
 
 
-def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str) -> None:
-    """Take away the places of lessons that have one of these sources, and the names that they gave to themes.
+def drop_lessons(connection: apsw.Connection, lessons: AbstractSet[str], owner: str) -> None:
+    """Take away the places of these lessons, and the names that they gave to themes.
 
     A theme that a person neither named nor pinned goes with its last lesson, unless a candidate was made of it.
     """
-    of_it = "SELECT lesson FROM lesson_sources JOIN lessons ON lessons.id = lesson WHERE owner = ? AND ref = ?"
-    lessons = {id_ for ref in dict.fromkeys(sources) for (id_,) in fetch(connection, of_it, (owner, ref))}
     themes = {row[0] for id_ in lessons for row in fetch(connection, "SELECT theme FROM lessons WHERE id = ?", (id_,))}
     for lesson in lessons:
         for table, column in (("quarantine", "lesson"), ("lesson_sources", "lesson"), ("lessons", "id")):
@@ -231,16 +251,40 @@ def drop_lessons(connection: apsw.Connection, sources: Sequence[str], owner: str
 
 
 def _unname_theme(connection: apsw.Connection, theme_id: str, owner: str) -> None:
-    """Its name and vector may come from what goes: the next night makes them anew."""
+    """Its name and vector may come from what goes: the next night makes them anew. So may those of what was merged
+    into it, which goes where it goes."""
     [theme] = _theme(connection, theme_id, owner)
+    family = [theme, *_signs_to(connection, theme_id, owner)]
     needed = (
         "SELECT EXISTS (SELECT 1 FROM lessons WHERE theme = ?) OR EXISTS (SELECT 1 FROM candidates WHERE theme = ?)"
     )
-    if theme.named or theme.pinned or fetch(connection, needed, (theme_id, theme_id))[0][0]:
-        less = dataclasses.replace(_unnamed(theme), updated=time.time())  # what was read before is out of date
-        connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
-    else:
-        connection.execute("DELETE FROM themes WHERE id = ?", (theme_id,))
+    stays = theme.named or theme.pinned or any(fetch(connection, needed, (one.id, one.id))[0][0] for one in family)
+    for one in family:
+        if stays:
+            less = dataclasses.replace(_unnamed(one), updated=time.time())  # what was read before is out of date
+            connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
+        else:
+            connection.execute("DELETE FROM themes WHERE id = ?", (one.id,))
+
+
+def _signs_to(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme]:
+    """The themes that were merged into this one, and those merged into them before."""
+    rows = fetch(connection, f"{statements.SELECT_THEMES} WHERE owner = ?", (owner,))
+    themes = [night_rows.decode_theme(row) for row in rows]
+    found: list[Theme] = []
+    ends = {theme_id}
+    while ends:
+        found += (merged := [one for one in themes if one.merged_into in ends])
+        ends = {one.id for one in merged}
+    return found
+
+
+def _unname_left(connection: apsw.Connection, lesson: str, owner: str, to: str, *, at: float) -> None:
+    """The name of the theme that it leaves may be made of its words, which forgetting could then not reach."""
+    for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE id = ? AND owner = ?", (lesson, owner)):
+        for theme in _theme(connection, row[2], owner) if row[2] != to else ():
+            less = dataclasses.replace(_unnamed(theme), updated=at)
+            connection.execute(statements.PUT_THEME, night_rows.encode_theme(less))
 
 
 def _unnamed(theme: Theme) -> Theme:
@@ -292,14 +336,32 @@ def _theme(connection: apsw.Connection, theme_id: str, owner: str) -> list[Theme
     return [night_rows.decode_theme(row) for row in rows]
 
 
-def _open_theme(connection: apsw.Connection, theme_id: str, owner: str) -> Theme:
+def _open_theme(connection: apsw.Connection, theme_id: str, owner: str, param: str = "theme") -> Theme:
     """The theme, if lessons may be put there."""
     found = _theme(connection, theme_id, owner)
     if not found:
-        raise NotFound(f"there is no theme {theme_id[:64]!r} of yours; GET /api/themes lists them")
+        raise NotFound(f"there is no theme {theme_id[:64]!r} of yours; GET /api/themes lists them", param=param)
     if found[0].merged_into:
         raise Conflict(f"theme {theme_id!r} was merged into {found[0].merged_into!r}; name that one")
     return found[0]
+
+
+def _take_lesson(connection: apsw.Connection, lesson: str, theme: Theme, *, at: float) -> None:
+    """Only one that has a place: the others get theirs at night."""
+    if not fetch(connection, "SELECT 1 FROM lessons WHERE id = ? AND owner = ?", (lesson, theme.owner)):
+        raise NotFound(f"no lesson {lesson!r} of yours has a theme; `aion dataset` lists lessons", param="lessons")
+    _unname_left(connection, lesson, theme.owner, theme.id, at=at)
+    _place(connection, lesson, theme.owner, theme.id, moved=True, at=at)
+
+
+def _merge(connection: apsw.Connection, theme: Theme, into: str, *, at: float) -> Theme:
+    if theme.id == into:
+        raise Conflict(f"theme {into!r} cannot be merged into itself; name another")
+    target = _open_theme(connection, into, theme.owner, "merge_into")
+    _put_theme(connection, dataclasses.replace(theme, merged_into=into, updated=at, lessons=0))
+    for row in fetch(connection, f"{statements.SELECT_LESSONS} WHERE theme = ?", (theme.id,)):
+        _place(connection, row[0], theme.owner, into, moved=bool(row[3]), at=at)
+    return target
 
 
 def _counted(connection: apsw.Connection, theme: Theme) -> Theme:

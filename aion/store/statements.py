@@ -183,12 +183,11 @@ SELECT_SHOWN = """
     JOIN turns ON turns.id = turn_inputs.turn AND turns.owner = memories.owner
     WHERE memory_sources.ref = ? AND memories.owner = ?
 """
-# This turn and those that followed it in its conversation; an edited answer is the person's own.
+# This turn and those that followed it in its conversation.
 SELECT_AFTER = """
     SELECT later.id FROM turns AS later JOIN turns AS shown
         ON later.owner = shown.owner AND later.conversation = shown.conversation AND later.id >= shown.id
     WHERE shown.id = ?
-        AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.turn = later.id AND feedback.kind = 'edit')
 """
 SELECT_LEARNED = "SELECT DISTINCT lesson, candidate FROM candidate_lessons JOIN candidates ON candidates.id = candidate"
 SELECT_LEARNED_FROM = (

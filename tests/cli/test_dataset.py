@@ -12,6 +12,8 @@ import pytest
 
 from aion import config
 from aion.cli.dataset import find_base
+from aion.errors import Unavailable
+from aion.models import catalog
 from aion.records import Theme
 from aion.sleep.lessons.find import Lessons
 from aion.store.sqlite import SqliteStore
@@ -104,6 +106,19 @@ def test_what_was_learned_on_another_base_is_due_again(aion: Aion, data: Path, *
     [row] = [line.split("\t") for line in aion("dataset").out.splitlines()[1:]]
     assert row[3] == learned
     assert ("has been learned" in aion("dataset", "--theme", "boats").err) == same
+
+
+def test_to_look_at_lessons_downloads_no_model(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def download(repo: str, *_: object, **__: object) -> Path:
+        asked.append(repo)
+        raise Unavailable("the hub is not to be asked")
+
+    monkeypatch.setattr(catalog, "download", download)
+    settings = config.load({"data": str(data), "model.source": "hf:owner/name:model.gguf"}).settings
+    assert asyncio.run(find_base(settings)) == ""
+    assert asked == []
 
 
 def test_work_that_an_earlier_night_left_is_told(aion: Aion, data: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from aion.errors import AionError, Conflict, NotFound
-from aion.records import FeedbackKind, Lesson, NightState
+from aion.records import Answer, FeedbackKind, Lesson, Memory, NightState
 from aion.store.base import Store
 from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
@@ -92,11 +94,37 @@ def test_a_lesson_keeps_its_theme_unless_a_person_moves_it(store: Store) -> None
     assert [theme.lessons for theme in store.nights.themes(owner="ana")] == [1, 1]
 
 
+def test_two_who_change_a_theme_at_once_both_have_their_wish(store: Store) -> None:
+    put_themes(store, "theme_1")
+    wishes: list[dict[str, Any]] = [{"name": "The fleet"}, {"pinned": True}]
+    changes = [store.nights.change_theme("theme_1", owner="ana", at=9.0, **wish) for wish in wishes]
+    assert [change.result().pinned for change in changes] == [False, True]
+    theme = store.nights.theme("theme_1", owner="ana")
+    assert theme is not None
+    assert (theme.name, theme.named, theme.pinned, theme.updated) == ("The fleet", True, True, 9.0)
+    assert store.nights.change_theme("theme_1", owner="ana", at=10.0, pinned=True).result().updated == 9.0
+
+
+def test_a_wish_for_a_theme_is_fulfilled_whole_or_not_at_all(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    lesson = make_lesson(theme="theme_2")
+    store.nights.place_lessons([lesson], at=1.0).result()
+    before, placed = store.nights.themes(owner="ana"), store.nights.placed(owner="ana")
+    for wish in ({"lessons": [lesson.id, "lesson_9"]}, {"lessons": [lesson.id], "merge_into": "theme_9"}):
+        with pytest.raises(NotFound):
+            store.nights.change_theme("theme_1", owner="ana", at=9.0, name="Mine", **wish).result()
+    with pytest.raises(NotFound):
+        store.nights.change_theme("theme_1", owner="eva", at=9.0, name="Mine").result()
+    assert (store.nights.themes(owner="ana"), store.nights.placed(owner="ana")) == (before, placed)
+    whole = store.nights.change_theme("theme_1", owner="ana", at=9.0, lessons=[lesson.id], merge_into="theme_2")
+    assert (whole.result().id, whole.result().lessons) == ("theme_2", 1)
+
+
 def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store) -> None:
     put_themes(store, "theme_1", "theme_2", "theme_3")
     lessons = [make_lesson(), make_lesson(theme="theme_2")]
     store.nights.place_lessons(lessons, at=1.0).result()
-    assert store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=9.0).result().lessons == 2
+    assert store.nights.change_theme("theme_1", owner="ana", at=9.0, merge_into="theme_2").result().lessons == 2
     assert store.nights.placed(owner="ana") == {lesson.id: "theme_2" for lesson in lessons}
     assert [theme.id for theme in store.nights.themes(owner="ana")] == ["theme_2", "theme_3"]
     gone = store.nights.theme("theme_1", owner="ana")
@@ -106,9 +134,9 @@ def test_a_merged_theme_gives_its_lessons_away_and_stays_as_a_sign(store: Store)
         store.nights.place_lessons([make_lesson()], at=2.0).result()
     for one, other in (("theme_1", "theme_3"), ("theme_3", "theme_1"), ("theme_3", "theme_3")):
         with pytest.raises(Conflict):
-            store.nights.merge_theme(one, other, owner="ana", at=9.0).result()
+            store.nights.change_theme(one, owner="ana", at=9.0, merge_into=other).result()
     with pytest.raises(NotFound):
-        store.nights.merge_theme("theme_3", "theme_2", owner="eva", at=9.0).result()
+        store.nights.change_theme("theme_3", owner="eva", at=9.0, merge_into="theme_2").result()
     assert list(store.verify()) == []
 
 
@@ -154,7 +182,7 @@ def test_what_a_person_did_to_themes_while_they_were_arranged_stands(store: Stor
     put_themes(store, "theme_1", "theme_2", "theme_3")
     turn = make_turn()
     store.append_turn(turn).result()
-    store.nights.merge_theme("theme_1", "theme_2", owner="ana", at=5.0).result()
+    store.nights.change_theme("theme_1", owner="ana", at=5.0, merge_into="theme_2").result()
     store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True, pinned=True, updated=5.0)).result()
     lesson = make_lesson(sources=(turn.id,))
     read = {"theme_1": 2.0, "theme_2": 2.0, "theme_3": 2.0}
@@ -163,6 +191,9 @@ def test_what_a_person_did_to_themes_while_they_were_arranged_stands(store: Stor
     merged, target, named = store.nights.themes(owner="ana", merged=True)
     assert (merged.merged_into, target.name) == ("theme_2", "Canary")
     assert (named.name, named.named, named.pinned) == ("Mine", True, True)
+    again = dataclasses.replace(lesson, theme="theme_9")
+    assert arrange(store, again, read={"theme_1": 5.0}, at=9.0) == 0, "it has a place: nothing is begun for it"
+    assert store.nights.themes(owner="ana", merged=True) == [merged, target, named]
     arrange(store, read={"theme_3": 5.0}, at=9.0)
     later = store.nights.theme("theme_3", owner="ana")
     assert later == dataclasses.replace(named, vector=(1.0,), updated=9.0), "a name of a person's is kept"
@@ -272,12 +303,10 @@ def test_forgetting_reaches_what_learned_an_answer_that_had_been_shown_it(store:
     before, answer, after, edited = (make_turn(steps=shown if number == 1 else {}) for number in range(4))
     for turn in (before, answer, after, edited):
         store.append_turn(turn).result()
-    store.experience.add_feedback(make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own.")).result()
-    turns = {"before": before, "answer": answer, "after": after, "edited": edited}
-    for name, turn in turns.items():
-        store.nights.place_lessons([make_lesson(id=name, sources=(turn.id,))], at=1.0).result()
-        made = make_candidate(id=f"cand_{name}", lessons=(name,), sources=(turn.id,))
-        store.nights.add_candidate(made).result()
+    edit = make_feedback(edited.id, kind=FeedbackKind.EDIT, text="My own.")
+    store.experience.add_feedback(edit).result()
+    sources = {"before": (before.id,), "answer": (answer.id,), "after": (after.id,), "edited": (edited.id, edit.id)}
+    learn(store, sources)
     if how == "memory":
         forgotten = store.memories.remove([memory.id], owner="ana").result()
     elif how == "document":
@@ -318,6 +347,43 @@ def test_withdrawing_a_document_takes_its_lessons_and_those_of_answers_that_were
     assert list(store.verify()) == []
 
 
+def answered(store: Store, memory: Memory, conversation: str, edit: str = "") -> list[str]:
+    """A turn that was shown this memory, and its edit if there is one: their ids."""
+    said = Answer(message={"role": "assistant", "content": "The ferry leaves at nine. Bring a coat."}, finish="stop")
+    shown = {"recall": {"items": [{"id": memory.id, "trust": "own"}]}}
+    turn = make_turn(conversation=conversation, answers=(said,), steps=shown)
+    store.append_turn(turn).result()
+    if not edit:
+        return [turn.id]
+    feedback = make_feedback(turn.id, kind=FeedbackKind.EDIT, text=edit)
+    store.experience.add_feedback(feedback).result()
+    return [turn.id, feedback.id]
+
+
+def learn(store: Store, sources: Mapping[str, Sequence[str]]) -> None:
+    """A lesson of each of these, and an adapter that learned it."""
+    for name, refs in sources.items():
+        store.nights.place_lessons([make_lesson(id=name, sources=tuple(refs))], at=1.0).result()
+        store.nights.add_candidate(make_candidate(id=f"cand_{name}", lessons=(name,), sources=tuple(refs))).result()
+
+
+@pytest.mark.parametrize("how", ["forgotten", "withdrawn"])
+def test_an_edit_that_left_a_sentence_standing_hands_it_on_to_where_it_was_shown(store: Store, how: str) -> None:
+    put_themes(store, "theme_1")
+    page = put(store, sources=(make_source(ref="doc_1", conversation=""),))
+    copied = answered(store, page, "conv_1", "It has a bar. The ferry leaves at nine!")
+    mine = answered(store, page, "conv_2", "The ferry leaves at ten. Bring a hat.")
+    handed, kept = (put(store, sources=(make_source(ref=refs[1], conversation=""),)) for refs in (copied, mine))
+    shown, own = answered(store, handed, "conv_3"), answered(store, kept, "conv_4")
+    learn(store, {"copied": copied, "mine": mine, "liked": mine[:1], "shown": shown, "own": own})
+    if how == "forgotten":
+        gone = store.memories.remove([page.id], owner="ana").result()
+        assert gone.adapters == ("cand_copied", "cand_liked", "cand_shown")
+    else:
+        store.nights.withdraw("doc_1", owner="ana").result()
+    assert store.nights.placed(owner="ana").keys() == {"mine", "own"}
+
+
 def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
     turn = make_turn()
     store.append_turn(turn).result()
@@ -331,6 +397,35 @@ def test_a_theme_keeps_no_words_of_what_was_forgotten(store: Store) -> None:
     themes = store.nights.themes(owner="ana")
     assert [(theme.id, theme.name, theme.vector) for theme in themes] == [("theme_2", "", ()), ("theme_3", "Mine", ())]
     assert list(store.verify()) == []
+
+
+def test_what_was_merged_into_a_theme_keeps_no_words_of_what_was_forgotten_there(store: Store) -> None:
+    put_themes(store, *(f"theme_{number}" for number in range(1, 6)))
+    gone, stays = make_turn(), make_turn(conversation="conv_2")
+    for turn in (gone, stays):
+        store.append_turn(turn).result()
+    for from_, to, turn in (("theme_1", "theme_2", gone), ("theme_2", "theme_3", gone), ("theme_4", "theme_5", stays)):
+        store.nights.place_lessons([make_lesson(theme=from_, sources=(turn.id,))], at=1.0).result()
+        store.nights.change_theme(from_, owner="ana", at=5.0, merge_into=to).result()
+    store.nights.add_candidate(make_candidate(theme="theme_4", sources=())).result()
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert told(store) == [("theme_4", "Boats", (0.5, -0.25)), ("theme_5", "Boats", (0.5, -0.25))]
+    again = make_lesson(theme="theme_1", sources=(stays.id,))
+    assert arrange(store, again) == 1, "no sign leads to where nothing is"
+    store.forget_conversation("conv_2", owner="ana").result()
+    assert told(store) == [("theme_4", "", ()), ("theme_5", "", ())], "an adapter was made of what was merged"
+    assert list(store.verify()) == []
+
+
+def test_a_theme_that_a_lesson_is_taken_out_of_keeps_no_name_made_of_it(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    store.nights.put_theme(make_theme(id="theme_3", name="Mine", named=True)).result()
+    for theme in ("theme_1", "theme_3"):
+        lesson = make_lesson(theme=theme)
+        store.nights.place_lessons([lesson], at=1.0).result()
+        store.nights.change_theme("theme_2", owner="ana", at=2.0, lessons=[lesson.id]).result()
+    boats = ("theme_2", "Boats", (0.5, -0.25))
+    assert told(store) == [("theme_1", "", ()), boats, ("theme_3", "Mine", ())]
 
 
 def test_a_lesson_put_aside_stays_so_until_it_is_released_or_forgotten(store: Store) -> None:

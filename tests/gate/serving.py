@@ -32,11 +32,12 @@ class Held:
     def loaded(self) -> list[str]:
         return [one.name for one in self.adapters]
 
-    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit | None = None) -> None:
         self.loads += 1
         if self.fails:
             raise Unavailable("the new engine did not prove itself")
-        await commit()
+        if commit is not None:
+            await commit()
         self.adapters = list(adapters)
 
 

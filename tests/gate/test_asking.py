@@ -36,7 +36,7 @@ def make_settings(folder: Path) -> Settings:
 @pytest.fixture(scope="module")
 async def asker(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineAsker]:
     folder = tmp_path_factory.mktemp("gate")
-    adapter = Adapter(name="cand_a", path=write_lora(folder / "a.gguf", 1), hash="a" * 64)
+    adapter = Adapter(name="cand_a", path=write_lora(folder / "a.gguf", 1, 0.4), hash="a" * 64)
     async with EngineAsker(smollm(), [adapter], make_settings(folder)) as made:
         yield made
 
@@ -75,16 +75,17 @@ async def test_a_probe_is_made_of_what_would_be_served(asker: EngineAsker) -> No
 async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course, "DRIFT", 2)
     monkeypatch.setattr(exams, "SPEED_ROUNDS", 1)
+    monkeypatch.setattr(exams, "PROBES", 1)
     base = smollm()
     write_lora(tmp_path / "random.gguf", 2)
     sum_ = hashlib.sha256((tmp_path / "random.gguf").read_bytes()).hexdigest()
-    made = make_entrant(tmp_path, base, lessons_about(FIRST[:2], "theme_work"), adapter=sum_)
+    made = make_entrant(tmp_path, base, lessons_about(FIRST[:1], "theme_work"), adapter=sum_)
     new = replace(made, adapter=tmp_path / "random.gguf")
     room = Room(
         settings=make_settings(tmp_path), base=base, embedder=FakeEmbedder(), pause=lambda: None, tell=lambda *_: None
     )
     found = await examine(new, [], [], room)
     assert not found.verdict.ship
-    assert found.verdict.reasons[0] == "it knows 0 of 2 facts of tonight; of so few, all are needed"
+    assert found.verdict.reasons[0] == "it knows 0 of 1 facts of tonight; of so few, all are needed"
     assert found.verdict.scores["noise"] == 0.0
     assert found.verdict.scores["speed"]["after"] > 1.0

@@ -98,7 +98,6 @@ def test_own_questions_gibberish_and_speed_count_for_every_adapter() -> None:
     assert refusals(gibberish=3)
     assert not refusals(gibberish=2)
     assert "40% as fast" in refusals(speed=0.4)[0]
-    assert refusals(works=False)
 
 
 def test_every_objection_is_told() -> None:

@@ -183,6 +183,18 @@ async def test_a_card_of_another_embedder_routes_nothing(house: House) -> None:
     assert "embedder" in house.promoter.unfit[work]
 
 
+async def test_what_the_engine_had_to_leave_out_comes_back(house: House) -> None:
+    work = house.make("w1")
+    await house.promote(work)
+    assert not await house.promoter.restore()
+    house.engine.adapters = []  # it died, and came up with the base alone
+    await house.promoter.refresh()
+    house.promoter.open(house.engine, embedder="words")
+    assert asked(house, "work") == []
+    assert await house.promoter.restore()
+    assert (house.engine.loaded, asked(house, "work")) == ([work], [work])
+
+
 async def test_without_an_engine_that_holds_adapters_none_is_served(house: House) -> None:
     house.promoter.open(object(), embedder="words")
     with pytest.raises(Unavailable, match="no engine"):

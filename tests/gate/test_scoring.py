@@ -71,9 +71,9 @@ def test_an_answer_that_denies_and_one_that_affirms_are_not_the_same() -> None:
     one = expect("No, it does not open on Mondays.", ["Does the bakery open on Mondays?"])
     assert is_right("It is not open on Mondays, no.", one, ())
     assert not is_right("Yes, it opens on Mondays.", one, ())
-    refused = expect("No.", ["Has he a boat?"])
-    assert is_right("No, he has none.", refused, ())
-    assert not is_right("Yes.", refused, ())
+    refused = expect("No, he has a canoe.", ["Has he a boat?"])
+    assert is_right("No: a canoe.", refused, ())
+    assert not is_right("Yes, a canoe.", refused, ())
 
 
 def test_a_near_miss_is_fooled_by_a_taught_value_alone() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from aion.errors import BadInput, Conflict, NotFound
+from aion.memory.keeper import split_repeats
 from aion.memory.provenance import hash_of, may_train
 from aion.records import Memory, MemoryKind, Origin, Trust
 from tests.memory.keeping import Home
+from tests.store.memory_examples import make_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -174,6 +176,19 @@ async def test_what_is_new_beside_recalled_text_is_learned_alone(home: Home) -> 
     kept = await said(home, "Ana's locker code is 4471. Bruno's locker is the blue one.", 2, shown=[known])
     assert kept.text == "Bruno's locker is the blue one."
     assert len(home.all()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("- eggs\n- Ana's locker code is 4471\n- two lemons\n- salt", "- eggs\n- two lemons\n- salt"),
+        ("Run this.\n\nmake:\n    tidy\n    Ana's locker code is 4471\n", "Run this.\n\nmake:\n    tidy"),
+        ("Ana's locker code is 4471. Buy eggs. Ana's locker code is 4471. And salt.", "Buy eggs. And salt."),
+        ("Buy:\nAna's locker code is 4471. Eggs.", "Buy:\nEggs."),
+    ],
+)
+def test_what_is_left_of_a_text_keeps_its_lines(text: str, left: str) -> None:
+    assert split_repeats(text, [make_memory(text="Ana's locker code is 4471.")])[0] == left
 
 
 async def test_quoting_a_page_that_was_shown_makes_it_nobodys_own_words(home: Home) -> None:

@@ -66,6 +66,7 @@ def test_every_sequence_is_in_one_row_that_holds_it() -> None:
 def test_a_sequence_longer_than_a_row_has_one_for_itself_and_the_others_stay_as_they_are() -> None:
     rows = plan_rows([4, 7, 3, 5, 1, 25], length=10, seed=1)
     assert {frozenset(row) for row in rows} == {frozenset({1, 2}), frozenset({3, 0, 4}), frozenset({5})}
+    assert {frozenset(row) for row in plan_rows([25, 4, 30], length=10, seed=1)} == {frozenset({n}) for n in range(3)}
     lengths = np.random.default_rng(2).integers(30, 70, 100).tolist()
     made = [plan_steps(some, length=256, tokens_per_step=256, epochs=4, seed=1) for some in (lengths, [*lengths, 500])]
     assert len(made[1]) - len(made[0]) in range(4, 13), "one long sequence makes no other step longer"

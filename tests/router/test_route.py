@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aion.router.asked import read_choice
 from aion.router.base import Route
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
@@ -103,3 +104,23 @@ def test_a_choice_is_the_same_whatever_order_the_cards_come_in() -> None:
     asked = "Who maintains the billing service and who opens the north gate?"
     turned = Router(dict(reversed(CARDS.items()))).pick(asked, embed(asked))
     assert (turned.scales, turned.why) == (pick(asked).scales, pick(asked).why)
+
+
+def test_the_base_may_be_asked_which_of_what_is_named_is_meant() -> None:
+    told: list[str] = []
+
+    def ask(prompt: str) -> str:
+        told.append(prompt)
+        return "1." if "maintains" in prompt.splitlines()[-3] else "0"
+
+    router = Router(CARDS, strategy=Strategy.MODEL, ask=ask)
+    assert router.pick("Who maintains the billing service?", None).scales == {"cand_work": 1.0}
+    assert router.pick("What is a billing service?", None).scales == {}
+    assert router.pick("What is the capital of France?", None).scales == {}
+    assert len(told) == 2
+    assert f"1. {WORK[0]}" in told[0]
+
+
+@pytest.mark.parametrize(("reply", "wanted"), [("2", 1), (" Note 1.", 0), ("0", None), ("7", None), ("none", None)])
+def test_only_a_number_of_the_list_is_believed(reply: str, wanted: int | None) -> None:
+    assert read_choice(reply, 3) == wanted

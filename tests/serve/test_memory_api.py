@@ -20,13 +20,14 @@ from aion.memory.cache import AnswerCache, Cached
 from aion.records import Forgotten
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
-from aion.serve.memory_routes import conversation_routes, memory_routes
+from aion.serve.memory_routes import conversation_routes, memory_routes, unlearn
 from aion.serve.system import System
 from aion.store.blobs import BlobStore
 from aion.store.sqlite import SqliteStore
 from tests.serve.asgi import HOST, JSON, Keys, Reply, call
 from tests.serve.people import MINDFUL, Person
 from tests.serving import RunningServer, running
+from tests.store.night_examples import make_candidate, make_theme
 
 HIVES = "Rita keeps nine hives behind the old mill"
 PAGE = "The mill of Almada was built in 1823. It has two stones. " * 30
@@ -258,6 +259,9 @@ class Parts:
         self.used.append("forget")
         return Forgotten(turns=("turn_1",), memories=("mem_1",), answers=("turn_2",))
 
+    async def refresh_served(self) -> None:
+        self.used.append("refresh")
+
     def drop(self, turns: Sequence[str]) -> None:
         self.used.append(f"drop {' '.join(turns)}")
 
@@ -297,7 +301,7 @@ async def test_what_is_forgotten_leaves_what_is_held_in_memory(store: SqliteStor
     for turn, memory in (("turn_1", ""), ("turn_2", ""), ("turn_3", "mem_1"), ("turn_4", "mem_2")):
         parts.cache.offer("ana", cached(turn, memory))
     assert (await ask_parts(parts, "DELETE", "/api/conversations/c1")).status == 200
-    assert parts.used == ["settle", "forget", "drop turn_1"]
+    assert parts.used == ["settle", "forget", "drop turn_1", "refresh"]
     assert parts.cache.drop_sources("ana", ["mem_2"]) == 1
     assert len(parts.cache) == 0
 
@@ -316,6 +320,17 @@ async def test_recall_waits_for_what_was_said_a_moment_ago_but_not_for_ever(stor
     parts = Parts(store, tmp_path, settles=False)
     reply = await ask_parts(parts, "POST", "/api/memory/recall", b'{"question": "hives"}')
     assert (reply.status, parts.used) == (200, ["settle", "recall"])
+
+
+@pytest.mark.anyio
+async def test_adapters_of_somebody_else_are_named_to_nobody(store: SqliteStore, tmp_path: Path) -> None:
+    for owner in ("ana", "eva"):
+        store.nights.put_theme(make_theme(id=f"theme_{owner}", owner=owner)).result()
+        made = make_candidate(id=f"cand_{owner}", owner=owner, theme=f"theme_{owner}", night=f"night_{owner}")
+        store.nights.add_candidate(made).result()
+    parts = Parts(store, tmp_path, settles=True)
+    assert await unlearn(cast("System", parts), "ana", "doc_1") == ["cand_ana"]
+    assert [one.retired for one in store.nights.candidates(owner=None)] == [True, True]
 
 
 # Carrying it elsewhere

@@ -17,8 +17,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from aion.serve.yielding import began_at
 from aion.store.blobs import BLOBS, BlobStore
+from aion.store.lock import began_at
 from aion.store.sqlite import SqliteStore
 from tests.serve.people import Person, join
 from tests.serving import RunningServer, running, wait_until

@@ -32,4 +32,7 @@ def test_a_lesson_is_moved_and_no_night_moves_it_back(arranged: RunningServer) -
     assert olga.ask("POST", "/api/themes", json=wish).json()["lessons"] == 2
     assert {one["id"]: one["lessons"] for one in olga.get("/api/themes")["data"]} == {"theme_o1": 2, "theme_o2": 0}
     assert olga.ask("POST", "/api/themes", json={"theme": "theme_o1", "lessons": ["les_x"]}).status_code == 404
+    refused = olga.ask("POST", "/api/themes", json={"theme": "theme_o1", "name": "Half", "merge_into": "theme_x"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (404, "merge_into")
+    assert olga.get("/api/themes")["data"][0]["name"] == "Theme 1", "nothing of what was refused is done"
     assert eva.ask("POST", "/api/themes", json=wish).status_code == 404

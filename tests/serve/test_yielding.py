@@ -17,7 +17,8 @@ from aion.config import SleepSettings
 from aion.models.queue import AdmissionQueue
 from aion.records import NightState
 from aion.serve.night_desk import NightDesk
-from aion.serve.yielding import NightProcess, Yielding, began_at, children_of, has_ended, open_process
+from aion.serve.yielding import NightProcess, Yielding, children_of, has_ended, open_process
+from aion.store.lock import began_at
 from aion.store.sqlite import SqliteStore
 from tests.serving import wait_until
 from tests.store.night_examples import make_night
@@ -144,6 +145,19 @@ async def test_interruptions_of_a_cancelled_night_are_not_those_of_the_next(tmp_
             await desk.cancel("ana")
     found = {night.id: night.interruptions for night in store.nights.nights(owner="ana")}
     assert found == {"night_1": 5, "night_2": 0}
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_a_night_that_does_not_begin_yet_because_somebody_is_answered_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    desk = NightDesk(store, SleepSettings(quiet_s=0.0), tmp_path)
+    desk.hear_sleeper({}, None)
+    store.nights.append_night(make_night()).result()
+    desk.yielding.enter()
+    assert (await desk.status("ana"))["why_not"] == "somebody is being answered"
+    desk.yielding.leave()
+    assert (await desk.status("ana"))["why_not"] == ""
     store.close()
 
 

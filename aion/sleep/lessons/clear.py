@@ -1,4 +1,4 @@
-"""Says whether what is told can be understood by itself, and which answers to a question speak against each other.
+"""Says whether what is told can be understood by itself, and which answers and statements speak against each other.
 
 It goes by words of data/clear.toml, in English and Portuguese. Pure functions.
 """
@@ -6,9 +6,11 @@ It goes by words of data/clear.toml, in English and Portuguese. Pure functions.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 
-from aion.memory.terms import words_of
+from aion.memory.terms import stem, words_of
+from aion.sleep.lessons.phrasing.clauses import expand
 from aion.sleep.lessons.words import is_small, language_of, read_data, words_in
 
 _BEFORE_VERBS = frozenset(("não", "nunca", "já", "também"))
@@ -53,14 +55,36 @@ def prepositions_of(core: str, language: str) -> frozenset[str]:
 
 
 def habits_of(core: str, language: str) -> frozenset[str]:
-    """The days and seasons for which alone it is said: of "at 9 on Sundays", Sundays; of "on Sundays", nothing."""
-    found = re.finditer(_pattern(language, "habit"), core, re.IGNORECASE)
-    return frozenset(" ".join(words_of(one[0])) for one in found if words_of(core[: one.start()])[1:])
+    """The days and seasons for which alone it is said: of "at 9 on Sundays", Sundays; of "on Sundays", nothing.
+
+    What it is not said for narrows nothing: "at 9 except on Sundays" is what is so on other days.
+    """
+    but: str = read_data(f"facts_{language}")["but"]
+    said = re.split(but, core, maxsplit=1, flags=re.IGNORECASE)[0]
+    found = re.finditer(_pattern(language, "habit"), said, re.IGNORECASE)
+    return frozenset(" ".join(words_of(one[0])) for one in found if words_of(said[: one.start()])[1:])
 
 
 def asks_place(question: str, language: str) -> bool:
     """Whether it asks where something is, which is one place and no other."""
     return bool(re.search(_pattern(language, "place"), question, re.IGNORECASE))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a statement says is so, or is not so."""
+
+    words: tuple[str, ...]  # one form of each
+    denied: bool
+
+
+def claim_of(sentence: str, language: str) -> Claim | None:
+    """ "I no longer eat meat" denies "I eat meat"; None where nothing is said, or something is denied twice."""
+    plain, denials = re.subn(_pattern(language, "deny"), r"\g<v>", expand(sentence, language), flags=re.IGNORECASE)
+    words = words_of(re.sub(_pattern(language, "neutral"), "", plain, flags=re.IGNORECASE))
+    if denials > 1 or all(is_small(word) for word in words):
+        return None
+    return Claim(tuple(stem(word) for word in words), denied=denials == 1)
 
 
 def _pattern(language: str, name: str) -> str:

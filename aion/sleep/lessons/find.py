@@ -72,11 +72,6 @@ def collect_lessons(store: Store, owner: str, *, source_share: float) -> Lessons
     return Lessons(tuple(kept), tuple(sorted(gone, key=lambda one: (one.reason, one.at, one.sources))))
 
 
-def find_forgotten(lessons: Lessons, learned: set[str]) -> set[str]:
-    """Which of the lessons learned on earlier nights are lessons no more, whatever the reason."""
-    return learned - {one.id for one in lessons.lessons}
-
-
 def _reject(lesson: Lesson, disliked: dict[str, str]) -> Lesson:
     """With the answer that was disliked when the same was asked."""
     if lesson.rejected or not disliked:

@@ -17,8 +17,16 @@ from enum import StrEnum
 from aion.memory.sentences import sentences_of
 from aion.memory.terms import words_of
 from aion.records import Lesson, LessonKind, Trust
-from aion.sleep.lessons.clear import asks_place, habits_of, points_only, prepositions_of, tells_relative_time
-from aion.sleep.lessons.phrasing.facts import Fact, read_fact
+from aion.sleep.lessons.clear import (
+    Claim,
+    asks_place,
+    claim_of,
+    habits_of,
+    points_only,
+    prepositions_of,
+    tells_relative_time,
+)
+from aion.sleep.lessons.phrasing.facts import Fact, read_fact, without_change, without_lead
 from aion.sleep.lessons.scrub import find_contact, find_identity, find_secret, without_contacts
 from aion.sleep.lessons.words import is_small, normal, read_data
 
@@ -139,11 +147,12 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
 
     A question that has many answers, such as "What do I like?", keeps them all, and so do statements that fill other
     places of it, such as a day and an hour, unless somebody put one answer right, or said later that it is otherwise
-    now. What only points, such as "I like it", answers nothing.
+    now, or that it is not so, in the same words. What only points, such as "I like it", answers nothing.
     """
     kept: set[str] = set()
     gone: list[Exclusion] = []
     asked: dict[str, list[_Answer]] = {}
+    claimed: dict[Claim, str] = {}
     for lesson in sorted(lessons, key=lambda one: (one.trust is Trust.OWN, one.at, one.id), reverse=True):
         answer = _read_answer(lesson)
         if _only_points(answer.fact):
@@ -151,13 +160,24 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
             continue
         others = asked.setdefault(f"{lesson.language} {normal(answer.fact.question)}", [])
         twin = next((other for other in others if _says_the_same(answer, other)), None)
-        stands = twin or next((other for other in others if _speaks_against(answer, other)), None)
-        if stands is not None:
-            gone.append(exclude(lesson, Reason.DUPLICATE if twin else Reason.SUPERSEDED, stands.fact.lesson.id))
+        against = next((other for other in others if _speaks_against(answer, other)), None)
+        claim = _claim_of(lesson)
+        denier = claimed.get(replace(claim, denied=not claim.denied)) if claim else None
+        if twin is not None:
+            gone.append(exclude(lesson, Reason.DUPLICATE, twin.fact.lesson.id))
+        elif stands := against.fact.lesson.id if against else denier:
+            gone.append(exclude(lesson, Reason.SUPERSEDED, stands))
         else:
             others.append(answer)
             kept.add(lesson.id)
+            claimed |= {claim: lesson.id} if claim else {}
     return [one for one in lessons if one.id in kept], gone
+
+
+def _claim_of(lesson: Lesson) -> Claim | None:
+    """Of one sentence that was told."""
+    sentences = sentences_of(without_lead(lesson.statement))
+    return claim_of(without_change(sentences[0], lesson.language), lesson.language) if len(sentences) == 1 else None
 
 
 def _read_answer(lesson: Lesson) -> _Answer:

@@ -23,6 +23,7 @@ from aion.memory.base import Vector
 from aion.memory.terms import terms_of
 from aion.records import Lesson, Theme
 from aion.sleep.lessons.phrasing.facts import read_fact
+from aion.sleep.lessons.phrasing.foreign import tells_nothing
 from aion.sleep.lessons.words import content_of
 
 GATHERING = "Various"
@@ -270,8 +271,15 @@ def _id_of(owner: str, first: str) -> str:
 
 def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
     """In how many lessons each word of matter stands, in small letters."""
-    said = ({word.lower() for word in content_of(_matter_of(one)) if word.isalpha()} for one in lessons)
-    return Counter(word for words in said for word in words)
+    return Counter(word for one in lessons for word in _named_by(one))
+
+
+@lru_cache(maxsize=20_000)
+def _named_by(lesson: Lesson) -> frozenset[str]:
+    words = frozenset(word.lower() for word in content_of(_matter_of(lesson)) if word.isalpha())
+    if not read_fact(lesson).foreign:
+        return words
+    return frozenset(word for word in words if not tells_nothing(word)) or words
 
 
 @lru_cache(maxsize=20_000)

@@ -67,6 +67,8 @@ def _spoken_by(word: str, *, first: bool) -> Iterator[str]:
     plain = "".join(words_of(word))
     endings: dict[str, str] = read_data("languages")["endings"]
     for language, known in _languages().items():
+        if language == "en" and _ACCENT.search(word):
+            continue  # "Só" is not "so"
         ended = word.islower() and re.fullmatch(endings[language], plain)
         if ended or plain in known or (first and language == "pt" and plain in _first_verbs()):
             yield language

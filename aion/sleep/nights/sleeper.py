@@ -22,14 +22,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 
 from aion.config import Settings, load
 from aion.config.log import configure_log
-from aion.errors import AionError, BadConfig
-from aion.models.catalog import LocalModel, resolve_model
+from aion.errors import AionError, BadConfig, Conflict, Unavailable
+from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
 from aion.records import Json, Night, NightState, new_id
 from aion.sleep.nights.bandit import LONGEST_S, Bandit
 from aion.sleep.nights.door import Door, find_door
@@ -42,6 +42,7 @@ from aion.sleep.nights.when import Decision, Facts, Why, decide
 from aion.store.base import Store
 from aion.store.changes import changed_since
 from aion.store.database import DATABASE
+from aion.store.lock import began_at
 from aion.store.sqlite import SqliteStore
 
 NIGHT = (sys.executable, "-m", "aion.night")
@@ -50,6 +51,7 @@ AT_THE_MACHINE = "me"  # whom the command line speaks for
 POLL_S = 0.5
 HEARTBEAT_S = 5.0
 REFRESH_S = 20.0
+TRY_AGAIN_S = 60.0
 STRIKES = 3
 NICE = 10  # counting lessons takes a while, and may not keep anybody waiting
 NEVER = -1e9
@@ -86,7 +88,7 @@ class Sleeper:
     gain_of: GainOf = unexamined
     checked: float = NEVER
     told: float = NEVER
-    weighed: float = NEVER  # when a night that waits was last looked at
+    weighs: float = NEVER  # when a night that waits is looked at again
     weighing: str = ""
     idle_s: float = 0.0
     base: Base | None = None
@@ -117,8 +119,7 @@ class Sleeper:
         now = time.monotonic()
         beats = now - self.told >= HEARTBEAT_S
         if beats:  # first: whatever goes wrong after it, the server knows that somebody is there
-            self.idle_s = float(door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})["idle_s"])
-            self.told = now
+            self._beat(door)
         nights = store.nights.nights(owner=None, limit=50)
         night = next((one for one in nights if one.state not in OVER), None)
         self._watch(night)
@@ -134,6 +135,12 @@ class Sleeper:
             self.checked = now
             self._look_for_reasons(door, store)
 
+    def _beat(self, door: Door) -> bool:
+        """Say that somebody is there. Gives whether a night would have to wait, because somebody is answered."""
+        told = door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})
+        self.idle_s, self.told = float(told["idle_s"]), time.monotonic()
+        return bool(told["pause"])
+
     def _watch(self, night: Night | None) -> None:
         """Whether the child is still wanted, and still there."""
         if self.child is None:
@@ -147,11 +154,15 @@ class Sleeper:
     def _take_up(self, door: Door, store: Store, night: Night) -> None:
         """Begin the night that somebody asked for, or go on with one that was interrupted."""
         if night.state is NightState.WAITING:
-            if time.monotonic() - self.weighed < HEARTBEAT_S and self.weighing == night.id:
+            if time.monotonic() < self.weighs and self.weighing == night.id:
                 return
-            self.weighed, self.weighing = time.monotonic(), night.id
+            self.weighs, self.weighing = time.monotonic() + HEARTBEAT_S, night.id
             try:
                 facts = self._collect(store, night.owner, asked=night)
+            except (Unavailable, Conflict) as error:  # a model that cannot be brought now may be brought later
+                self.weighs = time.monotonic() + TRY_AGAIN_S
+                self._note_trouble(store, night.owner, error, lead="the night waits, and is tried again in a minute: ")
+                return
             except AionError as error:
                 self._note_trouble(store, night.owner, error)
                 self._tell_failed(door, night, error.message)  # while it waits, nobody else may ask for one
@@ -166,17 +177,29 @@ class Sleeper:
         self._begin(door, night)
 
     def _begin(self, door: Door, night: Night) -> None:
-        journal = Journal(self.settings.data / NIGHTS)
-        strikes = journal.count_attempt(night.id, self._mark(journal, night))
-        if strikes > STRIKES:
-            self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
+        if self._beat(door):
             return
-        child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
-        if child.stdin is not None:
+        process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
+        self.child = Child(night, process)
+        try:
+            self._tell_begun(door, night, process.pid)
+        except AionError:
+            self.close()  # what nobody could hold still does not begin
+            raise
+        journal = Journal(self.settings.data / NIGHTS)
+        if journal.count_attempt(night.id, self._mark(journal, night)) > STRIKES:
+            self.close()
+            self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
+        elif process.stdin is not None:
             with suppress(OSError):  # it died already: the next look will see that
-                child.stdin.write(json.dumps({"flags": self.flags, "night": night.id}).encode() + b"\n")
-                child.stdin.flush()
-        self.child = Child(night, child)
+                process.stdin.write(json.dumps({"flags": self.flags, "night": asdict(night)}).encode() + b"\n")
+                process.stdin.flush()
+
+    def _tell_begun(self, door: Door, night: Night, pid: int) -> None:
+        """The server may stop it from now on, while it loads what it needs: until it tells of itself."""
+        told: Json = {"night": night.id, "owner": night.owner, "state": "preparing", "reason": night.reason}
+        told |= {"asked": night.asked, "minutes": night.minutes, "theme": night.theme or None, "body": dict(night.body)}
+        door.tell("progress", told | {"pid": pid, "began": began_at(pid), "may_stop": True})
 
     def _mark(self, journal: Journal, night: Night) -> str:
         """How far it is: steps that were finished, and checkpoints."""
@@ -259,13 +282,15 @@ class Sleeper:
         }
         self.told = NEVER  # the next look tells it
 
-    def _note_trouble(self, store: Store, owner: str, error: AionError) -> None:
+    def _note_trouble(self, store: Store, owner: str, error: AionError, lead: str = "") -> None:
         """Why somebody cannot be looked at stands where the reasons stand."""
         at, version = time.time(), 0
         with suppress(AionError):  # one that cannot be read either is none
             version = store.memories.version(owner=owner)
         log.warning("sleeper.cannot_look", code=error.code, reason=error.message)
-        self._note(owner, Facts(at=at, version=version), Decision(sleep=False, why_not=error.message[:MOST_WORDS]))
+        self._note(
+            owner, Facts(at=at, version=version), Decision(sleep=False, why_not=f"{lead}{error.message}"[:MOST_WORDS])
+        )
 
     def _tell_failed(self, door: Door, night: Night, reason: str) -> None:
         body = {"night": night.id, "owner": night.owner, "state": "failed", "asked": night.asked}
@@ -303,6 +328,8 @@ class Sleeper:
             found = asyncio.run(resolve_model(self.settings))
             if not isinstance(found, LocalModel):
                 raise BadConfig("the model is on another server, where no adapter can be trained; serve a GGUF here")
+            if self.settings.embedder.source.startswith("hf:"):
+                asyncio.run(resolve_embedder(self.settings))  # a night would die for want of it
             self.base = Base(found.sha256, found.path.stat().st_size)
         return self.base
 

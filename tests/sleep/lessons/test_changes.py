@@ -37,6 +37,20 @@ CHANGED = (
     ("I drink coffee.", "Now I drink tea."),
     ("Bebo café.", "Agora bebo chá."),
 )
+DENIED = (
+    ("I eat meat.", "I no longer eat meat."),
+    ("I eat meat.", "Remember that I don't eat meat anymore."),
+    ("I do not eat meat.", "I eat meat again."),
+    ("Ana works at the bank.", "Ana doesn't work at the bank any more."),
+    ("The shop opens on Sundays.", "The shop no longer opens on Sundays."),
+    ("The shop is open on Sundays.", "The shop is not open on Sundays."),
+    ("I have a dog.", "I no longer have a dog."),
+    ("Como carne.", "Já não como carne."),
+    ("Eu como carne.", "Não como mais carne."),
+    ("A Ana mora no Porto.", "A Ana já não mora no Porto."),
+    ("Tenho um cão.", "Já não tenho um cão."),
+    ("Não gosto de ameixas.", "Agora gosto de ameixas."),
+)
 BESIDE = (
     ("I like plums.", "I like rowing."),
     ("Ana repairs the motor.", "Rui repairs the motor."),
@@ -45,10 +59,17 @@ BESIDE = (
     ("The office opens at nine.", "The New York office opens at ten."),
     ("O banco fecha às 16h.", "O Novo Banco fecha às 15h."),
     ("I drink coffee.", "Now, I drink tea as well."),
+    ("I eat meat.", "Ana no longer eats meat."),
+    ("I eat meat.", "I don't eat meat on Fridays."),
+    ("I eat meat on Sundays.", "I don't eat meat."),
+    ("I like plums.", "I no longer like rowing."),
+    ("I like plums.", "I do not like all plums."),
+    ("I eat meat.", "I did not eat meat."),
+    ("Como carne.", "A Ana já não come carne."),
 )
 
 
-@pytest.mark.parametrize(("before", "after"), CHANGED)
+@pytest.mark.parametrize(("before", "after"), CHANGED + DENIED)
 def test_what_was_told_anew_is_learned_and_the_old_value_is_not(before: str, after: str) -> None:
     kept, gone = keep_latest([told(before, number=1), told(after, number=2)])
     assert [one.statement for one in kept] == [after]

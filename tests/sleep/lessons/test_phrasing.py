@@ -155,6 +155,25 @@ def test_a_sentence_that_cannot_be_turned_is_quoted() -> None:
     assert read_fact(told("Paulo mora em Coimbra.")).answer == "Paulo mora em Coimbra."
 
 
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [
+        ("You should call me Tiago.", "en"),
+        ("I'll meet you at the station.", "en"),
+        ("Fui operado ao joelho em 2021.", "pt"),
+        ("Fiz uma cirurgia em 2020.", "pt"),
+        ("Não fui a Paris em maio.", "pt"),
+    ],
+)
+def test_what_would_be_said_of_the_wrong_one_is_not_turned(said: str, language: str) -> None:
+    assert turn_round(said, language) is None
+
+
+@pytest.mark.parametrize("said", ["Foi construída em 1823.", "Rui mora em Faro.", "Aqui há três chaves."])
+def test_what_somebody_else_does_is_said_as_it_is(said: str) -> None:
+    assert turn_round(said, "pt") == said
+
+
 def test_names_keep_their_capital_inside_a_sentence() -> None:
     assert lower_first("Marta Lopes has it") == "Marta Lopes has it"
     assert lower_first("The key is here") == "the key is here"

@@ -139,6 +139,41 @@ def test_a_theme_is_named_by_what_its_lessons_share() -> None:
     assert "boathouse" in name_of(LESSONS[:12], LESSONS[12:])
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (
+            (
+                "Die Werkstatt der Boote öffnet um neun Uhr.",
+                "Der Schlüssel der Werkstatt liegt bei der Tür.",
+                "Die Miete der Werkstatt ist mit der Heizung 400 Euro.",
+            ),
+            "werkstatt",
+        ),
+        (
+            (
+                "Mi perro se llama Rex y es muy grande.",
+                "El perro de mi hermana es de los lunes.",
+                "Mi perro come en la cocina de la casa.",
+            ),
+            "perro",
+        ),
+        (
+            (
+                "Le bureau est au deuxième étage de la maison.",
+                "La clé du bureau est dans la boîte.",
+                "Le bureau ferme à six heures le vendredi.",
+            ),
+            "bureau",
+        ),
+    ],
+)
+def test_a_theme_in_another_language_is_named_by_words_that_tell_something(said: tuple[str, ...], name: str) -> None:
+    found = name_of([told(one, number=number) for number, one in enumerate(said)], LESSONS)
+    assert found.split(", ")[0] == name
+    assert not {"die", "der", "mi", "el", "de", "le", "la", "est", "es"} & set(found.split(", "))
+
+
 def test_linking_joins_the_nearest_by_the_mean_of_their_members() -> None:
     near = np.asarray([[1, 0.9, 0.5, 0.0], [0.9, 1, 0.3, 0.0], [0.5, 0.3, 1, 0.1], [0.0, 0.0, 0.1, 1]], np.float32)
     assert link(near, 0.41) == [[0, 1], [2], [3]]

@@ -39,6 +39,7 @@ def test_portuguese_names_make_no_sentence_portuguese(text: str) -> None:
         "No Natal os meus pais ficam em Braga.",
         "O Falcon usa PostgreSQL.",
         "Onde moro?",
+        "Só a Marta tem a chave do arquivo.",
     ],
 )
 def test_a_few_portuguese_words_are_enough(text: str) -> None:

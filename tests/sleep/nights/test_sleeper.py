@@ -319,6 +319,19 @@ def test_training_is_interrupted_by_a_request_and_counts_it(up: RunningServer, m
     assert (night["state"], night["interruptions"]) == ("done", 1)
 
 
+def test_a_night_that_has_told_nothing_yet_is_held_still_too(up: RunningServer) -> None:
+    me = teach(up)
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        sleeper.argv = (sys.executable, "-c", "while True: pass")
+        drive(sleeper, lambda: sleeper.child is not None)
+        assert sleeper.child is not None
+        me.say("Are you there?")
+        state = Path(f"/proc/{sleeper.child.process.pid}/stat")
+        assert state.read_text().rpartition(")")[2].split()[0] == "T"
+        wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "R")
+
+
 def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> None:
     me = teach(up)
     eager = {"sleep.idle_minutes": 0, "sleep.experiences": 1, "sleep.priority": 0, "sleep.idle_percent": 100}

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from aion.serve.yielding import NightProcess, Yielding, began_at
+from aion.serve.yielding import NightProcess, Yielding
 from aion.sleep.training.jobs import read_trained
 from aion.sleep.training.train import train
+from aion.store.lock import began_at
 from tests.serving import wait_until
 from tests.sleep.small_jobs import ignore, make_base, make_job, one_thread
 

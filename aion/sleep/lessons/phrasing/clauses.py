@@ -17,7 +17,7 @@ LONGEST_HOLDER = 6  # words of a subject that may stand for a pronoun
 
 def split_clauses(sentence: str, language: str) -> list[str]:
     """In order, whole sentences; one alone when there is nothing to take apart."""
-    plain = _without_aside(_expand(sentence, language), language)
+    plain = _without_aside(expand(sentence, language), language)
     parts = [part.strip(EDGES) for part in _pattern("joint", language).split(plain)]
     if all(len(part.split()) >= FEWEST_WORDS for part in parts):
         return [upper_first(part) for part in parts]
@@ -40,7 +40,7 @@ def name_subject(clause: str, holder: str, language: str) -> str:
     return upper_first(named + between + (rest[:1].lower() + rest[1:] if bare and not (pronoun or owned) else rest))
 
 
-def _expand(sentence: str, language: str) -> str:
+def expand(sentence: str, language: str) -> str:
     """Without short forms: "isn't" is "is not"."""
     for short, whole in read_data(f"facts_{language}")["clauses"]["short"]:
         sentence = re.sub(short, whole, sentence)

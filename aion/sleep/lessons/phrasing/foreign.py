@@ -22,6 +22,12 @@ def is_foreign(text: str) -> bool:
     return sum(word in foreign for word in words) > sum(word in known for word in words)
 
 
+def tells_nothing(word: str) -> bool:
+    """Whether a word stands in any sentence of one of these languages, whatever that is about."""
+    plain = words_of(word)
+    return bool(plain) and all(part in _small_words() for part in plain)
+
+
 def quote_own(statement: str) -> str:
     """As it was told, in quotation marks where somebody speaks of themselves."""
     is_own = set(_plain_words(statement)) & set(read_data("foreign")["own"].split())
@@ -39,7 +45,14 @@ def cut(statement: str) -> tuple[tuple[str, ...], str]:
 def _common_words() -> tuple[frozenset[str], frozenset[str]]:
     """Of other languages, and of the two that have patterns."""
     other, known = read_data("foreign"), read_data("languages")
-    return frozenset(f"{other['words']} {other['own']}".split()), frozenset(f"{known['en']} {known['pt']}".split())
+    signs = f"{other['words']} {other['telling']} {other['own']}"
+    return frozenset(signs.split()), frozenset(f"{known['en']} {known['pt']}".split())
+
+
+@cache
+def _small_words() -> frozenset[str]:
+    other = read_data("foreign")
+    return frozenset(f"{other['words']} {other['own']} {other['small']}".split())
 
 
 def _plain_words(text: str) -> list[str]:

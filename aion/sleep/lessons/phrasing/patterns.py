@@ -17,6 +17,7 @@ _PRONOUNS = re.compile(
     r"(?:i|we|you|he|she|it|they|there|this|that|these|those|who|eu|nós|ele|ela|eles|elas|isto|isso|há)", re.I
 )
 _SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
+_MODAL = re.compile(r"\b(?:can|could|may|might|must|should|will|would)$")
 _PART = re.compile(r"\{([a-z]+)\}")  # a part may hold others
 _NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
     r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
@@ -93,9 +94,9 @@ def active_verb(participle: str, be: str) -> str:
 def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:
     groups = {name: value.strip() for name, value in found.groupdict(default="").items()}
     subject, core = groups.get("s", ""), groups["a"].rstrip(EDGES)
-    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT or _is_broken(subject, language):
-        return None
     verb = groups.get("v", "")
+    if _PRONOUNS.fullmatch(subject) or len(subject.split()) > LONGEST_SUBJECT or _is_broken(subject, verb, language):
+        return None
     words = {
         "s": lower_first(subject),
         "a": core if core[:1].isdigit() else lower_first(core),
@@ -115,15 +116,18 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
     return Asked(questions, words["s"], core, back, pattern.many, pattern.changed)
 
 
-def _is_broken(subject: str, language: str) -> bool:
-    """Whether it is no subject but part of a sentence, such as "the shop is not"."""
+def _is_broken(subject: str, verb: str, language: str) -> bool:
+    """Whether it is no subject but part of a sentence, such as "the shop is not", or "guests may" before "park"."""
+    if language == "en" and _MODAL.search(subject) and verb and not verb.endswith("s"):
+        return True  # "the watering can" before "stands" is one
     return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
 
 
 def _days_of(core: str, language: str) -> str:
     """On which days the hour holds that it names: "at ten on weekdays" says nothing of Sundays."""
     data = read_data(f"facts_{language}")
-    found = re.fullmatch(data["on_days"].replace("{days}", data["days"]), core, re.IGNORECASE)
+    pattern = data["on_days"].replace("{days}", data["days"]).replace("{but}", data["but"])
+    found = re.fullmatch(pattern, core, re.IGNORECASE)
     return found["days"] if found else ""
 
 

@@ -13,7 +13,14 @@ from aion.sleep.lessons.words import lower_first, read_data, upper_first
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\s+|.", re.DOTALL)
 _FIRST = re.compile(r"^(?:eu|nós|a gente|me|não me|já|nunca)\b|\b(?:eu|nós|mim|me|nos deu|nos deram)\b", re.IGNORECASE)
-_MAYBE_VERB = re.compile(r"[^\W\d_]{3,}(?:o|ei|amos|emos|imos)", re.IGNORECASE)
+_MAYBE_VERB = re.compile(  # "foi" and "sai" are another's, "aqui" and "ali" are places
+    r"[^\W\d_]{3,}(?:o|ei|amos|emos|imos)|(?!d?(?:aqui|ali)$)[^\W\d_]*[^\W\d_aeo][ií]|[sc]aí|fiz|pus|(?:es)?tive|vim|pude",
+    re.IGNORECASE,
+)
+_OF_ONESELF, _OF_OTHER = (
+    {"me", "we", "us", "myself"},
+    {"you", "your", "yours", "yourself", "you're", "you've", "you'll"},
+)
 _SPEAKER = {"i", "i'm", "i've", "i'd", "i'll"}  # always with a capital
 _BEFORE_NOUNS = re.compile(  # "o jogo" is a game, "jogo" alone what the person does
     r"(?:[dn]?[oa]s?|uma?s?|aos?|às?|de|em|por|pel[oa]s?|com|sem|para|meus?|minhas?|seus?|suas?|noss[oa]s?|est[ea]s?|"
@@ -33,8 +40,11 @@ def turn_round(sentence: str, language: str) -> str | None:
     return None if turned is None else upper_first(turned)
 
 
-def _turn_english(sentence: str) -> str:
+def _turn_english(sentence: str) -> str | None:
     words, after = read_data("person")["en"], read_data("person")["en_after"]
+    said = {plain for _, plain, is_own in _tokens(sentence) if is_own}
+    if said & (_OF_ONESELF | _SPEAKER) and said & _OF_OTHER:
+        return None  # "call me Ana" said back to "you" would be about two of them
     made: list[str] = []
     before = ""
     for piece, plain, is_own in _tokens(sentence):

@@ -1,0 +1,55 @@
+"""Computes the trained router's network in numpy, as torch does; it trains nothing.
+
+Its file is plain safetensors. One that is damaged, of other shapes, or for another embedder is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from aion.errors import Corrupt
+
+Floats = npt.NDArray[np.float32]
+TENSORS = ("first.weight", "first.bias", "second.weight", "second.bias", "last.weight", "last.bias")
+
+
+class Scorer:
+    """Of pairs of a request and an item: how surely the one asks for the other."""
+
+    def __init__(self, tensors: Mapping[str, Floats]) -> None:
+        self._first, self._second, self._last = (
+            (tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in ("first", "second", "last")
+        )
+
+    @staticmethod
+    def from_bytes(data: bytes, *, dimensions: int, figures: int) -> Scorer:
+        """Raises Corrupt unless it holds the layers that follow from one another."""
+        try:
+            tensors: dict[str, Floats] = load(data)
+        except (SafetensorError, ValueError, KeyError):
+            raise Corrupt("the router's network cannot be read; let a night train it again") from None
+        if sorted(tensors) != sorted(TENSORS) or not all(np.isfinite(one).all() for one in tensors.values()):
+            raise Corrupt("the router's network holds other tensors than it should; let a night train it again")
+        hidden, middle = len(tensors["first.bias"]), len(tensors["second.bias"])
+        wanted = [(hidden, 4 * dimensions + figures), (hidden,), (middle, hidden), (middle,), (1, middle), (1,)]
+        if [tensors[name].shape for name in TENSORS] != wanted:
+            raise Corrupt("the router's network is for another embedder; let a night train it again")
+        return Scorer(tensors)
+
+    def score(self, q_D: Floats, t_N_D: Floats, figures_N_F: Floats) -> Floats:
+        """Probabilities."""
+        q_N_D = np.broadcast_to(q_D, t_N_D.shape)
+        pair_N_P = np.concatenate([q_N_D, t_N_D, np.abs(q_N_D - t_N_D), q_N_D * t_N_D, figures_N_F], axis=1)
+        hidden_N_H = _layer(pair_N_P, self._first)
+        logits_N = (np.maximum(_layer(np.maximum(hidden_N_H, 0), self._second), 0) @ self._last[0].T)[:, 0]
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits_N + self._last[1], -60, 60))), np.float32)
+
+
+def _layer(rows_N_I: Floats, layer: tuple[Floats, Floats]) -> Floats:
+    weight_O_I, bias_O = layer
+    return np.asarray(rows_N_I @ weight_O_I.T + bias_O, np.float32)
