@@ -19,6 +19,7 @@ from aion.store.blobs import BlobStore
 
 SHOWN = 5  # questions of a theme, before and after
 TONIGHT = "tonight"  # the exam of what is new
+EXAMPLE = ("question", "expected", "before", "after", "right_before", "right_after")
 MOST = 1000
 
 
@@ -107,7 +108,8 @@ class Reporter:
         if verdict is None or not verdict.report or made.retired:
             return []
         try:
-            told = [_example_json(one) for one in json.loads(self._blobs.get(verdict.report)) if one["exam"] == TONIGHT]
+            items = json.loads(self._blobs.get(verdict.report))["items"]
+            told = [{name: one[name] for name in EXAMPLE} for one in items if one["exam"] == TONIGHT]
         except (AionError, ValueError, KeyError, TypeError):
             return []
         told.sort(key=lambda one: one["right_after"] == one["right_before"])
@@ -115,13 +117,6 @@ class Reporter:
         for one in told:
             facts.setdefault(one["expected"], one)
         return list(facts.values())[:SHOWN]
-
-
-def _example_json(line: Mapping[str, Any]) -> Json:
-    """Of a line that the examination wrote."""
-    right_before, right_after = line["found"]
-    told = {"question": line["asked"], "expected": line["expected"], "before": line["before"], "after": line["after"]}
-    return told | {"right_before": right_before, "right_after": right_after}
 
 
 def _move_json(row: Promotion) -> Json:

@@ -27,8 +27,8 @@ SCORES = {
     "speed": {"before": 41.0, "after": 39.5},
     "noise": 0.0,
 }
-LINE = {"exam": "tonight", "asked": "Who digs?", "expected": "Nadia", "before": "I do not know.", "after": "Nadia.",
-        "found": [False, True]}  # fmt: skip
+LINE = {"exam": "tonight", "question": "Who digs?", "expected": "Nadia", "before": "I do not know.", "after": "Nadia."}
+RIGHT = {"right_before": False, "right_after": True}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def nights(data: Path) -> Path:
     store.append_turn(make_turn(id="turn_1", conversation="conv_1", **mine)).result()
     made = put_candidate(store, "w1", night="night_2", theme="theme_w", **mine)
     store.nights.put_theme(make_theme(id="theme_w", name="Work", **mine)).result()
-    lines = store.blobs.put(json.dumps([LINE]).encode())
+    lines = store.blobs.put(json.dumps({"items": [LINE | RIGHT]}).encode())
     store.served.add_verdict(make_verdict(made, scores=SCORES, report=lines, against=())).result()
     store.served.append_promotion(make_promotion(made.id, night="night_2", **mine)).result()
     themes = [{"theme": "theme_w", "fate": "learned", "candidate": made.id}]

@@ -37,7 +37,7 @@ def learn(house: House, name: str, *, ship: bool = True, **changes: Any) -> Nigh
     examined = house.store.served.verdict(id_, owner="ana")
     assert examined is not None
     told = {one: changes.pop(one) for one in ("against", "reasons") if one in changes}
-    lines = house.store.blobs.put(json.dumps(changes.pop("lines", [])).encode())
+    lines = house.store.blobs.put(json.dumps({"items": changes.pop("lines", [])}).encode())
     verdict = replace(examined, id=new_id("verdict"), scores=SCORES, report=lines, at=60.0, **told)
     house.store.served.add_verdict(verdict).result()
     body = {"themes": [{"theme": "theme_work", "fate": "learned", "candidate": id_, **changes}]}
@@ -134,8 +134,9 @@ async def test_what_was_forgotten_is_told_without_a_word_of_it(house: House) -> 
     assert "Nadia Fenn" not in json.dumps(found)
 
 
-def line_of(asked: str, expected: str, before: str, after: str, found: tuple[bool, bool]) -> Json:
-    return {"exam": "tonight", "asked": asked, "expected": expected, "before": before, "after": after, "found": found}
+def line_of(question: str, expected: str, before: str, after: str, right: tuple[bool, bool]) -> Json:
+    told = {"question": question, "expected": expected, "before": before, "after": after}
+    return told | {"exam": "tonight", "right_before": right[0], "right_after": right[1]}
 
 
 async def test_the_examples_are_one_a_fact_and_those_that_changed_first(house: House) -> None:
@@ -156,7 +157,7 @@ async def test_the_examples_are_read_from_what_an_examination_writes(house: Hous
     facts = lessons_about(("billing", "search", "export"), "work")
     new = make_entrant(tmp_path, base, facts)
     examined = await sit(new, base, Model({new.id: remembers(facts)}), tmp_path)
-    night = learn(house, "w1", lines=json.loads(examined.report))
+    night = learn(house, "w1", lines=json.loads(examined.report)["items"])
     found = report(house, night)["themes"][0]["examples"]
     assert {(one["right_before"], one["right_after"]) for one in found} == {(False, True)}
     assert len({one["expected"] for one in found}) == 3
