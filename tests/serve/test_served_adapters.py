@@ -53,9 +53,12 @@ def survived(up: RunningServer, furnished: Path) -> Iterator[Survived]:
             server = start_server(furnished, EMBEDDED, module="tests.faults.dying_server")
         dan = Person(server, dan.key)
         between = ask(dan)[1], dan.get("/api/adapters/promotions")["data"]
-        with pytest.raises(httpx2.HTTPError):
-            promote(dan, "cand_dan_work")
-        assert server.process.wait(30) == -signal.SIGKILL
+        try:
+            with pytest.raises(httpx2.HTTPError):
+                promote(dan, "cand_dan_work")
+            assert server.process.wait(60) == -signal.SIGKILL
+        finally:
+            server.stop(signal.SIGKILL)
     with running(furnished, EMBEDDED) as last:
         last.key = last.control_token
         yield Survived(last, between)
