@@ -19,7 +19,6 @@ from aion.records import Json
 from aion.router.base import Picks, Route
 from aion.router.table import RouteTable, ServedSet
 
-HALF = 0.5
 log = structlog.get_logger()
 
 

@@ -140,9 +140,6 @@ async def test_an_adapter_is_named_by_its_owner_alone(desk: EmbeddingDesk) -> No
 async def test_a_choice_is_explained_without_an_answer(desk: EmbeddingDesk) -> None:
     routing = Routing(table_of(), desk)
     assert (await routing.explain("ana", "where is my boat?"))["scales"] == {"cand_old": 1.0}
-    trial = Routing(table_of(trial=Names({"boat": "cand_new"}), share=1.0), desk)
-    told = await trial.explain("ana", "where is my boat?")
-    assert (told["scales"], told["trial"]) == ({"cand_new": 1.0}, True)
     assert (await routing.explain("bob", "where is my boat?"))["outcome"] == "none_served"
 
 
