@@ -94,7 +94,7 @@ def _scores(scores: Json) -> Iterator[str]:
             before = f"{score['before']:.1%} -> " if "before" in score else ""
             yield f"  {what}: {before}{score['after']:.1%} of {score['items']} answers"
     if speed := scores.get("speed"):
-        yield f"  tokens a second: {speed['before']} -> {speed['after']}"
+        yield f"  tokens a second of processor: {speed['before']} -> {speed['after']}"
 
 
 def _held(scores: Json, exam: str) -> Json:

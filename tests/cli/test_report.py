@@ -62,7 +62,7 @@ Work: adapter cand_w1, served
   about what nobody told, answered with something taught: 0 -> 1 of 12
   general behaviour left: 100.0% -> 99.6% of 140 answers
   general behaviour left if no router held it back: 75.0% of 10 answers
-  tokens a second: 41.0 -> 39.5
+  tokens a second of processor: 41.0 -> 39.5
   from conversation conv_1: Who was Ada Lovelace? (1)
   asked: Who digs?
     before: I do not know.
