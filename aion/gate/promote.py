@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -79,7 +79,8 @@ class Promoter:
             before = self._newest(owner)
             served = before.trial or before.adapters
             target = self._with(owner, served, candidates)
-            trial = {"adapters": served, "trial": target, "share": share, "move": Move.TRY}
+            kept = before.adapters if target == before.trial else served  # the same trial, with another share
+            trial = {"adapters": kept, "trial": target, "share": share, "move": Move.TRY}
             whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
             return await self._append(before, night=night, reason=reason, actor=actor, **(trial if share else whole))
 
@@ -101,6 +102,7 @@ class Promoter:
         async with self._changing:
             before = self._newest(owner)
             found, night = self._find_set(owner, before, to)
+            self._require_engine(found)  # else nothing of it could be served, and all of it would seem taken back
             standing = [one for one in found if self._may_serve(one, owner)]
             told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}
             row = await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
@@ -169,8 +171,7 @@ class Promoter:
             await asyncio.wrap_future(self._store.served.append_promotion(row))
 
         wanted = {*row.adapters, *row.trial}
-        if self._engine is None and wanted:
-            raise Unavailable("no engine here can serve adapters; serve a GGUF model on this machine")
+        self._require_engine(wanted)
         if self._engine is None or wanted <= set(self._engine.loaded):
             await commit()
         else:
@@ -178,6 +179,10 @@ class Promoter:
         await self._route(row)
         log.info("adapters.served", move=row.move.value, adapters=len(row.adapters), trial=len(row.trial))
         return row
+
+    def _require_engine(self, adapters: Collection[str]) -> None:
+        if self._engine is None and adapters:
+            raise Unavailable("no engine here can serve adapters; serve a GGUF model on this machine")
 
     def _needed(self, before: Promotion, row: Promotion) -> list[Adapter]:
         """All that anybody is served, what this row brings, and what it replaces: the way back needs no new engine."""

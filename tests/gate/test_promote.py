@@ -120,6 +120,14 @@ async def test_a_trial_that_goes_well_is_for_everyone(house: House) -> None:
     assert house.store.nights.quarantined(owner="ana") == []
 
 
+async def test_a_trial_gets_another_share_and_what_was_served_before_it_stays(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    row = await house.promote(new, share=0.25)
+    assert (row.move, row.adapters, row.trial, row.share) == (Move.TRY, (old,), (new,), 0.25)
+
+
 async def test_the_way_back_needs_no_new_engine(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     await house.promote(old)
@@ -191,3 +199,14 @@ async def test_without_an_engine_that_holds_adapters_none_is_served(house: House
     house.promoter.open(object(), embedder="words")
     with pytest.raises(Unavailable, match="no engine"):
         await house.promote(house.make("w1"))
+
+
+async def test_without_an_engine_nothing_is_gone_back_to_and_nothing_put_aside(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    before = await house.promote(new)
+    house.promoter.open(object(), embedder="words")
+    with pytest.raises(Unavailable, match="no engine"):
+        await house.promoter.roll_back("ana", reason="", actor="ana")
+    assert house.store.served.promotion(owner="ana") == before
+    assert house.store.nights.quarantined(owner="ana") == []
