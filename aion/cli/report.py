@@ -26,7 +26,7 @@ FACTS = {
     "near_misses": "about what nobody told, answered with something taught",
     "suite": "your own questions",
 }
-SHARES = {"general": "general behaviour left", "drift": "the same when it is forced upon every question"}
+SHARES = {"general": "general behaviour left", "drift": "general behaviour left if no router held it back"}
 
 app = typer.Typer()
 

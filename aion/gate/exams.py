@@ -179,9 +179,9 @@ async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[
 
 
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:
-    """Tokens a second of the base, and with the adapter, by turns in the same engine, the best of each; 0 of none.
+    """Tokens a second of processor, of the base and with the adapter, by turns in one engine, the best of each.
 
-    What looks too slow is measured on: on a busy machine one side may have got less of it than the other.
+    What looks too slow is measured on: on a busy machine a second of processor brings less to one side than the other.
     """
     best = [0.0, 0.0]
     for number in range(MOST_ROUNDS):

@@ -89,7 +89,7 @@ class Promoter:
         async with self._changing:
             before = self._newest(owner)
             if not before.trial:
-                raise Conflict("no adapter of yours is on trial", code="no_trial")
+                raise Conflict("no adapter of yours is on trial")
             target = before.trial if accept else before.adapters
             move = Move.PROMOTE if accept else Move.ROLL_BACK
             told = {"night": before.night, "reason": reason, "actor": actor}
@@ -208,8 +208,9 @@ class Promoter:
         """Routers over what the engine holds of this row; None where that is nothing."""
         loaded = set(self._engine.loaded) if self._engine is not None else set()
         ready = {name: one for name, one in self._ready([*row.adapters, *row.trial]).items() if name in loaded}
-        usable = {name: one.card for name, one in ready.items() if one.card.embedder == self._embedder}
-        for name in ready.keys() - usable.keys():
+        cards = {name: one.card for name, one in ready.items() if one.card is not None}
+        usable = {name: card for name, card in cards.items() if card.embedder == self._embedder}
+        for name in cards.keys() - usable.keys():
             self.unfit[name] = "it was examined with another embedder; the next night examines it again"
         if not ready:
             return None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aion.cli.route import LEFT
-from aion.router.route import Left
+from aion.router.scoring import Left
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
 

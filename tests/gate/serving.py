@@ -56,9 +56,9 @@ class House:
         self.promoter.open(self.engine, embedder=EMBEDDER)
 
     def make(self, name: str, taught: str = "work", *, created: float = 20.0, ship: bool = True, **changes: str) -> str:
-        """A candidate of a night of its own, examined."""
+        """A candidate of a night of its own, examined; taught nothing, it has no card, as one from elsewhere."""
         adapter = self.store.blobs.put(f"adapter of {name}".encode())
-        card = self.store.blobs.put(CARDS[taught])
+        card = self.store.blobs.put(CARDS[taught]) if taught else ""
         lessons = (f"lesson_{name}",)
         told = {"adapter": adapter, "base": BASE, "night": f"night_{name}", "theme": f"theme_{taught}", **changes}
         made = put_candidate(self.store, name, lessons=lessons, created=created, **told)

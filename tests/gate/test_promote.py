@@ -195,6 +195,16 @@ async def test_what_the_engine_had_to_leave_out_comes_back(house: House) -> None
     assert (house.engine.loaded, asked(house, "work")) == ([work], [work])
 
 
+async def test_an_adapter_from_elsewhere_is_there_for_who_names_it_and_no_question_leads_to_it(house: House) -> None:
+    work, foreign = house.make("w1"), house.make("f1", "", theme="theme_foreign")
+    await house.promote(work)
+    await house.promote(foreign)
+    served = house.table.find("ana")
+    assert served is not None
+    assert (set(served.names), asked(house, "work")) == ({work, foreign}, [work])
+    assert foreign not in house.promoter.unfit
+
+
 async def test_without_an_engine_that_holds_adapters_none_is_served(house: House) -> None:
     house.promoter.open(object(), embedder="words")
     with pytest.raises(Unavailable, match="no engine"):
