@@ -65,6 +65,13 @@ async def test_bad_answers_without_it_do_not_count_against_it(house: House) -> N
     assert await watch(house).look() == []
 
 
+async def test_some_questions_asked_again_among_many_answers_take_nothing_back(house: House) -> None:
+    new = await on_trial(house)
+    for total in (0.0, 0.0, -0.42, 0.0, -0.42, 0.0, 0.0, -0.42, 0.0):
+        answer(house, new, total=total)
+        assert await watch(house).look() == []
+
+
 async def test_answers_it_is_unsure_of_count_too(house: House) -> None:
     new = await on_trial(house)
     for _ in range(30):
