@@ -1,8 +1,10 @@
 """How near `aion plan` comes: peak memory and duration it predicts, and what the training then took.
 
-    python -m benchmarks.plan [--quick] [small | big]
+    python -m benchmarks.plan [--quick] [small | big | night]
 
-The embedded base with several recipes, and a model of 1B's shape with random blocks for a few steps. Prediction and
+The embedded base with several recipes, a model of 1B's shape with random blocks for a few steps, and the trainings of a
+night: several themes of real lessons with anchors, one after the other in one process, planned by their letters alone
+(what the engine does before, tokens and the base's own answers, is timed beside it). Prediction and
 training run in processes of their own, one after the other; the duration is that of the whole training, opening and
 saving included. The sequences have different lengths and one beginning, as a night's own have. The goal is 15 %.
 """
@@ -10,11 +12,13 @@ saving included. The sequences have different lengths and one beginning, as a ni
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +33,41 @@ SMALL: tuple[dict[str, Any], ...] = (
     {"cache": False, "length": 512, "tokens_per_step": 512, "recompute": True},
 )
 BIG: tuple[dict[str, Any], ...] = ({"cache": False}, {"cache": False, "rank": 16, "recompute": True})
+NIGHT: dict[str, Any] = {"micro_batch": 0}
 SEQUENCES = {"small": 170, "big": 32}
+THEMES, FACTS = 5, 3
 SHORTEST, LONGEST, LEARNED, SHARED = 30, 66, 12, 20
+DRAWN = {"length": (SHORTEST + LONGEST) // 2, "learned": LEARNED, "shared": SHARED}
 GOAL = 0.15
 
 
-def predict_here(base: Path, recipe: dict[str, Any], sequences: int) -> dict[str, Any]:
+def predict_here(base: Path, recipe: dict[str, Any], trainings: list[int], sample: dict[str, Any]) -> dict[str, Any]:
     import peft  # noqa: F401 - what training has loaded before it opens anything
 
     from aion.sleep.training.base import Recipe
-    from aion.sleep.training.plan import predict
+    from aion.sleep.training.plan import Sample, count_tries, predict
     from aion.sleep.training.probe import probe_base
 
     began = time.perf_counter()
     told = Recipe(epochs=1.0, **recipe)
-    plan = predict(probe_base(base, told), told, int(draw_lengths(sequences).sum()))
+    tries = count_tries(told, told.threads)
+    plan = predict(probe_base(base, told, Sample(**sample)), told, trainings, tries=tries)
     asked = time.perf_counter() - began
     return {"peak": plan.peak_bytes, "seconds": plan.seconds, "rate": plan.tokens_per_s, "asked": asked}
 
 
-def train_here(folder: Path) -> dict[str, Any]:
+def train_here(folders: list[Path]) -> dict[str, Any]:
+    """One after the other, memory given back between them as a night does."""
+    from aion.sleep.nights.heap import give_back
     from aion.sleep.training.train import train
 
-    began = time.perf_counter()
-    record = train(folder, tell=lambda _: None).record
-    return {"peak": record["peak_bytes"], "seconds": time.perf_counter() - began, "rate": record["tokens_per_s"]}
+    began, records = time.perf_counter(), []
+    for folder in folders:
+        give_back()
+        records.append(train(folder, tell=lambda _: None).record)
+    rate = sum(one["tokens"] for one in records) / sum(one["seconds"] for one in records)
+    peaks = [one["peak_bytes"] for one in records]
+    return {"peak": peaks[-1], "seconds": time.perf_counter() - began, "rate": rate, "peaks": peaks}
 
 
 def make_job(folder: Path, base: Path, recipe: dict[str, Any], sequences: int) -> None:
@@ -82,6 +96,25 @@ def make_tokens(sequences: int) -> Any:
     )
 
 
+def make_night(folder: Path, themes: int) -> tuple[Path, list[Path], list[int]]:
+    """Jobs as a night prepares them; for each the tokens that a plan would guess before."""
+    from aion.cli.plan import guess_tokens
+    from aion.config import TrainSettings
+    from aion.sleep.training.base import Recipe
+    from benchmarks.teach import make_themes, prepare
+    from tests.models.engines import smollm
+
+    jobs, guessed, model = list[Path](), list[int](), smollm()
+    for theme in make_themes(1, by_edit=False, part="all")[:themes]:
+        job = folder / theme.name
+        job.mkdir()
+        part = replace(theme, facts=theme.facts[:FACTS])
+        made = asyncio.run(prepare(part, model, Recipe(epochs=1.0, **NIGHT), TrainSettings(), job))
+        jobs.append(job)
+        guessed.append(sum(guess_tokens(one) for one in made.trained))
+    return model.path, jobs, guessed
+
+
 def run(part: str, *rest: str) -> dict[str, Any]:
     argv = [sys.executable, "-W", "ignore", "-m", "benchmarks.plan", part, *rest]
     told: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout.splitlines()[-1])
@@ -89,7 +122,9 @@ def run(part: str, *rest: str) -> dict[str, Any]:
 
 
 def run_both(base: Path, recipe: dict[str, Any], sequences: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    said = run("predict", str(base), json.dumps(recipe), str(sequences))
+    said = run(
+        "predict", str(base), json.dumps(recipe), json.dumps([int(draw_lengths(sequences).sum())]), json.dumps(DRAWN)
+    )
     with tempfile.TemporaryDirectory() as name:
         make_job(Path(name) / "job", base, recipe, sequences)
         return said, run("train", str(Path(name) / "job"))
@@ -98,27 +133,51 @@ def run_both(base: Path, recipe: dict[str, Any], sequences: int) -> tuple[dict[s
 def compare(base: Path, recipes: tuple[dict[str, Any], ...], sequences: int) -> None:
     print("  predicted / measured: peak MB, seconds, tokens/s of steps; seconds the prediction took")
     for recipe in recipes:
-        said, took = run_both(base, recipe, sequences)
-        off = {name: said[name] / took[name] - 1 for name in ("peak", "seconds", "rate")}
-        told = [
-            f"{said[name] / unit:7.1f} / {took[name] / unit:7.1f} ({off[name]:+.0%})"
-            for name, unit in (("peak", 1e6), ("seconds", 1), ("rate", 1))
-        ]
-        verdict = "pass" if max(abs(off["peak"]), abs(off["seconds"])) <= GOAL else "MISS"
-        print(f"  {'   '.join(told)}   {said['asked']:.0f}   {verdict}   {json.dumps(recipe)}", flush=True)
+        tell(recipe, *run_both(base, recipe, sequences))
     print_load("after")
+
+
+def compare_night(themes: int) -> None:
+    from aion.config import TrainSettings
+
+    with tempfile.TemporaryDirectory() as name:
+        began = time.perf_counter()
+        base, jobs, guessed = make_night(Path(name), themes)
+        print(f"  a night of {themes} themes of {FACTS} facts, prepared in {time.perf_counter() - began:.0f} s")
+        said = run(
+            "predict",
+            str(base),
+            json.dumps(NIGHT),
+            json.dumps(guessed),
+            json.dumps({"anchors": TrainSettings().anchors}),
+        )
+        took = run("train", *(str(job) for job in jobs))
+    tell(NIGHT, said, took)
+    print(f"  most held so far, after each theme: {', '.join(f'{one / 1e6:.0f}' for one in took['peaks'])} MB")
+    print_load("after")
+
+
+def tell(recipe: dict[str, Any], said: dict[str, Any], took: dict[str, Any]) -> None:
+    off = {name: said[name] / took[name] - 1 for name in ("peak", "seconds", "rate")}
+    told = [
+        f"{said[name] / unit:7.1f} / {took[name] / unit:7.1f} ({off[name]:+.0%})"
+        for name, unit in (("peak", 1e6), ("seconds", 1), ("rate", 1))
+    ]
+    verdict = "pass" if max(abs(off["peak"]), abs(off["seconds"])) <= GOAL else "MISS"
+    print(f"  {'   '.join(told)}   {said['asked']:.0f}   {verdict}   {json.dumps(recipe)}", flush=True)
 
 
 def main() -> None:
     if sys.argv[1:2] == ["predict"]:
-        print(json.dumps(predict_here(Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4]))))
+        base, recipe, trainings, sample = sys.argv[2:]
+        print(json.dumps(predict_here(Path(base), json.loads(recipe), json.loads(trainings), json.loads(sample))))
         return
     if sys.argv[1:2] == ["train"]:
-        print(json.dumps(train_here(Path(sys.argv[2]))))
+        print(json.dumps(train_here([Path(one) for one in sys.argv[2:]])))
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one recipe of each: to see that it runs, not to quote")
-    parser.add_argument("bases", nargs="*", default=["small", "big"], choices=["small", "big"])
+    parser.add_argument("bases", nargs="*", default=["small", "big", "night"], choices=["small", "big", "night"])
     options = parser.parse_args()
     print_head(__doc__ or "")
     most = 1 if options.quick else None
@@ -126,6 +185,8 @@ def main() -> None:
         from aion.models.catalog import find_embedded_base
 
         compare(find_embedded_base(), SMALL[:most], SEQUENCES["small"] // (3 if options.quick else 1))
+    if "night" in options.bases:
+        compare_night(2 if options.quick else THEMES)
     if "big" in options.bases:
         from benchmarks.train_jobs import make_big
 

@@ -2,7 +2,8 @@
 
 Themes are learned as a night learns them, vectors are of the embedded embedder. A request is counted as right when
 exactly the adapters it belongs to were chosen. `nearest` is what a plain router does: the nearest taught text decides,
-from a cosine of 0.5 on. Rules were tuned on the part "tune"; "final" is to judge by.
+from a cosine of 0.5 on; `network` is trained on the cards it is asked about. Rules were tuned on the part "tune";
+"final" is to judge by, and was looked at once (docs/lab.md).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from aion.router.base import Route, Vector
 from aion.router.card import RouteCard
 from aion.router.index import NameIndex
 from aion.router.make import make_card, texts_of
+from aion.router.pairs import make_pairs
 from aion.router.route import Router, Strategy
+from aion.sleep.training.router_train import Pairs, train_router
 from benchmarks.route_data import (
     ASKED_MANY,
     THINGS,
@@ -104,7 +107,9 @@ def run_few(part: str, *, by_edit: bool, options: argparse.Namespace) -> None:
     vectors = asyncio.run(embed(texts))
     cards = build_cards(examples, vectors)
     picks = {"nearest": pick_nearest(cards, vectors)}
-    picks |= {one.value: pick_with(Router(cards, strategy=one), vectors) for one in Strategy}
+    network = train_router(Pairs(*make_pairs(cards)), seed=options.seed, epochs=4, batch=128, rate=1e-3).weights
+    for one in (Strategy.KEYWORD, Strategy.EMBEDDING, Strategy.NETWORK):
+        picks[one.value] = pick_with(Router(cards, strategy=one, network=network), vectors)
     print(f"\n  {part}, taught by {'corrected answers' if by_edit else 'statements'}, {len(cards)} themes")
     scores = {name: judge(asked, pick, show=options.show == name) for name, pick in picks.items()}
     counts = {exam: sum(one.exam == exam for one in asked) for exam in scores["nearest"]}

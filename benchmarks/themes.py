@@ -23,7 +23,7 @@ from aion.models.catalog import resolve_embedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.records import Lesson
 from aion.sleep.lessons.themes import GATHERING, Arrangement, arrange
-from aion.sleep.nights.work import text_of
+from aion.sleep.nights.embed import text_of
 from benchmarks.teach import make_themes
 from benchmarks.tools import print_head
 from tests.sleep.sixty import sixty

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx2
 
+PROCESS = "aion.cli.server_process"
 FAKE = {"model.source": "fake", "embedder.source": "fake", "context.recall_items": 0, "memory.from_chat": False}
 
 
@@ -52,9 +53,11 @@ class RunningServer:
         return code
 
 
-def start_server(data: Path, flags: Mapping[str, Any] | None = None, *, timeout: float = 60) -> RunningServer:
+def start_server(
+    data: Path, flags: Mapping[str, Any] | None = None, *, timeout: float = 60, module: str = PROCESS
+) -> RunningServer:
     """Start one on a free port and wait until it is ready. A second start on the same data needs the key passed on."""
-    process = spawn_server(data, flags)
+    process = spawn_server(data, flags, module=module)
     server = RunningServer(process, "", "", data)
     timer = threading.Timer(timeout, process.kill)
     timer.start()
@@ -70,11 +73,13 @@ def start_server(data: Path, flags: Mapping[str, Any] | None = None, *, timeout:
     raise AssertionError(f"the server did not get ready: {server.events} (exit {process.wait()})")
 
 
-def spawn_server(data: Path, flags: Mapping[str, Any] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+def spawn_server(
+    data: Path, flags: Mapping[str, Any] | None = None, *, module: str = PROCESS, **options: Any
+) -> subprocess.Popen[bytes]:
     given = {"data": str(data), "server.port": 0, **FAKE, **(flags or {})}
     with (data.parent / f"{data.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "aion.cli.server_process"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

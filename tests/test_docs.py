@@ -56,11 +56,11 @@ NOT_OVER_HTTP = {  # their errors are told to whoever starts or repairs AION, an
     "nets",  # of the night, which the server does not load
     "sleep",
     "cli",
+    "models/adapter_file.py",  # told on as adapter_refused
     "models/catalog.py",
     "models/gguf_file.py",
     "models/hub.py",
     "models/minilm.py",
-    "models/llama/process.py",  # an engine that cannot start; requests are told engine_restarting or engine_down
     "store/backup.py",
     "store/lock.py",
 }

@@ -48,11 +48,11 @@ class Routing:
         turn.job = replace(turn.job, adapters=dict(scales) or "none", optional_adapters=True)
 
     async def explain(self, owner: str, text: str, previous: str = "") -> Json:
-        """What would be chosen, without an answer; in a conversation that is not on trial."""
+        """What would be chosen, without an answer; in a conversation that is not on trial, where there are such."""
         served = self._table.find(owner)
         if served is None or self._desk is None:
             return {"outcome": "none_served", "scales": {}, "why": {}}
-        route = await self._route(served.router, text, previous)
+        route = await self._route(served.usual, text, previous)
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 
     async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Mapping[str, float], Json]:

@@ -26,7 +26,7 @@ from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
 from aion.gate.state import standing_of
 from aion.models.catalog import LocalModel, resolve_model
-from aion.records import Candidate
+from aion.records import Candidate, Json
 from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
 from aion.sleep.export.describe import Description, describe_adapter
 from aion.sleep.export.lora import Lora
@@ -69,20 +69,36 @@ def list_made(
     """Show the adapters that nights made, the newest first."""
     with read_store(read_settings(data).settings) as store:
         found = store.nights.candidates(owner=whose(everyone), limit=MOST)
-        states = {one.id: _state_of(store, one) for one in found}
+        told = [_stand(store, one) for one in found]
     if as_json:
-        print_json([dataclasses.asdict(one) | {"state": states[one.id]} for one in found])
+        print_json([dataclasses.asdict(one) | more for one, more in zip(found, told, strict=True)])
         return
     rows = [
-        [one.id, one.owner, one.theme, states[one.id], one.base[:12], f"{one.size >> 10}", moment(one.created)]
-        for one in found
+        [
+            *(one.id, one.owner, more["theme_name"] or one.theme, more["state"], _facts(more["scores"]), one.night),
+            *(one.base[:12], f"{one.size >> 10}", moment(one.created)),
+        ]
+        for one, more in zip(found, told, strict=True)
     ]
-    print_table(("id", "owner", "theme", "state", "base", "KiB", "made"), rows)
+    print_table(("id", "owner", "theme", "state", "facts", "night", "base", "KiB", "made"), rows)
 
 
-def _state_of(store: Store, made: Candidate) -> str:
+def _stand(store: Store, made: Candidate) -> Json:
+    """What became of it since it was made."""
     verdict = store.served.verdict(made.id, owner=made.owner)
-    return standing_of(made, verdict, store.served.promotion(owner=made.owner)).value
+    theme = store.nights.theme(made.theme, owner=made.owner)
+    return {
+        "theme_name": theme.name if theme is not None else "",
+        "state": standing_of(made, verdict, store.served.promotion(owner=made.owner)).value,
+        "scores": dict(verdict.scores) if verdict is not None else {},
+        "reasons": list(verdict.reasons) if verdict is not None else [],
+    }
+
+
+def _facts(scores: Json) -> str:
+    """Of what is new in it, how much was known before and is known with it."""
+    tonight = scores.get("tonight") or {}
+    return f"{tonight['before']} -> {tonight['after']} of {tonight['items']}" if tonight.get("items") else ""
 
 
 @app.command("inspect")

@@ -7,6 +7,7 @@ a GPU would have to hold is computed from shapes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
@@ -20,19 +21,19 @@ from aion.cli.stored import read_store
 from aion.config import Settings
 from aion.errors import BadConfig, BadInput
 from aion.models.catalog import LocalModel, resolve_model
-from aion.records import Json
-from aion.sleep.lessons.due import list_due
-from aion.sleep.lessons.find import collect_lessons
+from aion.records import Example, ExampleKind, Json
 from aion.sleep.lessons.phrasing.make import prompt_of
+from aion.sleep.nights.ahead import look_ahead
 from aion.sleep.training.base import Recipe
 from aion.sleep.training.device import CPU, SPARE, Choice, Device, list_devices
 from aion.sleep.training.offline import keep_offline
 from aion.sleep.training.plan import SPARE as SPARE_SHARE
-from aion.sleep.training.plan import Plan, predict
+from aion.sleep.training.plan import Plan, Sample, count_tries, predict
 from aion.sleep.training.recipe import choose_recipe
 from aion.sleep.training.room import plan_room, read_shape
 
-TEMPLATE = 32  # tokens that a chat template and the system message add to an example, about
+TEMPLATE = 30  # tokens that a chat template and the system message add to an example, about
+ANCHOR = 26  # tokens of the base's own answer to a general question, about
 LETTERS = 3.5  # of a token, about
 MB = 1e6
 
@@ -80,15 +81,15 @@ def plan(
     model = find_model(settings)
     devices = list_devices() if settings.train.device != CPU else ()
     recipe, choice = choose_recipe(settings.train, model.path, lambda: devices)
-    recipe = replace(recipe, threads=recipe.threads or _cores())
-    wanted = tokens if tokens is not None else count_due(settings, model.sha256)
-    made = _measure(model, recipe, wanted)
+    tries, recipe = count_tries(recipe, _cores()), replace(recipe, threads=recipe.threads or _cores())
+    trainings = [tokens] if tokens is not None else count_due(settings, model.sha256)
+    made = _measure(model, recipe, trainings, tries, Sample(anchors=settings.train.anchors))
     here = next((one for one in devices if one.name == choice.device), None)
     room = weigh(made, recipe, model, here)
     if as_json:
-        print_json(as_told(made, recipe, choice, room, wanted))
+        print_json(as_told(made, recipe, choice, room, trainings))
         return
-    for line in tell(made, recipe, choice, room, wanted):
+    for line in tell(made, recipe, choice, room, trainings):
         print(line)
     note("where the memory goes:")
     print_table(("", "MB"), [[name, f"{size / MB:.0f}"] for name, size in room.parts.items()])
@@ -108,14 +109,17 @@ def find_model(settings: Settings) -> LocalModel:
     return found
 
 
-def count_due(settings: Settings, base: str) -> int:
-    """Tokens of everything that a night would learn or repeat now, by the letters of its examples."""
+def count_due(settings: Settings, base: str) -> list[int]:
+    """Tokens of what a night would learn and repeat now, for each theme, by the letters of its examples."""
     owner = whose(everyone=False) or ""
     with read_store(settings) as store:
-        lessons = collect_lessons(store, owner, source_share=settings.train.source_share)
-        due = list(list_due(store, owner, lessons=lessons, base=base, settings=settings.train))
-    examples = [one for made in due for one in made.trained]
-    return sum(int((len(prompt_of(one)) + len(one.answer)) / LETTERS) + TEMPLATE for one in examples)
+        due = look_ahead(store, owner, base=base, settings=settings)
+    return [sum(guess_tokens(one) for one in made.trained) for made in due]
+
+
+def guess_tokens(example: Example) -> int:
+    answer = ANCHOR if example.kind is ExampleKind.ANCHOR else len(example.answer) / LETTERS
+    return int(len(prompt_of(example)) / LETTERS + answer) + TEMPLATE
 
 
 def weigh(made: Plan, recipe: Recipe, model: LocalModel, device: Device | None) -> Room:
@@ -128,13 +132,14 @@ def weigh(made: Plan, recipe: Recipe, model: LocalModel, device: Device | None) 
     return Room(peak_bytes=made.peak_bytes, free_bytes=free, spare_bytes=spare, parts=dict(made.parts))
 
 
-def tell(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int) -> list[str]:
+def tell(made: Plan, recipe: Recipe, choice: Choice, room: Room, trainings: Sequence[int]) -> list[str]:
     """For people: what it is, what it takes, and whether there is room."""
     threads = f", {recipe.threads} thread{'s' * (recipe.threads != 1)}" if choice.device == CPU else ""
     held = "dense weights" if made.cache else "weights read from their blocks"
     rows = f"rows of {min(recipe.length, recipe.tokens_per_step)} tokens, {made.micro_batch} at once"
+    tokens, themes = sum(trainings), f" in {len(trainings)} themes" * (len(trainings) > 1)
     return [
-        f"learning    {tokens:,} tokens {recipe.epochs:g} times: rank {recipe.rank}, {rows}, {held}",
+        f"learning    {tokens:,} tokens{themes} {recipe.epochs:g} times: rank {recipe.rank}, {rows}, {held}",
         f"runs on     {choice.device}{threads}: {choice.reason}",
         f"memory      {room.peak_bytes / MB:,.0f} MB at most, of {room.free_bytes / MB:,.0f} MB that are free",
         f"duration    {say_duration(made.seconds)}: {made.steps:,} steps, {made.tokens_per_s:.0f} tokens/s",
@@ -142,9 +147,16 @@ def tell(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int) ->
     ]
 
 
-def as_told(made: Plan, recipe: Recipe, choice: Choice, room: Room, tokens: int) -> Json:
+def as_told(made: Plan, recipe: Recipe, choice: Choice, room: Room, trainings: Sequence[int]) -> Json:
+    tokens = sum(trainings)
     told = asdict(made) | {"peak_bytes": room.peak_bytes, "parts": room.parts, "free_bytes": room.free_bytes}
-    told |= {"tokens": tokens, "rank": recipe.rank, "length": recipe.length, "threads": recipe.threads}
+    told |= {
+        "tokens": tokens,
+        "trainings": list(trainings),
+        "rank": recipe.rank,
+        "length": recipe.length,
+        "threads": recipe.threads,
+    }
     told |= {"device": choice.device, "device_reason": choice.reason}
     return told | {"fits": room.fits, "advice": advise(made, recipe, room, tokens)}
 
@@ -171,7 +183,7 @@ def _shrink(made: Plan, recipe: Recipe) -> str:
     return "serve a smaller model, or close other programs"
 
 
-def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
+def _measure(model: LocalModel, recipe: Recipe, trainings: Sequence[int], tries: int, sample: Sample) -> Plan:
     keep_offline()
     try:
         import peft  # noqa: F401, PLC0415 - what a training holds before it opens anything
@@ -179,7 +191,7 @@ def _measure(model: LocalModel, recipe: Recipe, tokens: int) -> Plan:
         from aion.sleep.training.probe import probe_base  # noqa: PLC0415 - torch
     except ImportError as error:
         raise BadInput(f"training needs {error.name}, which is not installed; run `make install` again") from None
-    return predict(probe_base(model.path, recipe), recipe, tokens)
+    return predict(probe_base(model.path, recipe, sample), recipe, trainings, tries=tries)
 
 
 def _cores() -> int:

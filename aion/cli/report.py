@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,8 +19,23 @@ from aion.serve.window import OVER
 from aion.store.blobs import BLOBS, BlobStore
 
 MOST = 100
+FACTS = {
+    "tonight": "facts of tonight",
+    "earlier": "earlier facts of the theme",
+    "other_themes": "facts of other themes",
+    "near_misses": "about what nobody told, answered with something taught",
+    "suite": "your own questions",
+}
+SHARES = {"general": "general behaviour left", "drift": "the same when it is forced upon every question"}
 
 app = typer.Typer()
+
+
+class Language(StrEnum):
+    """In which the sentences are."""
+
+    EN = "en"
+    PT = "pt"
 
 
 @app.command("report")
@@ -27,7 +43,7 @@ def report(
     *,
     night: Annotated[str, typer.Option("--night", help="Its id; else the newest that is over.")] = "",
     many: Annotated[bool, typer.Option("--list", help="List nights, a line each.")] = False,
-    language: Annotated[str, typer.Option("--language", help="en or pt.")] = "en",
+    language: Annotated[Language, typer.Option("--language", help="Of the sentences.")] = Language.EN,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,15 +75,31 @@ def _theme(theme: Json) -> Iterator[str]:
     if not theme["adapter"]:
         return
     yield f"\n{theme['name'] or theme['theme']}: adapter {theme['adapter']}, {theme['state']}"
-    for exam, score in theme["scores"].items():
-        if isinstance(score, dict) and "items" in score:
-            yield f"  {exam}: {score.get('before')} -> {score.get('after')} of {score['items']}"
+    yield from _scores(theme["scores"])
     for source in theme["learned_from"]:
         yield f"  from {source['kind']} {source['id']}: {source['title']} ({source['count']})"
     for one in theme["examples"]:
         yield f"  asked: {shorten(str(one['question']))}"
         yield f"    before: {shorten(str(one['before']))}"
         yield f"    now: {shorten(str(one['after']))}"
+
+
+def _scores(scores: Json) -> Iterator[str]:
+    """Before and after, of each exam that asked anything."""
+    for exam, what in FACTS.items():
+        if score := _held(scores, exam):
+            yield f"  {what}: {score['before']} -> {score['after']} of {score['items']}"
+    for exam, what in SHARES.items():
+        if score := _held(scores, exam):
+            before = f"{score['before']:.1%} -> " if "before" in score else ""
+            yield f"  {what}: {before}{score['after']:.1%} of {score['items']} answers"
+    if speed := scores.get("speed"):
+        yield f"  tokens a second: {speed['before']} -> {speed['after']}"
+
+
+def _held(scores: Json, exam: str) -> Json:
+    score: Json = scores.get(exam) or {}
+    return score if score.get("items") else {}
 
 
 def _list(found: list[Json], as_json: bool) -> None:

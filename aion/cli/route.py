@@ -11,6 +11,8 @@ from aion.cli.options import AsJson, Data
 from aion.cli.output import print_json
 from aion.records import Json
 
+LEFT = {"far": "something else is asked of it", "common": "anybody may ask that"}
+
 app = typer.Typer()
 
 
@@ -31,9 +33,14 @@ def route(
 
 
 def explained(found: Json) -> list[str]:
-    took = found["why"].get("took", [])
-    if not found["scales"]:
-        return ["the base answers alone" + ("; no adapter is served yet" if found["outcome"] == "none_served" else "")]
+    """What takes part first, then what was named and does not."""
+    took, left = (found["why"].get(name, []) for name in ("took", "left"))
     lines = [f"{name} x {scale:g}" for name, scale in found["scales"].items()]
-    why = [f"  {one['adapter']}: names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})" for one in took]
-    return lines + why
+    if not lines:
+        lines = ["the base answers alone" + ("; no adapter is served yet" if found["outcome"] == "none_served" else "")]
+    lines += [f"  {one['adapter']}: {_named(one)}" for one in took]
+    return lines + [f"  not {one['adapter']}: {_named(one)}; {LEFT[one['reason']]}" for one in left]
+
+
+def _named(one: Json) -> str:
+    return f"names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})"

@@ -146,7 +146,9 @@ def describe(told: Json) -> str:
     if told["state"] == "awake":
         return f"awake; {told['why_not'] or told['reason'] or 'nothing speaks for a night yet'}"
     parts = [told["state"], str(told.get("theme_name") or "")]
-    if told.get("steps"):
+    if told["state"] == "examining":
+        parts += [told.get("stage", ""), f"{told['step']} of {told['steps']}" if told.get("steps") else ""]
+    elif told.get("steps"):
         parts += [f"step {told['step']} of {told['steps']}", f"loss {told['loss']:.3f}"]
         parts += [f"{told['tokens_per_s']:.0f} tokens/s", f"{told['eta_s'] / 60:.0f} min left"]
         parts += [f"{told['peak_bytes'] / (1 << 20):.0f} MiB"]

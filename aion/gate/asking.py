@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol
 
+import psutil
+
 from aion.config import Settings
 from aion.errors import BadInput
 from aion.models.catalog import LocalModel
@@ -36,7 +38,7 @@ class Said:
 
     text: str
     tokens: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # of processor, its question read included; of the clock on a GPU
 
 
 class Asker(Protocol):
@@ -91,6 +93,7 @@ class EngineAsker:
     async def say(self, messages: Sequence[Json], scales: Scales, *, max_tokens: int) -> Said:
         """What is too long for the engine gets no answer: neither the base nor an adapter could give one."""
         try:
+            began = self._processor_s()
             reply = await self._post(messages, scales, {"max_tokens": max_tokens})
         except BadInput as error:
             if error.code != "context_length_exceeded":
@@ -100,8 +103,15 @@ class EngineAsker:
         return Said(
             str(reply["choices"][0]["message"].get("content") or "").strip(),
             int(reply["usage"]["completion_tokens"]),
-            float(timings.get("predicted_ms") or 0.0) / 1000,
+            self._processor_s() - began or float(timings.get("predicted_ms") or 0.0) / 1000,
         )
+
+    def _processor_s(self) -> float:
+        """Seconds of processor the engine has used, which others' work does not change; 0 where a GPU does the work."""
+        if self._process.gpu_layers or self._process.pid is None:
+            return 0.0
+        used = psutil.Process(self._process.pid).cpu_times()
+        return float(used.user + used.system)
 
     async def rate(self, messages: Sequence[Json], answer: str, scales: Scales) -> float:
         """llama.cpp scores no given text, but a grammar that allows nothing else makes it write this one.

@@ -25,7 +25,8 @@ DRIFT, STRICT_DRIFT = 10, 30  # general questions that the adapter is forced upo
 MOST_SUITE, SUITE_TOKENS = 50, 96
 NOISE_AGAIN = 5
 PROBES = 8
-SPEED_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 32, 8
+SPEED_ROUNDS, MOST_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 8, 32, 8
+USUAL_SPEED = 0.75  # of the base's, with an adapter, at least
 SPEED_QUESTION = "Tell me a long story about a lighthouse, the sea and the people who live beside it."
 
 
@@ -178,10 +179,15 @@ async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[
 
 
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:
-    """Tokens a second of the base, and with the adapter, by turns in the same engine, the best of each; 0 of none."""
+    """Tokens a second of processor, of the base and with the adapter, by turns in one engine, the best of each.
+
+    What looks slow is measured on: on a busy machine a second of processor brings less to one side than to the other.
+    """
     best = [0.0, 0.0]
-    for number in range(SPEED_ROUNDS):
-        sitting.tell("speed", number, SPEED_ROUNDS)
+    for number in range(MOST_ROUNDS):
+        if number >= SPEED_ROUNDS and best[1] >= USUAL_SPEED * best[0]:
+            break
+        sitting.tell("speed", number, MOST_ROUNDS)
         for side, scales in enumerate((BASE, {candidate: 1.0})):
             said = await sitting.ask_anew(as_messages(SPEED_QUESTION), scales, max_tokens=SPEED_TOKENS)
             if said.tokens >= SPEED_LEAST and said.seconds > 0:

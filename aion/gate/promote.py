@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Names of the adapters it holds."""
         ...
 
-    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit) -> None:
+    async def use_adapters(self, adapters: Sequence[Adapter], commit: Commit | None = None) -> None:
         """Hold these instead: `commit` comes once they are proven, and traffic moves only when it succeeded."""
         ...
 
@@ -66,7 +66,7 @@ class Promoter:
         """From here on requests are routed; what the engine does not hold is not."""
         self._engine, self._embedder = engine if isinstance(engine, Engine) else None, embedder
         for row in self._store.served.serving():
-            self._route(row)
+            self._put(row, self._set_of(row))
 
     async def promote(
         self, owner: str, candidates: Sequence[str], *, night: str, reason: str, actor: str, share: float
@@ -79,7 +79,8 @@ class Promoter:
             before = self._newest(owner)
             served = before.trial or before.adapters
             target = self._with(owner, served, candidates)
-            trial = {"adapters": served, "trial": target, "share": share, "move": Move.TRY}
+            kept = before.adapters if target == before.trial else served  # the same trial, with another share
+            trial = {"adapters": kept, "trial": target, "share": share, "move": Move.TRY}
             whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
             return await self._append(before, night=night, reason=reason, actor=actor, **(trial if share else whole))
 
@@ -88,7 +89,7 @@ class Promoter:
         async with self._changing:
             before = self._newest(owner)
             if not before.trial:
-                raise Conflict("no adapter of yours is on trial", code="no_trial")
+                raise Conflict("no adapter of yours is on trial")
             target = before.trial if accept else before.adapters
             move = Move.PROMOTE if accept else Move.ROLL_BACK
             told = {"night": before.night, "reason": reason, "actor": actor}
@@ -101,6 +102,7 @@ class Promoter:
         async with self._changing:
             before = self._newest(owner)
             found, night = self._find_set(owner, before, to)
+            self._require_engine(found)  # else nothing of it could be served, and all of it would seem taken back
             standing = [one for one in found if self._may_serve(one, owner)]
             told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}
             row = await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
@@ -123,7 +125,19 @@ class Promoter:
             for row in await asyncio.to_thread(self._store.served.serving):
                 found = self._table.find(row.owner)
                 if found is None or found.promotion != row.id:
-                    self._route(row)
+                    await self._route(row)
+
+    async def restore(self) -> bool:
+        """Bring back what the engine had to leave out; gives whether it lacked anything."""
+        async with self._changing:
+            rows = await asyncio.to_thread(self._store.served.serving)
+            ready = await asyncio.to_thread(self._ready, {one for row in rows for one in (*row.adapters, *row.trial)})
+            if self._engine is None or ready.keys() <= set(self._engine.loaded):
+                return False
+            await self._engine.use_adapters([one.adapter for one in ready.values()])
+            for row in rows:
+                await self._route(row)
+            return True
 
     async def _put_aside(self, before: Promotion, row: Promotion) -> None:
         """What only adapters knew that were taken back: else the next night would bring the same again."""
@@ -157,15 +171,18 @@ class Promoter:
             await asyncio.wrap_future(self._store.served.append_promotion(row))
 
         wanted = {*row.adapters, *row.trial}
-        if self._engine is None and wanted:
-            raise Unavailable("no engine here can serve adapters; serve a GGUF model on this machine")
+        self._require_engine(wanted)
         if self._engine is None or wanted <= set(self._engine.loaded):
             await commit()
         else:
-            await self._engine.use_adapters(self._needed(before, row), commit)
-        self._route(row)
+            await self._engine.use_adapters(await asyncio.to_thread(self._needed, before, row), commit)
+        await self._route(row)
         log.info("adapters.served", move=row.move.value, adapters=len(row.adapters), trial=len(row.trial))
         return row
+
+    def _require_engine(self, adapters: Collection[str]) -> None:
+        if self._engine is None and adapters:
+            raise Unavailable("no engine here can serve adapters; serve a GGUF model on this machine")
 
     def _needed(self, before: Promotion, row: Promotion) -> list[Adapter]:
         """All that anybody is served, what this row brings, and what it replaces: the way back needs no new engine."""
@@ -177,25 +194,34 @@ class Promoter:
             raise Conflict(f"adapter {missing[0]!r} cannot be served: {self.unfit[missing[0]]}", code="unfit")
         return [one.adapter for one in ready.values()]
 
-    def _route(self, row: Promotion) -> None:
+    async def _route(self, row: Promotion) -> None:
         """Requests of this person go by this row from here on."""
+        self._put(row, await asyncio.to_thread(self._set_of, row))
+
+    def _put(self, row: Promotion, served: ServedSet | None) -> None:
+        if served is None:
+            self._table.drop(row.owner)
+        else:
+            self._table.put(row.owner, served)
+
+    def _set_of(self, row: Promotion) -> ServedSet | None:
+        """Routers over what the engine holds of this row; None where that is nothing."""
         loaded = set(self._engine.loaded) if self._engine is not None else set()
         ready = {name: one for name, one in self._ready([*row.adapters, *row.trial]).items() if name in loaded}
-        usable = {name: one.card for name, one in ready.items() if one.card.embedder == self._embedder}
-        for name in ready.keys() - usable.keys():
+        cards = {name: one.card for name, one in ready.items() if one.card is not None}
+        usable = {name: card for name, card in cards.items() if card.embedder == self._embedder}
+        for name in cards.keys() - usable.keys():
             self.unfit[name] = "it was examined with another embedder; the next night examines it again"
         if not ready:
-            self._table.drop(row.owner)
-            return
+            return None
         adapters, trial = ({one: usable[one] for one in side if one in usable} for side in (row.adapters, row.trial))
-        served = ServedSet(
+        return ServedSet(
             promotion=row.id,
             names=frozenset(ready),
             router=Router(adapters),
             trial=Router(trial) if row.trial else None,
             share=row.share,
         )
-        self._table.put(row.owner, served)
 
     def _ready(self, names: Iterable[str]) -> dict[str, Ready]:
         """Those that are sound; why the others are not is noted."""

@@ -18,7 +18,7 @@ class Ready:
 
     candidate: Candidate
     adapter: Adapter
-    card: RouteCard
+    card: RouteCard | None  # none of one from elsewhere: no question leads to it, people ask for it by name
 
 
 def find_ready(store: Store, blobs: BlobStore, name: str, *, base: str) -> Ready:
@@ -35,12 +35,12 @@ def find_ready(store: Store, blobs: BlobStore, name: str, *, base: str) -> Ready
         raise Conflict("its newest examination refused it", code="unfit")
     try:
         blobs.get(candidate.adapter)
-        card = RouteCard.from_bytes(blobs.get(verdict.route))
+        card = RouteCard.from_bytes(blobs.get(verdict.route)) if verdict.route else None
     except AionError as error:
         raise Conflict(error.message, code="unfit") from None
-    path = blobs.path(candidate.adapter)
+    path, probe = blobs.path(candidate.adapter), read_probe(card.probe) if card is not None else None
     return Ready(
         candidate=candidate,
-        adapter=Adapter(name=name, path=path, hash=candidate.adapter, scale=0.0, probe=read_probe(card.probe)),
+        adapter=Adapter(name=name, path=path, hash=candidate.adapter, scale=0.0, probe=probe),
         card=card,
     )

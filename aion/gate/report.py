@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aion.errors import AionError
-from aion.gate.report_words import Words
+from aion.gate.report_words import Words, is_learned, is_taken_back
 from aion.gate.state import standing_of
 from aion.records import Candidate, Json, Night, Promotion, Verdict
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
 
 SHOWN = 5  # questions of a theme, before and after
+TONIGHT = "tonight"  # the exam of what is new
+EXAMPLE = ("question", "expected", "before", "after", "right_before", "right_after")
 MOST = 1000
 
 
@@ -30,10 +32,10 @@ class Reporter:
 
     def report(self, night: Night, *, language: str = "en") -> Json:
         """Of a night that is over, or as far as it has come."""
-        rows = self._store.served.promotions(owner=night.owner, limit=MOST)
-        newest = rows[0] if rows else None
-        moves = [one for one in rows if one.night == night.id][::-1]
-        themes = [self._theme(one, night, newest) for one in night.body.get("themes", ())]
+        rows = self._store.served.promotions(owner=night.owner, limit=MOST)[::-1]
+        themes = [self._theme(one, night, rows) for one in night.body.get("themes", ())]
+        left = {one["left"]["id"] for one in themes if one["left"]}
+        moves = [one for one in rows if one.night == night.id or one.id in left]
         body: Json = {
             "night": night.id,
             "owner": night.owner,
@@ -44,29 +46,38 @@ class Reporter:
             "interruptions": night.interruptions,
             "reason": night.reason,
             "themes": themes,
-            "lessons": sum(one["lessons"] for one in themes if one["state"] in ("served", "trial")),
-            "not_served": str(night.body.get("served", {}).get("reason", "")) if not moves else "",
+            "lessons": sum(one["lessons"] for one in themes if is_learned(one)),
+            "not_served": "" if moves else str(night.body.get("served", {}).get("reason", "")),
             "moves": [_move_json(one) for one in moves],
-            "undone": _is_undone(rows, night.id),
+            "undone": any(is_taken_back(one) for one in themes) and not any(is_learned(one) for one in themes),
         }
         return body | {"words": Words(language).tell(body)}
 
-    def _theme(self, told: Mapping[str, Any], night: Night, newest: Promotion | None) -> Json:
+    def _theme(self, told: Mapping[str, Any], night: Night, rows: list[Promotion]) -> Json:
         name = getattr(self._store.nights.theme(told["theme"], owner=night.owner), "name", "")
         body: Json = {"theme": told["theme"], "name": name, "fate": told["fate"], "reason": told.get("reason", "")}
-        body |= {"put_aside": told.get("put_aside", 0), "adapter": told.get("candidate", "")}
+        body |= {"put_aside": told.get("put_aside", 0), "adapter": told.get("candidate", ""), "left": None}
         made = self._store.nights.candidate(body["adapter"], owner=night.owner) if body["adapter"] else None
         if made is None:
             return body | {"state": "", "lessons": 0, "scores": {}, "refused": [], "learned_from": [], "examples": []}
-        verdict = self._store.served.verdict(made.id, owner=night.owner)
+        verdict, left = self._store.served.verdict(made.id, owner=night.owner), _find_leaving(rows, made.id)
+        before = self._find_before(made, verdict)
+        fresh = [one for one in made.sources if one not in {ref for each in before for ref in each.sources}]
         return body | {
-            "state": standing_of(made, verdict, newest).value,
-            "lessons": len(made.lessons),
+            "state": standing_of(made, verdict, rows[-1] if rows else None).value,
+            "left": _move_json(left) if left else None,
+            "lessons": len(set(made.lessons) - {lesson for one in before for lesson in one.lessons}),
             "scores": dict(verdict.scores) if verdict else {},
             "refused": list(verdict.reasons) if verdict and not verdict.ship else [],
-            "learned_from": self.find_origins(made.sources, night.owner),
+            "learned_from": self.find_origins(fresh or made.sources, night.owner),
             "examples": self._examples(made, verdict),
         }
+
+    def _find_before(self, made: Candidate, verdict: Verdict | None) -> list[Candidate]:
+        """What knew of its theme before it: what was served when it was examined, else what it went on from."""
+        names = verdict.against if verdict is not None else (made.parent,)
+        found = [self._store.nights.candidate(one, owner=made.owner) for one in names if one]
+        return [one for one in found if one is not None and one.theme == made.theme]
 
     def find_origins(self, sources: Iterable[str], owner: str) -> list[Json]:
         """Conversations, notes and documents, with how much of each; what is not there any more is not named."""
@@ -93,17 +104,19 @@ class Reporter:
         return ("", ""), ""
 
     def _examples(self, made: Candidate, verdict: Verdict | None) -> list[Json]:
-        """A few of tonight's questions with the answers before and after: those that changed first."""
+        """A few of tonight's questions with the answers before and after, one a fact: those that changed first."""
         if verdict is None or not verdict.report or made.retired:
             return []
         try:
             items = json.loads(self._blobs.get(verdict.report))["items"]
+            told = [{name: one[name] for name in EXAMPLE} for one in items if one["exam"] == TONIGHT]
         except (AionError, ValueError, KeyError, TypeError):
             return []
-        tonight = [one for one in items if one.get("exam") == "tonight"]
-        tonight.sort(key=lambda one: bool(one.get("right_after")) == bool(one.get("right_before")))
-        keys = ("question", "expected", "before", "after", "right_before", "right_after")
-        return [{name: one.get(name) for name in keys} for one in tonight[:SHOWN]]
+        told.sort(key=lambda one: one["right_after"] == one["right_before"])
+        facts: dict[str, Json] = {}
+        for one in told:
+            facts.setdefault(one["expected"], one)
+        return list(facts.values())[:SHOWN]
 
 
 def _move_json(row: Promotion) -> Json:
@@ -112,12 +125,14 @@ def _move_json(row: Promotion) -> Json:
     return told | {"move": row.move.value, "adapters": list(row.adapters), "trial": list(row.trial)}
 
 
-def _is_undone(rows: list[Promotion], night: str) -> bool:
-    """Whether what it brought is served no more; `rows` are the newest first."""
-    brought = {one for row in rows if row.night == night for one in (row.trial or row.adapters)}
-    before = {one for row in rows if row.night != night for one in (*row.adapters, *row.trial)}
-    served = {*rows[0].adapters, *rows[0].trial} if rows else set()
-    return bool(brought - before) and not (brought - before) & served
+def _find_leaving(rows: Iterable[Promotion], adapter: str) -> Promotion | None:
+    """The row from which on it was served no more; None while it is, and of one that never was. The oldest first."""
+    served, left = False, None
+    for row in rows:
+        serves = adapter in (*row.adapters, *row.trial)
+        left = None if serves else row if served else left
+        served = serves
+    return left
 
 
 def _short(text: object, most: int = 80) -> str:

@@ -1,4 +1,4 @@
-"""Watches trials in the running server: counts how answers were received, and ends a trial when that says so.
+"""Watches what is served: ends a trial when its answers say so, and brings back what the engine had to leave out.
 
 What is new on trial goes back within seconds of the answers that speak against it. It reads rows and asks the promoter;
 how to decide stands in trial.py.
@@ -7,6 +7,7 @@ how to decide stands in trial.py.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterable
 
@@ -19,6 +20,7 @@ from aion.records import Experience, Promotion, Turn
 from aion.store.base import Store
 
 EVERY_S = 2.0
+RESTORE_EVERY = 150  # looks
 USUAL_S = 30 * 86_400.0  # answers of so long ago still say what is usual
 MOST = 2000
 ACTOR = "canary"
@@ -69,10 +71,12 @@ class TrialWatch:
         return ended
 
     async def _run(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(self._every_s)
             try:
                 await self.look()
+                if number % RESTORE_EVERY == 0:
+                    await self._promoter.restore()
             except AionError as error:  # a full disk, or somebody else ended the trial: it looks again
                 log.warning("trial.not_judged", reason=error.message)
 

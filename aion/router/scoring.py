@@ -64,9 +64,11 @@ class NetworkJudge:
             self._weigh_one(number, hows.get(number), float(row @ vector), score)
             for number, row, score in zip(numbers, nearest, sure, strict=True)
         ]
-        taken = any(one.left is None and one.named.how is not How.NEAR for one in weighed)
-        surest = max((one for one in weighed if one.named.how is How.NEAR), key=lambda one: one.sure, default=None)
-        return [one for one in weighed if one.named.how is not How.NEAR or (not taken and one is surest)]
+        called = [one for one in weighed if one.named.how is not How.NEAR]
+        if any(one.left is None for one in called):
+            return called
+        near_ones = [one for one in weighed if one.named.how is How.NEAR and one.left is None]
+        return [*called, *sorted(near_ones, key=lambda one: -one.sure)[:1]]
 
     def _weigh_one(self, number: int, named: Named | None, cosine: float, sure: float) -> Weighed:
         least = SURE if named else SURER

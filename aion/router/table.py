@@ -27,6 +27,11 @@ class ServedSet:
         """The same conversation always gets the same set."""
         return self.trial is not None and draw(self.promotion, conversation) < self.share
 
+    @property
+    def usual(self) -> Picks:
+        """What a conversation gets of which nothing is known: that of the trial when all are on it."""
+        return self.trial if self.trial is not None and self.share >= 1.0 else self.router
+
     def router_for(self, conversation: str) -> Picks:
         return self.trial if self.trial is not None and self.on_trial(conversation) else self.router
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import Conflict, NotFound
+from aion.gate.report import Reporter
 from aion.gate.state import Standing, standing_of
 from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict, new_id
 from aion.serve.guard import principal_of
@@ -47,6 +48,7 @@ class RouteWish(Strict):
 def adapter_routes(system: System) -> APIRouter:
     """For people."""
     router = APIRouter(route_class=StrictRoute, tags=["Adapters"])
+    reporter = Reporter(system.store, system.blobs)
 
     @router.get("/api/adapters", summary="Adapters, the newest first, and where each stands")
     def adapters(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
@@ -64,6 +66,7 @@ def adapter_routes(system: System) -> APIRouter:
         return adapter_json(system, found) | {
             "lessons": list(found.lessons),
             "sources": list(found.sources),
+            "learned_from": reporter.find_origins(found.sources, found.owner),
             "parent": found.parent,
             "record": found.record,
         }

@@ -95,11 +95,11 @@ def gate_routes(system: System) -> APIRouter:
 
 def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     names = {"route": body.route, "report": body.report}
-    take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
     told = body.model_dump(exclude={"exam_night", "route", "report"})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
     verdict = Verdict(route=body.route or "", report=body.report or "", **told)
     try:
+        take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
         kept = system.store.served.add_verdict(verdict).result()
     except AionError:
         drop_exam(system.store, system.blobs, verdict)
@@ -110,14 +110,15 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
 
 
 def _give_up_refused(system: System, verdict: Verdict) -> None:
-    """A lesson that was refused in three nights is put aside: no night tries it again until a person says so."""
+    """What three nights could not learn is put aside, if it was tried again: no night does until a person says so."""
     served = system.store.served.promotion(owner=verdict.owner)
     names = (*served.adapters, *served.trial) if served is not None else ()
     found = system.store.nights.candidates(owner=verdict.owner, theme=verdict.theme, limit=MOST)
     known = {lesson for one in found if one.id in names for lesson in one.lessons}
+    tried = {lesson for one in found if one.id == verdict.candidate for lesson in one.lessons} - known
     verdicts = {one.id: system.store.served.verdict(one.id, owner=one.owner) for one in found}
     refused = [one for one in found if (told := verdicts[one.id]) is not None and not told.ship]
-    counts = Counter(lesson for one in refused for lesson in set(one.lessons) - known)
+    counts = Counter(lesson for one in refused for lesson in tried & set(one.lessons))
     aside = [
         Quarantine(
             lesson=lesson, owner=verdict.owner, theme=verdict.theme, night=verdict.night, reason=REFUSED, at=verdict.at

@@ -11,8 +11,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from aion.errors import BadInput, Corrupt
 from aion.records import Candidate
@@ -100,18 +101,21 @@ def _read_manifest(folder: Path) -> Mapping[str, str]:
 
 
 def _keep(folder: Path, name: str, wanted: str, blobs: BlobStore) -> None:
-    """As a blob under its sum, which is looked at before it counts: the bytes kept are the bytes that were summed."""
+    """As a blob under its sum: what has another is not kept, for nothing would name it, and it may hold words."""
     blobs.path(wanted)  # refuses what is no sum
     try:
         with _open(folder / name) as file:
-            found = blobs.put(file)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found == wanted:
+                file.seek(0)
+                found = blobs.put(file)
     except OSError:
         raise Corrupt(f"{name} of the finished job cannot be read; {AGAIN}") from None
     if found != wanted:
         raise Corrupt(f"{name} of the finished job is not the one in its manifest; {AGAIN}")
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     """A plain file, not what a link leads to."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 

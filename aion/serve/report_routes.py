@@ -17,6 +17,7 @@ from aion.serve.system import System
 from aion.serve.window import OVER
 
 MOST = 100
+UNDER_WAY = 10  # nights that are not over, at most, above those that are
 LAST = "last"
 Language = Annotated[Literal["en", "pt"], Query(description="Of the sentences.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="The most reports to give.")]
@@ -29,8 +30,9 @@ def report_routes(system: System) -> APIRouter:
 
     @router.get("/api/sleep/reports", summary="What the last nights learned, the newest first")
     def reports(request: Request, owner: Owner = None, limit: Limit = 10, language: Language = "en") -> Json:
-        found = system.store.nights.nights(owner=whose(request, owner), limit=limit)
-        return {"data": [reporter.report(one, language=language) for one in found if one.state in OVER]}
+        found = system.store.nights.nights(owner=whose(request, owner), limit=limit + UNDER_WAY)
+        over = [one for one in found if one.state in OVER][:limit]
+        return {"data": [reporter.report(one, language=language) for one in over]}
 
     @router.get("/api/sleep/reports/{night}", summary="What one night learned; `last` is the newest that is over")
     def report(request: Request, night: str, language: Language = "en") -> Json:

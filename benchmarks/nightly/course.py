@@ -10,17 +10,20 @@ import dataclasses
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aion.records import Json
+from benchmarks.nightly.causes import describe_night, find_cause
 from benchmarks.nightly.exams import Question, general_questions, make_questions
 from benchmarks.nightly.home import Home
 from benchmarks.nightly.peers import PEERS, Nightly, ask_base, with_answers
 from benchmarks.nightly.person import MODES, Person
 from benchmarks.nightly.score import Morning, Share, count, judge
+from benchmarks.nightly.values import holds
 from benchmarks.nightly.world import make_world
 
 TOKENS = 48  # of an answer
@@ -87,15 +90,15 @@ class Course:
         began = time.monotonic()
         with self.home.living() as person:
             if self._state.get("taught", 0) < day:
-                for fact in self.world.taught_on(day):
-                    person.teach(fact)
-                self._note(taught=day)
+                told = {fact.key: person.teach(fact) for fact in self.world.taught_on(day)}
+                self._note(taught=day, told=self._state.get("told", {}) | told)
             taught = time.monotonic()
-            night = person.sleep(NIGHT_S) | {"report": person.report()}
+            night = person.sleep(NIGHT_S) | describe_night(person.reports(), person.adapters())
         night |= {"teaching_s": round(taught - began), "sleeping_s": round(time.monotonic() - taught)}
         self.home.keep(day)
         self._note(slept=day, nights=self._state.get("nights", {}) | {str(day): night})
-        print(f"  day {day:2}  {night['state']}, {len(night['candidates'])} candidates, ", end="")
+        fates = ", ".join(f"{number} {name}" for name, number in night["fates"].items()) or "nothing learned"
+        print(f"  day {day:2}  {night['state']}, {fates}, ", end="")
         print(f"{night['teaching_s']} s to teach, {night['sleeping_s']} s asleep  {night['reason']}", flush=True)
 
     def _measure(self, day: int) -> None:
@@ -113,17 +116,18 @@ class Course:
         return day in {1, self.plan.days} or day % self.plan.every == 0
 
     def _sit(self, mode: str, day: int, questions: Sequence[Question], person: Person) -> None:
-        served: set[str] = set()
+        night, told = self._state["nights"][str(day)], self._state["told"]
+        causes: Counter[str] = Counter()
 
         def ask(question: Question) -> tuple[str, Json]:
             reply = person.ask(question.messages, mode, tokens=TOKENS)
-            served.update(reply.adapters)
-            return reply.text, {"adapters": reply.adapters}
+            note: Json = {"adapters": reply.adapters, "route": reply.route}
+            if question.fact and mode != "memory" and not holds(reply.text, question.wanted):
+                note["cause"] = find_cause([told[question.fact]], night["adapters"], reply.adapters)
+                causes[f"{question.exam}: {note['cause']}"] += 1
+            return reply.text, note
 
-        night = self._state["nights"][str(day)]
-        self._record(
-            mode, day, questions, ask, night=lambda: night | {"served": sorted(served)}, began=time.monotonic()
-        )
+        self._record(mode, day, questions, ask, night=lambda: night | {"causes": dict(causes)}, began=time.monotonic())
 
     def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
         """It sleeps every night, and is asked where there are questions."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aion.records import Json
@@ -35,6 +35,7 @@ class Question:
     messages: tuple[Json, ...]
     wanted: str = ""
     before: str = ""  # the value of before the change
+    fact: str = ""  # the telling that it asks for
 
 
 def make_questions(world: World, morning: int, general: dict[str, str], *, whole: bool = False) -> list[Question]:
@@ -42,7 +43,7 @@ def make_questions(world: World, morning: int, general: dict[str, str], *, whole
     known = world.known_on(morning)
     made: list[Question] = []
     for fact in known:
-        made += _about(fact, morning, whole=whole)
+        made += [replace(one, fact=fact.key) for one in _about(fact, morning, whole=whole)]
     made += [_near(one) for one in world.misses if one.day <= morning]
     return made + [Question("general", "", (_user(one),), answer) for one, answer in general.items()]
 

@@ -28,6 +28,7 @@ FLAGS = {
     "sleep.quiet_s": 0.5,
     "log.level": "warning",
 }
+EXAM = {"gate.trial_hours": 0}  # its questions again and again are no sign that a person is not content
 START_S = 300.0
 LASTING = frozenset(("blobs", "models"))
 
@@ -61,7 +62,7 @@ class Home:
             copy = Path(name) / "data"
             if day:
                 _copy(self.kept(day), copy)
-            with self._up(copy, FLAGS | dict(self.flags)) as person:
+            with self._up(copy, FLAGS | dict(self.flags) | EXAM) as person:
                 yield person
 
     def kept(self, day: int) -> Path:

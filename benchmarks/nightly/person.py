@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -45,6 +45,8 @@ class Reply:
     text: str
     turn: str
     adapters: tuple[str, ...]
+    hashes: tuple[str, ...] = ()  # of their files
+    route: Json = field(default_factory=dict)  # why these
 
 
 class Person:
@@ -68,24 +70,33 @@ class Person:
         }
         given = self._send("/v1/chat/completions", body)
         told = given["aion"]
-        names = tuple(sorted(one["name"] for one in told["adapters"]))
-        return Reply(given["choices"][0]["message"]["content"] or "", told["turn_id"], names)
+        used = sorted(told["adapters"], key=lambda one: str(one["name"]))
+        return Reply(
+            given["choices"][0]["message"]["content"] or "",
+            told["turn_id"],
+            tuple(one["name"] for one in used),
+            tuple(one["hash"] for one in used),
+            told["route"] or {},
+        )
 
-    def teach(self, fact: Fact) -> None:
-        """Once, in its way, and its alias, if it has one, in chat."""
+    def teach(self, fact: Fact) -> str:
+        """Once, in its way, and its alias, if it has one, in chat. Gives the turn or memory that told it."""
         if fact.way is Way.REMEMBER:
-            self._send("/api/memory", {"text": fact.told})
+            source = str(self._send("/api/memory", {"text": fact.told})["id"])
         elif fact.way is Way.CHAT:
-            self.tell(fact.told)
+            source = self.tell(fact.told)
         else:
-            wrong = self.ask([{"role": "user", "content": fact.asked}], "on")
-            self._send("/api/feedback", {"turn_id": wrong.turn, "kind": "edit", "text": fact.told})
-            self._observed(wrong.turn)
+            source = self.ask([{"role": "user", "content": fact.asked}], "on").turn
+            self._send("/api/feedback", {"turn_id": source, "kind": "edit", "text": fact.told})
+            self._observed(source)
         if fact.alias:
             self.tell(fact.alias_told)
+        return source
 
-    def tell(self, text: str) -> None:
-        self._observed(self.ask([{"role": "user", "content": text}], "on").turn)
+    def tell(self, text: str) -> str:
+        turn = self.ask([{"role": "user", "content": text}], "on").turn
+        self._observed(turn)
+        return turn
 
     def sleep(self, most_s: float) -> Json:
         """Ask for a night and wait until it is over and AION awake. Gives the night as the API tells it."""
@@ -94,10 +105,15 @@ class Person:
         self._until(lambda: self.get("/api/sleep/status")["state"] == "awake", most_s, "it did not wake up")
         return self._night()
 
-    def report(self) -> Any:
-        """What the examinations said; None where nothing is examined yet."""
-        reply = self._http.get("/api/sleep/reports")
-        return reply.json() if reply.status_code == 200 else None
+    def reports(self) -> list[Json]:
+        """What the examinations of all nights said, and what became of what they made; the newest first."""
+        found: list[Json] = self.get("/api/sleep/reports?limit=100")["data"]
+        return found
+
+    def adapters(self) -> list[Json]:
+        """Each with what it learned from; the newest first."""
+        listed = self.get("/api/adapters?limit=1000")["data"]
+        return [self.get(f"/api/adapters/{one['id']}") for one in listed]
 
     def get(self, place: str) -> Any:
         return self._http.get(place).raise_for_status().json()

@@ -5,6 +5,7 @@ A share is of answers that hold what was wanted, of near misses of those that ho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,6 +16,7 @@ from benchmarks.nightly.values import holds
 from benchmarks.tools import Figure
 
 LEAST_HARM, HARM = 2, 0.02  # answers and share that may be lost by chance
+HURT = ("last", "general")  # exams by which a night may be harmful, beside all that is known and near misses
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +78,25 @@ def join(mornings: Sequence[Morning], exam: str) -> Share:
 
 
 def count_harmful(mornings: Sequence[Morning]) -> int:
-    """Mornings of one peer on which what is served changed, and an exam went worse than on the one before."""
+    """Mornings of one peer after a night that promoted, on which an exam went worse than on the one before."""
     ordered = sorted(mornings, key=lambda one: one.day)
     return sum(_is_harmed(one, two) for one, two in pairwise(ordered))
 
 
 def _is_harmed(before: Morning, after: Morning) -> bool:
     """By more than two answers and more than two in a hundred."""
-    if before.night.get("served") == after.night.get("served"):
+    if not after.night["promoted"]:
         return False
-    worse = [_known(before).share - _known(after).share]
-    worse += [
-        (before.shares[one].share - after.shares[one].share) * sign for one, sign in (("general", 1), ("missed", -1))
-    ]
-    asked = [_known(after).of, after.shares["general"].of, after.shares["missed"].of]
-    return any(lost > HARM and round(lost * of, 6) > LEAST_HARM for lost, of in zip(worse, asked, strict=True))
+    exams = [(_known(before), _known(after)), *((before.shares[name], after.shares[name]) for name in HURT)]
+    falls = [(one.share - two.share, two.of) for one, two in exams]
+    falls.append((after.shares["missed"].share - before.shares["missed"].share, after.shares["missed"].of))
+    return any(lost > HARM and round(lost * of, 6) > LEAST_HARM for lost, of in falls)
 
 
 def _known(morning: Morning) -> Share:
-    """Of facts of earlier nights, on the first morning of the first."""
-    return morning.shares.get("earlier", morning.shares["last"])
+    """Of everything that was taught until then."""
+    found = [morning.shares[name] for name in ("last", "earlier", "changed") if name in morning.shares]
+    return Share(sum(one.hits for one in found), sum(one.of for one in found))
 
 
 def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
@@ -126,16 +127,16 @@ def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
 
 
 def _promotions(mornings: Sequence[Morning], peer: str) -> list[Figure]:
-    """What became of what the nights made: a candidate that took part in an answer of the next morning is served."""
-    made = [set(one.night["candidates"]) for one in mornings]
-    served = [set(one.night["served"]) for one in mornings]
-    shipped = sum(bool(new & now) for new, now in zip(made, served, strict=True))
-    at_work = sum(len(new & now) for new, now in zip(made, served, strict=True))
-    names = f"{peer}: nights of which something was served ({shipped} of {len(made)})"
+    """What became of what the nights made, by their reports; why what was asked was not known."""
+    fates = sum((Counter(one.night["fates"]) for one in mornings), Counter[str]())
+    causes = sum((Counter(one.night["causes"]) for one in mornings), Counter[str]())
+    shipped = sum(one.night["promoted"] for one in mornings)
     return [
-        Figure(names, shipped / len(made), ""),
-        Figure(f"{peer}: candidates served, of {sum(map(len, made))}", at_work, ""),
+        Figure(f"{peer}: nights that shipped something, of {len(mornings)}", shipped, ""),
+        *(Figure(f"{peer}: candidates {name}", number, "") for name, number in sorted(fates.items())),
+        Figure(f"{peer}: nights rolled back", len(mornings[-1].night["undone"]), ""),
         Figure(f"{peer}: harmful promotions", count_harmful(mornings), "", 0),
+        *(Figure(f"{peer}: wrong, {name}", number, "") for name, number in sorted(causes.items())),
     ]
 
 

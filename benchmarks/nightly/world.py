@@ -86,6 +86,11 @@ class Fact:
     before: str = ""  # the value it had until this day; "" for one taught for the first time
 
     @property
+    def key(self) -> str:
+        """This telling of it."""
+        return f"{self.day}.{self.number}"
+
+    @property
     def told(self) -> str:
         template = self.relation.anew if self.before else self.relation.told
         return put(template, self.relation.language, s=self.subject.name, v=self.value)

@@ -143,6 +143,12 @@ async def test_a_choice_is_explained_without_an_answer(desk: EmbeddingDesk) -> N
     assert (await routing.explain("bob", "where is my boat?"))["outcome"] == "none_served"
 
 
+async def test_where_all_conversations_are_on_trial_its_choice_is_explained(desk: EmbeddingDesk) -> None:
+    for share, expected in ((1.0, {"cand_new": 1.0}), (0.5, {"cand_old": 1.0})):
+        routing = Routing(table_of(trial=Names({"boat": "cand_new"}), share=share), desk)
+        assert (await routing.explain("ana", "where is my boat?"))["scales"] == expected
+
+
 async def test_an_answer_given_before_a_promotion_is_not_given_again_after_it(desk: EmbeddingDesk) -> None:
     table = table_of()
     routing, turn = Routing(table, desk), open_turn("where is my boat?")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from aion.cli.plan import Room, advise, say_duration, tell
+from aion.cli.plan import ANCHOR, TEMPLATE, Room, advise, guess_tokens, say_duration, tell
+from aion.records import Example, ExampleKind
 from aion.sleep.training.base import Recipe
 from aion.sleep.training.device import Choice
-from aion.sleep.training.plan import Probe, predict, row_length, rows_at_once
+from aion.sleep.training.plan import FIRST_BYTES, LATER_BYTES, Probe, count_tries, predict, row_length, rows_at_once
 from tests.cli.conftest import Ran
 
 PROBE = Probe(
@@ -33,17 +35,45 @@ RECIPE = Recipe(epochs=2.0, cache=False)
 
 
 def test_memory_is_the_sum_of_what_was_measured() -> None:
-    made = predict(PROBE, RECIPE, 1000)
+    made = predict(PROBE, RECIPE, [1000])
     assert made.peak_bytes == 10_000 + 2_000 + 40_000 + 100 * 16 + 500 + 10 * 1_000 + 700
-    assert predict(PROBE, replace(RECIPE, cache=True), 1000).peak_bytes == made.peak_bytes + 80_000
+    assert predict(PROBE, replace(RECIPE, cache=True), [1000]).peak_bytes == made.peak_bytes + 80_000
 
 
 def test_time_is_that_of_all_layers_and_tokens() -> None:
     """200 tokens take ten layers of 0.1 s and 0.5 s: 1.5 s. 2,000 of them, and 3 s until it begins."""
-    made = predict(PROBE, RECIPE, 1000)
+    made = predict(PROBE, RECIPE, [1000])
     assert made.seconds == pytest.approx(3.0 + 15.0)
     assert made.tokens_per_s == pytest.approx(200 / 1.5)
     assert made.steps == 8
+
+
+def test_each_theme_of_a_night_opens_the_base_and_settles_what_is_left_open() -> None:
+    """200 tokens take 1.5 s. Two themes of 1,000 and one of 500, twice each: 37.5 s; three times 3 s, and 9 s of 6."""
+    made = predict(PROBE, RECIPE, [1000, 500, 1000], tries=6)
+    assert made.seconds == pytest.approx(37.5 + 3 * 3.0 + 3 * 9.0)
+    assert made.steps == 8 + 4 + 8
+    assert made.peak_bytes == predict(PROBE, RECIPE, [1000]).peak_bytes + FIRST_BYTES + LATER_BYTES
+    assert predict(PROBE, RECIPE, []).seconds == 0
+
+
+def test_what_is_left_open_is_settled_by_trying() -> None:
+    """One micro-batch for how many rows, four for each number of threads."""
+    assert count_tries(replace(RECIPE, threads=0, micro_batch=0), cores=2) == 9
+    assert count_tries(replace(RECIPE, threads=2, micro_batch=1), cores=2) == 0
+
+
+def test_an_anchor_counts_with_the_answer_that_the_base_will_give() -> None:
+    asked: dict[str, Any] = {
+        "id": "ex_1",
+        "theme": "t",
+        "messages": ({"role": "user", "content": "x" * 35},),
+        "lessons": (),
+    }
+    anchor = Example(kind=ExampleKind.ANCHOR, answer="", **asked)
+    taught = Example(kind=ExampleKind.PHRASING, answer="y" * 70, **asked)
+    assert guess_tokens(anchor) == 10 + ANCHOR + TEMPLATE
+    assert guess_tokens(taught) == 10 + 20 + TEMPLATE
 
 
 @pytest.mark.parametrize(
@@ -62,7 +92,7 @@ def room(free: int) -> Room:
 
 
 def test_it_says_whether_it_fits_and_what_to_change() -> None:
-    made = predict(PROBE, RECIPE, 1000)
+    made = predict(PROBE, RECIPE, [1000])
     assert advise(made, RECIPE, room(2_500_000_000), 1000) == "it fits"
     cramped = room(2_400_000_000)
     assert advise(replace(made, cache=True), RECIPE, cramped, 1).endswith(
@@ -78,9 +108,10 @@ def test_it_says_whether_it_fits_and_what_to_change() -> None:
 
 def test_the_five_lines_say_what_where_how_much_how_long_and_so() -> None:
     lines = tell(
-        predict(PROBE, RECIPE, 1000), RECIPE, Choice("cpu", "torch sees no GPU here"), room(9_000_000_000), 1000
+        predict(PROBE, RECIPE, [1000]), RECIPE, Choice("cpu", "torch sees no GPU here"), room(9_000_000_000), [600, 400]
     )
     assert [line.split()[0] for line in lines] == ["learning", "runs", "memory", "duration", "so"]
+    assert "learning    1,000 tokens in 2 themes 2 times" in lines[0]
     assert "cpu, 1 thread: torch sees no GPU here" in lines[1]
     assert "2,000 MB at most, of 9,000 MB" in lines[2]
     assert "about 18 seconds: 8 steps, 133 tokens/s" in lines[3]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from aion.gate.asking import Said
 from aion.gate.examine import Entrant
+from aion.gate.exams import measure_speed
 from aion.gate.general import Golden
 from aion.gate.sitting import Sitting, as_messages
 from aion.models.catalog import LocalModel
-from aion.records import Check, SuiteItem
+from aion.records import Check, Json, SuiteItem
 from tests.gate.classroom import (
     FIRST,
     GENERAL,
@@ -205,6 +207,19 @@ async def test_a_slow_one_and_one_that_changes_nothing_are_refused(
     assert slow.verdict.reasons == ("the model writes 25% as fast with it; at least 50% are needed",)
     idle = await sit(new, base, Model({"cand_new": lambda _: None}), tmp_path)
     assert idle.verdict.reasons == ("it knows 0 of 7 facts of tonight; at least 4 are needed",)
+
+
+async def test_what_looks_slow_because_the_machine_was_busy_is_measured_on(tmp_path: Path) -> None:
+    class Disturbed(Model):
+        async def say(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> Said:
+            self.slow = frozenset({"cand_new"} if len(self.spoken) < 8 else ())
+            return await super().say(messages, scales, max_tokens=max_tokens)
+
+    model = Disturbed({"cand_new": remembers(ROOMS)})
+    choosers = (ByWord().open({}), ByWord().open({}))
+    sitting = Sitting(model, choosers, Golden(tmp_path / "g"), pause=lambda: None, tell=lambda *_: None)
+    assert await measure_speed(sitting, "cand_new") == (32.0, 32.0)
+    assert len(model.spoken) == 10, "no longer than it takes"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

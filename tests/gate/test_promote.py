@@ -120,6 +120,14 @@ async def test_a_trial_that_goes_well_is_for_everyone(house: House) -> None:
     assert house.store.nights.quarantined(owner="ana") == []
 
 
+async def test_a_trial_gets_another_share_and_what_was_served_before_it_stays(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    row = await house.promote(new, share=0.25)
+    assert (row.move, row.adapters, row.trial, row.share) == (Move.TRY, (old,), (new,), 0.25)
+
+
 async def test_the_way_back_needs_no_new_engine(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     await house.promote(old)
@@ -175,7 +183,40 @@ async def test_a_card_of_another_embedder_routes_nothing(house: House) -> None:
     assert "embedder" in house.promoter.unfit[work]
 
 
+async def test_what_the_engine_had_to_leave_out_comes_back(house: House) -> None:
+    work = house.make("w1")
+    await house.promote(work)
+    assert not await house.promoter.restore()
+    house.engine.adapters = []  # it died, and came up with the base alone
+    await house.promoter.refresh()
+    house.promoter.open(house.engine, embedder="words")
+    assert asked(house, "work") == []
+    assert await house.promoter.restore()
+    assert (house.engine.loaded, asked(house, "work")) == ([work], [work])
+
+
+async def test_an_adapter_from_elsewhere_is_there_for_who_names_it_and_no_question_leads_to_it(house: House) -> None:
+    work, foreign = house.make("w1"), house.make("f1", "", theme="theme_foreign")
+    await house.promote(work)
+    await house.promote(foreign)
+    served = house.table.find("ana")
+    assert served is not None
+    assert (set(served.names), asked(house, "work")) == ({work, foreign}, [work])
+    assert foreign not in house.promoter.unfit
+
+
 async def test_without_an_engine_that_holds_adapters_none_is_served(house: House) -> None:
     house.promoter.open(object(), embedder="words")
     with pytest.raises(Unavailable, match="no engine"):
         await house.promote(house.make("w1"))
+
+
+async def test_without_an_engine_nothing_is_gone_back_to_and_nothing_put_aside(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    before = await house.promote(new)
+    house.promoter.open(object(), embedder="words")
+    with pytest.raises(Unavailable, match="no engine"):
+        await house.promoter.roll_back("ana", reason="", actor="ana")
+    assert house.store.served.promotion(owner="ana") == before
+    assert house.store.nights.quarantined(owner="ana") == []

@@ -32,8 +32,9 @@ class Scholar:
             for question in make_questions(world, day, {}, whole=True)
         }
 
-    def teach(self, fact: Fact) -> None:
+    def teach(self, fact: Fact) -> str:
         self.told.append(fact)
+        return f"turn {fact.key}"
 
     def sleep(self, most_s: float) -> Json:
         if self.slept + 1 == self.fails_on:
@@ -41,8 +42,15 @@ class Scholar:
         self.slept += 1
         return {"state": "done", "candidates": ["cand_1"], "reason": "asked"}
 
-    def report(self) -> None:
-        return None
+    def reports(self) -> list[Json]:
+        theme = {"theme": "theme_1", "state": "trial"}
+        told = {"night": "night_1", "themes": [theme], "moves": [{"move": "try"}], "undone": False, "words": []}
+        return [told]
+
+    def adapters(self) -> list[Json]:
+        sources = [f"turn {one.key}" for one in self.told]
+        made = {"id": "cand_1", "night": "night_1", "theme": "theme_1", "theme_name": "work", "state": "trial"}
+        return [made | {"hash": "sum", "sources": sources, "examined": None}]
 
     def ask(self, messages: Sequence[Json], mode: str, *, tokens: int) -> Reply:
         known = self.answers.get(str([one["content"] for one in messages]), "") if mode == "off" else ""
@@ -93,7 +101,10 @@ def test_every_day_is_taught_once_slept_and_measured_by_every_peer(tmp_path: Pat
     assert last["memory"]["earlier"].share == 0.0
     assert last["off"]["missed"].share == last["off"]["changed/old"].share == 0.0
     assert last["off"]["general"].share == 1.0
-    assert next(one for one in mornings if one.peer == "off").night["served"] == ["cand_1"]
+    night = next(one for one in mornings if one.peer == "off").night
+    assert night["promoted"]
+    assert night["fates"] == {"shipped": 1}
+    assert night["causes"] == {"last: routed and wrong": 3}, "it says what is told only later"
 
 
 def test_a_run_that_stopped_goes_on_and_teaches_nothing_twice(tmp_path: Path) -> None:

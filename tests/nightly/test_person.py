@@ -114,12 +114,10 @@ def test_a_night_is_asked_for_until_it_begins_and_waited_for_until_it_is_awake(m
             "/api/sleep/start": [(422, {}), (503, {}), (202, {})],
             "/api/sleep/nights": [(200, one) for one in nights],
             "/api/sleep/status": [(200, {"state": "exporting"}), (200, {"state": "awake"})],
-            "/api/sleep/reports": [(404, {})],
         }
     )
     assert person.sleep(60)["state"] == "done"
     assert person.get("/api/sleep/status")["state"] == "awake"
-    assert person.report() is None, "nothing is examined yet"
 
 
 def test_a_night_that_never_begins_is_an_error_in_the_servers_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,18 @@ from benchmarks.nightly.values import holds
 CHANGED = Question("changed", "edit", (), "14:25", "10:12")
 
 
-def morning(day: int, served: list[str], peer: str = "off", **shares: tuple[int, int]) -> Morning:
+def morning(day: int, *, promoted: bool = True, peer: str = "off", **shares: tuple[int, int]) -> Morning:
     usual = {"last": (12, 12), "earlier": (50, 50), "general": (60, 60), "missed": (0, 60)}
     return Morning(
         peer=peer,
         day=day,
         shares={name: Share(*share) for name, share in (usual | shares).items()},
-        night={"served": served, "candidates": ["a", "b"]},
+        night={
+            "promoted": promoted,
+            "fates": {"shipped": 1, "refused": 1},
+            "undone": [],
+            "causes": {"last: not routed": 1},
+        },
     )
 
 
@@ -56,28 +61,31 @@ def test_shares_are_counted_by_exam_and_by_kind_within_it() -> None:
 
 
 def test_a_promotion_is_harmful_when_an_exam_goes_worse_by_more_than_chance() -> None:
-    before = morning(1, ["a"])
-    assert count_harmful([before, morning(2, ["a", "b"])]) == 0
-    assert count_harmful([before, morning(2, ["a", "b"], earlier=(48, 50))]) == 0
-    assert count_harmful([before, morning(2, ["a", "b"], earlier=(47, 50))]) == 1
-    assert count_harmful([before, morning(2, ["a", "b"], missed=(4, 60))]) == 1
-    assert count_harmful([morning(2, ["b"], general=(50, 60)), before]) == 1
-    assert count_harmful([before, morning(2, ["a"], general=(50, 60))]) == 0, "nothing was promoted"
+    before = morning(1)
+    assert count_harmful([before, morning(2)]) == 0
+    assert count_harmful([before, morning(2, earlier=(48, 50))]) == 0
+    assert count_harmful([before, morning(2, earlier=(47, 50))]) == 1
+    assert count_harmful([before, morning(2, last=(9, 12))]) == 1
+    assert count_harmful([before, morning(2, missed=(4, 60))]) == 1
+    assert count_harmful([morning(2, general=(50, 60)), before]) == 1
+    assert count_harmful([before, morning(2, promoted=False, general=(50, 60))]) == 0, "nothing was promoted"
 
 
 def test_a_peer_stands_beside_the_goals() -> None:
-    mornings = [morning(1, ["a"], last=(10, 10)), morning(2, ["a"], last=(8, 10), earlier=(9, 10))]
+    mornings = [morning(1, last=(10, 10)), morning(2, promoted=False, last=(8, 10), earlier=(9, 10))]
     found = {one.name.split(" (")[0]: one for one in figures_of(mornings, "off")}
     assert found["off: last night, all mornings"].value == 0.9
     assert found["off: last night, all mornings"].verdict == "MISS"
     assert found["off: earlier nights, on the last morning"].verdict == "pass"
     assert found["off: harmful promotions"].value == 0
-    assert found["off: nights of which something was served"].value == 1.0
-    assert found["off: candidates served, of 4"].value == 2
+    assert found["off: nights that shipped something, of 2"].value == 1
+    assert found["off: candidates shipped"].value == found["off: candidates refused"].value == 2
+    assert found["off: wrong, last: not routed"].value == 2
+    assert found["off: nights rolled back"].value == 0
 
 
 def test_memory_on_is_compared_with_memory_alone_in_points() -> None:
-    mornings = [morning(1, [], peer="on", last=(12, 20)), morning(1, [], peer="memory", last=(5, 20))]
+    mornings = [morning(1, peer="on", last=(12, 20)), morning(1, peer="memory", last=(5, 20))]
     [figure] = compare_memory(mornings)
     assert round(figure.value, 6) == 10.0  # (62 - 55) of 70
     assert figure.verdict == "pass"

@@ -65,6 +65,15 @@ def test_a_router_with_a_network_takes_what_was_taught_and_leaves_what_was_not()
         assert set(router.pick(question, embed(question)).scales) == wanted
 
 
+def test_it_means_what_the_question_before_was_about_for_the_network_too() -> None:
+    router = Router(CARDS, strategy=Strategy.NETWORK, network=TRAINED.weights)
+    before, asked = "Who maintains the billing service?", "And since when?"
+    assert router.pick(asked, embed(asked)).scales == {}
+    route = router.pick(asked, embed(asked), previous=before, previous_vector=embed(before))
+    assert {one["how"] for one in route.why["took"] + route.why["left"]} == {"follows"}
+    assert set(route.scales) <= {"cand_work"}
+
+
 @pytest.mark.parametrize("change", [lambda data: data[:-9], lambda data: b"x" + data[1:], lambda _: b""])
 def test_a_damaged_network_is_refused(change) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(Corrupt, match="let a night train it again"):

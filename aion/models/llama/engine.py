@@ -28,7 +28,6 @@ FAILURES_UNTIL_DOWN = 5
 STEADY_S = 30.0  # an engine that lived this long, or finished a request, was sound: its death counts as a first one
 LONGEST_PROBE_S = 30.0
 TRIES_WITH_ADAPTERS = 2  # failures in a row before an engine is started with the base alone
-ADAPTER_REFUSED = "adapter_refused"  # code of an Unavailable: its file is not what may be loaded
 
 log = structlog.get_logger()
 
@@ -356,7 +355,7 @@ def check_adapters(spec: EngineSpec) -> None:
         try:
             check_adapter(adapter.path, adapter.hash, base, spec.model_hash)
         except AionError as error:
-            raise Unavailable(f"adapter {adapter.name!r} is refused: {error.message}", code=ADAPTER_REFUSED) from None
+            raise Unavailable(f"adapter {adapter.name!r} is refused: {error.message}", code="adapter_refused") from None
 
 
 def _names_in(spec: EngineSpec) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class EngineProcess:
             return Unavailable(
                 f"the engine has not enough memory for {self.spec.model.name} with {self.spec.slots} x "
                 f"{self.spec.context} tokens ({reason}); lower engine.context or engine.slots",
-                code=OUT_OF_MEMORY,
+                code="engine_out_of_memory",
             )
         return Unavailable(f"the engine cannot load {self.spec.model.name}: {reason}", code="engine_failed")
 

@@ -1,11 +1,11 @@
 """What a night would learn now, theme by theme, as far as the store can say it. It arranges nothing and embeds nothing.
 
-Lessons that no night has placed yet stand together, as one theme without a name.
+Lessons that no night has placed yet stand together, as one theme without a name, unless it is told where they belong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aion.config import TrainSettings
 from aion.sleep.lessons.dataset import Dataset, build_dataset
@@ -26,15 +26,36 @@ def find_line(store: Store, owner: str, theme: str, *, base: str, settings: Trai
     return choose_line(before, store.nights.placed(owner=owner).keys(), base=base, config=config, unfit=unfit)
 
 
-def build_due(store: Store, owner: str, theme: str, *, lessons: Lessons, base: str, settings: TrainSettings) -> Dataset:
+def build_due(
+    store: Store,
+    owner: str,
+    theme: str,
+    *,
+    lessons: Lessons,
+    base: str,
+    settings: TrainSettings,
+    placed: Mapping[str, str] | None = None,
+) -> Dataset:
     """Of one theme: what the adapter that a night would go on from does not know, and what it repeats of the rest."""
-    placed = dict.fromkeys((one.id for one in lessons.lessons), UNPLACED) | store.nights.placed(owner=owner)
+    places = placed or _list_places(store, owner, lessons)
     known = lessons_of(find_line(store, owner, theme, base=base, settings=settings))
-    return build_dataset(lessons, theme=theme, placed=placed, learned=known, settings=settings)
+    return build_dataset(lessons, theme=theme, placed=places, learned=known, settings=settings)
 
 
-def list_due(store: Store, owner: str, *, lessons: Lessons, base: str, settings: TrainSettings) -> Iterator[Dataset]:
-    """Every theme of which a night would learn something."""
-    placed, learned = store.nights.placed(owner=owner), store.nights.learned(owner=owner, base=base)
-    for theme in sorted({placed.get(one.id, UNPLACED) for one in lessons.lessons if one.id not in learned}):
-        yield build_due(store, owner, theme, lessons=lessons, base=base, settings=settings)
+def list_due(
+    store: Store,
+    owner: str,
+    *,
+    lessons: Lessons,
+    base: str,
+    settings: TrainSettings,
+    placed: Mapping[str, str] | None = None,
+) -> Iterator[Dataset]:
+    """Every theme of which a night would learn something; `placed`: each lesson's theme, else as nights left it."""
+    places, learned = placed or _list_places(store, owner, lessons), store.nights.learned(owner=owner, base=base)
+    for theme in sorted({places[one.id] for one in lessons.lessons if one.id in places and one.id not in learned}):
+        yield build_due(store, owner, theme, lessons=lessons, base=base, settings=settings, placed=places)
+
+
+def _list_places(store: Store, owner: str, lessons: Lessons) -> dict[str, str]:
+    return dict.fromkeys((one.id for one in lessons.lessons), UNPLACED) | store.nights.placed(owner=owner)

@@ -1,8 +1,8 @@
 """What nights were worth, for the choice of the hour: their rows, and the gain that the examination accepted of each.
 
-Why a night began, how much waited, at which hour, and how long it worked stand in its rows. The gain of a candidate is
-asked of whoever examines: until there is an examination nobody knows one, and a night of which something is not known
-counts for nothing, neither good nor bad.
+Why a night began, how much waited, at which hour, and how long it worked stand in its rows. The gain of a candidate
+stands in its verdict: until it is examined nobody knows one, and a night of which something is not known counts for
+nothing, neither good nor bad.
 """
 
 from __future__ import annotations
@@ -11,14 +11,25 @@ from collections.abc import Callable, Iterable
 
 from aion.records import Night, NightState
 from aion.sleep.nights.bandit import Outcome
+from aion.store.base import Store
 
 GainOf = Callable[[str], float | None]  # of a candidate, by its id; None: not examined, 0: refused
 CONTEXT = frozenset({"why", "backlog", "hour", "minutes"})
 SHORTEST_MIN = 1.0  # a night that worked less had nothing to do
 
 
-def unexamined(_candidate: str) -> float | None:
-    return None
+def accepted_gain(store: Store) -> GainOf:
+    """Facts that an adapter knows more of than what was served before it, and may be served with."""
+
+    def gain_of(candidate: str) -> float | None:
+        verdict = store.served.verdict(candidate, owner=None)
+        if verdict is None:
+            return None
+        tonight = verdict.scores.get("tonight") or {}
+        more = float(tonight.get("after") or 0) - float(tonight.get("before") or 0)
+        return max(0.0, more) if verdict.ship else 0.0
+
+    return gain_of
 
 
 def read_outcomes(nights: Iterable[Night], gain_of: GainOf) -> list[Outcome]:

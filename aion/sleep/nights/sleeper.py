@@ -37,7 +37,7 @@ from aion.sleep.nights.journal import JOBS, Journal
 from aion.sleep.nights.kept import NIGHTS, drop_old, keep_unfinished, list_done
 from aion.sleep.nights.outlook import OVER, Base, collect_facts
 from aion.sleep.nights.priority import stand_back
-from aion.sleep.nights.reward import GainOf, read_outcomes, unexamined
+from aion.sleep.nights.reward import accepted_gain, read_outcomes
 from aion.sleep.nights.when import Decision, Facts, Why, decide
 from aion.store.base import Store
 from aion.store.changes import changed_since
@@ -85,7 +85,6 @@ class Sleeper:
     argv: Sequence[str] = NIGHT
     child: Child | None = None
     outlooks: dict[str, Json] = field(default_factory=dict)
-    gain_of: GainOf = unexamined
     checked: float = NEVER
     told: float = NEVER
     weighs: float = NEVER  # when a night that waits is looked at again
@@ -248,7 +247,7 @@ class Sleeper:
         """What is put off stands in the journal: a sleeper begun again does not put it off anew."""
         now = time.time()
         since = float(Journal(self.settings.data / NIGHTS).noted(POSTPONED, owner) or now)
-        outcomes = read_outcomes(store.nights.nights(owner=None, limit=1000), self.gain_of)
+        outcomes = read_outcomes(store.nights.nights(owner=None, limit=1000), accepted_gain(store))
         hour = datetime.datetime.now().astimezone().hour
         advice = Bandit(outcomes).advise(decision.why, facts.lessons, hour, postponed_s=now - since)
         self._put_off(owner, "" if advice.now else repr(since))

@@ -1,7 +1,8 @@
 """The work of a night, step by step: lessons into themes, a theme into a job folder, the folder into an adapter.
 
 Every step writes into DATA/nights/<night>/<theme>/ or asks the server to keep something, and may be done again. Rows
-are read from a store that is closed again before training. It decides nothing about when or for how long.
+are read from a store that is closed again before training, and memory is given back before each step. It decides
+nothing about when or for how long.
 """
 
 from __future__ import annotations
@@ -10,21 +11,16 @@ import asyncio
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import BadInput
 from aion.memory.base import Vector
-from aion.memory.embedding import EmbeddingDesk
-from aion.models.base import Embedder
-from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
+from aion.models.catalog import LocalModel, resolve_model
 from aion.models.durable import write_json
-from aion.models.fake import FakeEmbedder
-from aion.models.llama.embedder import LlamaEmbedder
-from aion.models.queue import AdmissionQueue
 from aion.records import ExampleKind, Json, Lesson, Night
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
@@ -47,6 +43,8 @@ from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.scribe import Scribe
 from aion.sleep.lessons.themes import Arrangement, arrange, balance
 from aion.sleep.nights.door import Door
+from aion.sleep.nights.embed import embed_lessons
+from aion.sleep.nights.heap import give_back
 from aion.sleep.nights.kept import (
     NIGHTS,
     PREPARED,
@@ -75,7 +73,6 @@ ANCHOR_TOKENS = 96  # of a base's own answer to a general question
 TOLD_AT_ONCE = 2000
 LOST = (Reason.UNTRUSTED, Reason.FORGOTTEN)
 MOST_SOURCES = 1000  # of a lesson that the server takes; a memory goes with its id, which comes first
-FAKE = "fake"
 LONG = "no wording of it fits a row of {length} tokens; raise train.length, then release it"
 TEMPLATE_ROOM = 512  # tokens that a template and an anchor's answer may take besides a row
 
@@ -111,6 +108,7 @@ class NightWork:
 
     def prepare(self, night: Night, theme: str) -> Json:
         """A job that is there, or was kept, is gone on with while it is the one that would be made now."""
+        give_back()  # what the theme before has left, also where it broke off
         folder = self._folder(night, theme)
         taken_up = take_up(self._nights, night.id, theme)
         with self._store() as store:
@@ -158,6 +156,7 @@ class NightWork:
     ) -> Json:
         keep_offline()
         self._require_trust(night, theme)
+        give_back()
         from aion.sleep.training.train import train  # noqa: PLC0415 - torch, which the steps before do without
 
         folder = self._folder(night, theme)
@@ -166,6 +165,7 @@ class NightWork:
         return {"steps": trained.steps, "loss": trained.losses[-1] if trained.losses else 0.0}
 
     def export(self, night: Night, theme: str) -> Json:
+        give_back()
         self._require_trust(night, theme)
         folder = self._folder(night, theme)
         job = read_job(folder)
@@ -263,12 +263,7 @@ class NightWork:
             self._door.tell("arrangement", {"owner": owner, "themes": themes, "places": part})
 
     async def _embed(self, lessons: Sequence[Lesson]) -> tuple[dict[str, Vector], str]:
-        """A unit vector for each lesson, by an embedder of the night's own; and the embedder's hash."""
-        desk = EmbeddingDesk(AdmissionQueue(1, 1 << 30))
-        async with _embedder(self._settings) as embedder:
-            desk.use(embedder)
-            vectors = await desk.embed([text_of(one) for one in lessons])
-        return {one.id: vector for one, vector in zip(lessons, vectors, strict=True)}, embedder.card.hash
+        return await embed_lessons(self._settings, lessons)
 
     def _learned(self, store: SqliteStore, night: Night) -> set[str]:
         """A forced night learns everything anew."""
@@ -350,21 +345,3 @@ def bring_parent(folder: Path, line: Line, blobs: BlobStore) -> Path | None:
         (parent / IMPORTANCE).write_bytes(blobs.get(line[0].importance))
     write_json(parent / CONFIG, line[0].config)
     return parent
-
-
-@asynccontextmanager
-async def _embedder(settings: Settings) -> AsyncIterator[Embedder]:
-    if settings.embedder.source.partition(":")[0] == FAKE:
-        yield FakeEmbedder(name=settings.embedder.name)
-        return
-    embedder = LlamaEmbedder(await resolve_embedder(settings), settings)
-    await embedder.start()
-    try:
-        yield embedder
-    finally:
-        await embedder.close()
-
-
-def text_of(lesson: Lesson) -> str:
-    """What a lesson is about, in its own words."""
-    return " ".join(part for part in (lesson.question, lesson.answer, lesson.statement) if part) or lesson.id

@@ -268,12 +268,18 @@ class Workflow:
             self.reporter.tell(NightState.EXAMINING)
             due = self._once("due", lambda: {"candidates": self._find_due()})["candidates"]
             for candidate in due:
+                self.reporter.doing = self._name(report, candidate)
                 report.note_verdict(candidate, self._judge(candidate))
             told = {"owner": self.night.owner, "night": self.night.id, "candidates": due}
             report.served = self._once("promote", lambda: self.reporter.door.tell("promotion", told))
         except Over as over:
             return over.state
         return NightState.DONE
+
+    def _name(self, report: NightReport, candidate: str) -> dict[str, Any]:
+        """For those who watch; one of an earlier night has no name here."""
+        theme = next((one.theme for one in report.themes if one.candidate == candidate), "")
+        return {"theme": theme, "theme_name": self.steps.name_theme(self.night, theme)} if theme else {}
 
     def _find_due(self) -> list[str]:
         return self.examiner.find_due(self.night) if self.examiner is not None else []

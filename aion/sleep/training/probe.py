@@ -1,9 +1,10 @@
 """Measures what some layers of a base take on this machine: seconds and bytes of whole steps, in a few seconds.
 
 The base is opened as a training would open it, and cut to FEW layers and to MORE; what the latter take more is that
-many layers. Where all of them are quickly measured and fit, they are. It keeps nothing. What it measures beside a busy
-program is what training would get beside it, too. On a GPU only its seconds count: memory there is planned from shapes
-(aion.sleep.training.room).
+many layers. Where all of them are quickly measured and fit, they are. Where a night has anchors, they are among what it
+learns: the base's own rows are computed for them, adapters off, as in a training. Memory is that of the fullest
+micro-batch. It keeps nothing. What it measures beside a busy program is what training would get beside it, too. On a
+GPU only its seconds count: memory there is planned from shapes (aion.sleep.training.room).
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from aion.sleep.training.base import Recipe
 from aion.sleep.training.graph import open_base
 from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.learner import Learner, Lessons
-from aion.sleep.training.plan import ADAPTER_BYTES, Probe, Sample, row_length, rows_at_once
+from aion.sleep.training.plan import ADAPTER_BYTES, Probe, Sample, most_at_once, row_length, rows_at_once
 from aion.sleep.training.train import peak_bytes
 
 FEW, MORE = 1, 5  # layers
-TRIES, LONGEST_S = 6, 8.0  # steps of each, and no further one after so long
-WHOLE_S, WHOLE_SHARE = 4.0, 0.5  # a step of all layers may take so long, and so much of the free memory
+STEPS, LONGEST_S = 6, 8.0  # steps of each that are timed, and no further one after so long
+WHOLE_S, WHOLE_SHARE = 4.0, 0.5  # a step of all layers may compute so long, and take so much of the free memory
 VARIED = 0.4  # sequences are up to so much longer and shorter, for memory is never as tidy as with steps of one size
-MOST_ROWS: Final = 4  # of a step that is measured
+LONGEST_ROWS: Final = 4  # of a step that is timed
 
 
 def probe_base(path: Path, recipe: Recipe, sample: Sample | None = None) -> Probe:
@@ -52,10 +53,11 @@ def probe_base(path: Path, recipe: Recipe, sample: Sample | None = None) -> Prob
     layers = cast(Any, decoder_of(model)).layers
     lessons, short = _lessons(recipe, sample or Sample()), _shorten(recipe)
     whole, count = _weigh(model), min(MORE, len(layers))
-    few = _measure(_with_layers(model, layers[:FEW]), lessons, short)
-    more = _measure(_with_layers(model, layers[:count]), lessons, short)
+    fullest = most_at_once(recipe)
+    few = _measure(_with_layers(model, layers[:FEW]), lessons, short, fullest)
+    more = _measure(_with_layers(model, layers[:count]), lessons, short, fullest)
     if _may_be_whole(more, whole, len(layers) / count, recipe):
-        count, more = len(layers), _measure(_with_layers(model, layers), lessons, short)
+        count, more = len(layers), _measure(_with_layers(model, layers), lessons, short, fullest)
     most, part, touched = peak_bytes(), _weigh(model), _held()[1] - mapped_open
     added = max(1, count - FEW)
     layer_s, layer_bytes = (more.seconds - few.seconds) / added, (more.kept - few.kept) // added
@@ -106,11 +108,12 @@ class _Measured:
     seconds: float  # of a step
     kept: int  # bytes of one micro-batch
     dense_s: float  # to make its matrices dense
+    busy_s: float  # of a micro-batch of the fullest, on processors: on a busy machine it is no longer than on another
 
 
 def _may_be_whole(part: _Measured, whole: _Weight, times: float, recipe: Recipe) -> bool:
     needed = part.kept * times + ADAPTER_BYTES * whole.weights + (whole.dense if recipe.cache else 0)
-    return part.seconds * times < WHOLE_S and needed < psutil.virtual_memory().available * WHOLE_SHARE
+    return part.busy_s * times < WHOLE_S and needed < psutil.virtual_memory().available * WHOLE_SHARE
 
 
 def _held() -> tuple[int, int]:
@@ -137,29 +140,42 @@ def _with_layers(model: PeftModel, layers: Any) -> PeftModel:
 
 def _shorten(recipe: Recipe) -> Recipe:
     """One step, and no longer than a few rows."""
-    most = max(MOST_ROWS, rows_at_once(recipe)) * row_length(recipe)
+    most = max(LONGEST_ROWS, rows_at_once(recipe)) * row_length(recipe)
     return replace(
         recipe, epochs=1.0, tokens_per_step=min(recipe.tokens_per_step, most), micro_batch=rows_at_once(recipe)
     )
 
 
-def _measure(model: PeftModel, lessons: Lessons, recipe: Recipe) -> _Measured:
-    """Whole steps with the layers that are there; their matrices dense where the recipe caches them."""
+def _measure(model: PeftModel, lessons: Lessons, recipe: Recipe, most: int) -> _Measured:
+    """Whole steps with the layers that are there, and a micro-batch of `most` tokens; dense where the recipe caches."""
     learner = Learner(model, lessons, recipe)
     matrices, began = _matrices(model), time.perf_counter()
     for one in matrices if recipe.cache else ():
         one.cache()
     dense_s = time.perf_counter() - began
-    kept = _count_kept(learner, learner.steps[0][: recipe.micro_batch])
     tokens = sum(len(piece) for piece in lessons.pieces.values()) // len(learner.steps)
     seconds = tokens * _time_steps(learner)
+    busy = time.process_time()
+    kept = _count_kept(learner, [_fill_most(lessons, most)])
+    busy = time.process_time() - busy
     for one in matrices:
         one.drop_cache()
-    return _Measured(tokens, seconds, kept, dense_s)
+    return _Measured(tokens, seconds, kept, dense_s, busy / torch.get_num_threads())
+
+
+def _fill_most(lessons: Lessons, most: int) -> Row:
+    """Sequences of so many tokens, anchors as often among them as among all."""
+    row, held = list[int](), 0
+    for number, piece in lessons.pieces.items():
+        if held + len(piece) > most:
+            break
+        row.append(number)
+        held += len(piece)
+    return tuple(row)
 
 
 def _time_steps(learner: Learner) -> float:
-    """Seconds that a token usually takes, the first step not counted."""
+    """Seconds that a token takes, the first step not counted; in the mean where some steps have anchors."""
     learner.step(0)
     taken: list[tuple[float, int]] = []
     for number in range(1, len(learner.steps)):
@@ -168,23 +184,33 @@ def _time_steps(learner: Learner) -> float:
         taken.append((time.perf_counter() - began, tokens))
         if sum(seconds for seconds, _ in taken) > LONGEST_S:
             break
+    if learner.lessons.anchors:
+        return sum(seconds for seconds, _ in taken) / sum(tokens for _, tokens in taken)
     return median(seconds / tokens for seconds, tokens in taken)
 
 
 def _lessons(recipe: Recipe, sample: Sample) -> Lessons:
-    """Of random words, as many as fill a step that is not counted and TRIES that are."""
-    draw, pieces, left = (
-        np.random.default_rng(recipe.seed),
-        list[Piece](),
-        (TRIES + 1) * _shorten(recipe).tokens_per_step,
-    )
+    """Of random words, as many as fill a step that is not counted and STEPS that are; anchors by their share."""
+    draw, pieces, anchors = np.random.default_rng(recipe.seed), list[Piece](), set[int]()
     beginning = draw.integers(3, 256, sample.shared)
-    while left > 0:
-        length = min(round(sample.length * draw.uniform(1 - VARIED, 1 + VARIED)), row_length(recipe))
+    wanted = max((STEPS + 1) * _shorten(recipe).tokens_per_step, most_at_once(recipe))
+    held = held_anchors = 0
+    while held < wanted:
+        anchor = held_anchors < held * sample.anchors
+        middle, learned = _usual(sample, anchor=anchor)
+        length = min(round(middle * draw.uniform(1 - VARIED, 1 + VARIED)), row_length(recipe))
         ids = np.concatenate([beginning, draw.integers(3, 256, length)])[:length]
-        pieces.append(Piece(ids, np.arange(length) >= length - min(sample.learned, length - 1)))
-        left -= length
-    return Lessons(dict(enumerate(pieces)), frozenset(), {})
+        if anchor:
+            anchors.add(len(pieces))
+            held_anchors += length
+        pieces.append(Piece(ids, np.arange(length) >= length - min(learned, length - 1)))
+        held += length
+    return Lessons(dict(enumerate(pieces)), frozenset(anchors), {})
+
+
+def _usual(sample: Sample, *, anchor: bool) -> tuple[int, int]:
+    """Tokens of a sequence, and how many of them are learned."""
+    return (sample.anchor_length, sample.anchor_learned) if anchor else (sample.length, sample.learned)
 
 
 def _count_kept(learner: Learner, rows: Sequence[Row]) -> int:

@@ -47,11 +47,11 @@ from aion.sleep.training.handover import Handover, list_homes
 from aion.sleep.training.jobs import RECORD, read_job, read_object, read_trained, seal_folder, sum_file
 from aion.sleep.training.learner import Kept, Learner, Lessons, choose_lessons
 from aion.sleep.training.nf4 import PACKAGE, hold_nf4
+from aion.sleep.training.plan import MOST_ROWS, TRIES
 from aion.sleep.training.tokens import load_tokens
 from aion.store.files import make_folder
 
 MEASURED: Final = "measured.json"  # what was measured for a recipe that leaves it open; the same when taken up again
-TRIES: Final = 3  # micro-batches for each number of threads
 PACKAGES: Final = ("torch", "transformers", "peft", "safetensors", "numpy")
 
 Tell = Callable[[Progress], None]
@@ -200,7 +200,9 @@ def choose_micro_batch(learner: Learner) -> int:
     learner.try_rows(learner.steps[0][:1])
     taken = max(1 << 20, peak_bytes() - before)
     return int(
-        max(1, min(4, max(len(step) for step in learner.steps), psutil.virtual_memory().available // 2 // taken))
+        max(
+            1, min(MOST_ROWS, max(len(step) for step in learner.steps), psutil.virtual_memory().available // 2 // taken)
+        )
     )
 
 

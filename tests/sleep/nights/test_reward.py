@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from aion.records import Night, NightState
 from aion.sleep.nights.bandit import LONGEST_S, Bandit, part_of
-from aion.sleep.nights.reward import gain_of_night, read_outcomes, unexamined
+from aion.sleep.nights.reward import accepted_gain, gain_of_night, read_outcomes
+from aion.store.sqlite import SqliteStore
 from tests.store.night_examples import make_night
+from tests.store.served_examples import make_verdict, put_candidate
 
 BODY = {"why": "errors", "backlog": 60, "hour": 3, "minutes": 20.0}
 NIGHT = make_night(state=NightState.DONE, body=BODY, candidates=("cand_1", "cand_2"))
@@ -21,6 +24,22 @@ HOUR_S = 3600.0
 def test_a_night_is_worth_what_was_accepted_of_all_it_made() -> None:
     assert gain_of_night(NIGHT, {"cand_1": 3.0, "cand_2": 1.0}.get) == 4.0
     assert gain_of_night(NIGHT, {"cand_1": 3.0, "cand_2": 0.0}.get) == 3.0
+
+
+def unexamined(_candidate: str) -> float | None:
+    return None
+
+
+def test_the_gain_of_a_candidate_stands_in_its_newest_verdict(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    gain_of = accepted_gain(store)
+    made = put_candidate(store, "boats")
+    assert gain_of(made.id) is None
+    for ship, before, after, gain in ((True, 1, 5, 4.0), (False, 1, 5, 0.0), (True, 3, 2, 0.0)):
+        verdict = make_verdict(made, ship=ship, scores={"tonight": {"before": before, "after": after, "items": 6}})
+        store.served.add_verdict(verdict).result()
+        assert gain_of(made.id) == gain
+    store.close()
 
 
 def test_what_is_not_known_counts_for_nothing() -> None:

@@ -350,9 +350,12 @@ def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> 
     assert (night["state"], len(night["candidates"])) == ("done", 2)
 
 
-def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(up: RunningServer) -> None:
+def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     me, now = teach(up), time.localtime().tm_hour
     worth: dict[str, float] = {}
+    monkeypatch.setattr("aion.sleep.nights.sleeper.accepted_gain", lambda _store: worth.get)
     for number, hour in enumerate([now, (now + 12) % 24] * 5):
         night = {"night": f"night_{number}", "owner": "me", "asked": float(number)}
         candidate, body = f"cand_{number}", {"why": "experiences", "backlog": 1, "hour": hour, "minutes": 10.0}
@@ -368,7 +371,6 @@ def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(up:
             assert abs(float(journal.noted(POSTPONED, "me") or 0) - time.time()) < 60
             journal.note(POSTPONED, "me", repr(time.time() - age))
         with sleeping(up, **eager) as sleeper:
-            sleeper.gain_of = worth.get
             if awake:
                 left = f"it begins in {24 - age / 3600:.0f} h at the latest"
                 wait_for_words(sleeper, me, f"0.5 a minute, those {name_part(part_of(now))} 0; {left}")

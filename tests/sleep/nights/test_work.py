@@ -5,31 +5,35 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from aion.cli.plan import guess_tokens
 from aion.config import load
 from aion.errors import BadInput
 from aion.memory.base import Vector
 from aion.memory.checks import NAME_LIMIT
 from aion.models.catalog import LocalModel, find_embedded_base
 from aion.models.gguf_file import read_header
-from aion.records import Json, Lesson, Night
+from aion.records import ExampleKind, Json, Lesson, Night
 from aion.serve.night_waste import clear_forgotten
 from aion.serve.sleep_routes import Arranged, MadeTold, _arranged, _placed
-from aion.sleep.lessons.dataset import Dataset, fill_anchors
+from aion.sleep.lessons.dataset import Dataset, fill_anchors, read_examples
+from aion.sleep.nights import ahead
+from aion.sleep.nights.ahead import look_ahead
 from aion.sleep.nights.door import Door
-from aion.sleep.nights.kept import KEPT, PREPARED, note_prepared
+from aion.sleep.nights.kept import KEPT, NIGHTS, PREPARED, note_prepared
 from aion.sleep.nights.work import MOST_SOURCES, NightWork
 from aion.sleep.training.base import EXAMPLES, Ended, Progress
 from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.tokens import save_tokens
 from tests.sleep.days import Days
-from tests.sleep.small_jobs import make_base, one_thread, random_tokens
+from tests.sleep.holes import glibc, held_mb, leave_holes, leave_ring
+from tests.sleep.small_jobs import ignore, make_base, one_thread, random_tokens
 from tests.store.night_examples import make_candidate, make_night, make_quarantine
 
 KEY = "The spare key of the boathouse is with Marta Lopes."
@@ -303,3 +307,57 @@ def test_a_lesson_longer_than_a_row_is_put_aside_and_not_taken_for_learned(days:
     assert {lesson for one in told for lesson in one.get("lessons", ())} == short
     assert [one["aside"]["lessons"] for one in told if one["aside"]["lessons"]] == [[long]]
     assert any("a row of 64 tokens; raise train.length" in one["aside"]["reason"] for one in told)
+
+
+@glibc
+def test_each_step_begins_with_the_memory_of_those_before_it_given_back(work: Work) -> None:
+    theme, _ = prepare(work)
+    steps: tuple[Callable[[], Json], ...] = (
+        lambda: work.train(night(1), theme, ignore, lambda: None),
+        lambda: work.export(night(1), theme),
+        lambda: work.prepare(night(1), theme),
+    )
+    for step in steps:  # what they load for the first time stays
+        step()
+    for step in steps:
+        left = leave_holes()
+        leave_ring()
+        before = held_mb()
+        step()
+        assert before - held_mb() > 60, len(left)
+
+
+def foresee(days: Days, work: Work) -> list[Dataset]:
+    return look_ahead(days.store, "ana", base=work._base().sha256, settings=work._settings)
+
+
+def learn(days: Days, work: Work, theme: str) -> None:
+    """As if a night had trained it."""
+    settings = work._settings.train
+    lessons = tuple(one.id for one in days.lessons().lessons)
+    config = {"r": settings.rank, "lora_alpha": settings.alpha}
+    peft = days.store.blobs.put(b"its weights")
+    made = make_candidate(theme=theme, base=work._base().sha256, lessons=lessons, config=config, peft=peft)
+    days.store.nights.add_candidate(made).result()
+
+
+def test_the_second_night_of_a_theme_is_foreseen_with_what_it_repeats(days: Days, work: Work, tmp_path: Path) -> None:
+    [theme] = work.arrange(night(1))["themes"]
+    learn(days, work, theme)
+    asyncio.run(days.say("The spare key of the boathouse door is with Rui Lopes.", conversation="boats"))
+    [foreseen] = foresee(days, work)
+    assert work.arrange(night(2))["themes"] == [foreseen.theme] == [theme]
+    work.prepare(night(2), theme)
+    made = read_examples(tmp_path / NIGHTS / "night_2" / theme / EXAMPLES)
+    assert {one.id for one in made} == {one.id for one in foreseen.examples if one.kind is not ExampleKind.ANCHOR}
+    repeated = sum(guess_tokens(one) for one in foreseen.trained if one.kind is ExampleKind.REPLAY)
+    assert repeated / sum(guess_tokens(one) for one in foreseen.trained) > 0.3, "all there is, up to a half"
+
+
+def test_where_all_is_learned_nothing_is_foreseen_and_no_embedder_begun(
+    days: Days, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [theme] = work.arrange(night(1))["themes"]
+    learn(days, work, theme)
+    monkeypatch.setattr(ahead, "embed_lessons", lambda *_: pytest.fail("nothing has to be sorted"))
+    assert foresee(days, work) == []
