@@ -1,4 +1,4 @@
-"""The English and Portuguese words by which `statements` tells statements from the rest. Patterns alone, no code.
+"""The English and Portuguese words by which `statements` tells statements from the rest. Patterns alone.
 
 All are matched against lower case.
 """
@@ -6,6 +6,8 @@ All are matched against lower case.
 from __future__ import annotations
 
 import re
+
+from aion.memory.verbs import english_base, english_past, english_third, portuguese_third
 
 
 def _any(*patterns: str) -> str:
@@ -68,6 +70,7 @@ FIRST_PERSON_START = re.compile(
     _any(
         r"i(?:'m|'ve|'d|'ll| )",
         r"(?:my|our|we(?:'re|'ve|'ll)?|mine|me and)\b",
+        r"(?:chamamos|chamo|chamam)-lhes?\b",
         r"(?:eu|(?:o |a |os |as )?(?:meu|minha|meus|minhas|nosso|nossa|nossos|nossas)|nós|a gente)\b",
         _FIRST_PERSON_VERB,
     )
@@ -263,6 +266,55 @@ MATERIAL = re.compile(
     r"código|documento|frase)|abaixo)\b[^.!?]*:?$|:\s+\S",
     re.IGNORECASE,
 )
+_ASKING = (
+    r"(?:what|who|whom|whose|which|where|when|why|how|if|whether|"
+    r"(?:[aàeod]|de|em|por|para|com)? ?(?:que|quem|qual|quais|quando|onde|aonde|como|quant[oa]s?|porqu[eê]|se))\b"
+)
+# A word before the verb of a sentence; what comes after "that" is not said of anything yet.
+_BEFORE = r"(?:(?!(?:that|which|who|whom|whose|where|when|because|que|cuj[oa]s?|onde|quando|porque|quem)\b)\S+ )"
+_DETERMINER = (
+    r"(?:the|this|that|these|those|my|our|his|her|its|their|a|an|each|every|both|all|some|most|many|several|no)"
+)
+_OBJECT = (  # what follows a verb and hardly ever a plural noun
+    r"(?:the|a|an|my|our|his|her|its|their|me|us|him|them|it|this|these|those|every|each|no|some|one|two|three|four|five|"
+    r"six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|a hundred|part|place)\b|[a-z]*-?\d"
+)
+_BEFORE_NOUN = (  # what follows it is a noun, though it be a form of a verb: "a conta", "de compra"
+    r"(?:[dnp]?[oa]s?|pel[oa]s?|d[ao]s?|num|numa|uma?s?|ao|aos|à|às|de|em|por|para|com|sem|entre|sobre|e|ou|"
+    r"meus?|minhas?|teus?|tuas?|seus?|suas?|noss[oa]s?|est[ea]s?|ess[ea]s?|cada|boa|bom|nova|novo|grande|primeir[oa]|"
+    r"últim[oa]|outr[oa]|muit[oa]s?|mais|qualquer|tod[oa]s?|que|quem|onde|cuj[oa]s?|porque|quando|não|nem|nunca|já|só|também|agora|sempre|nada|tudo)"
+)
+
+
+def _all(words: frozenset[str]) -> str:
+    return "(?:" + "|".join(sorted(words)) + ")"
+
+
+# A subject and what it does; a search such as "train times Porto" has no article before and none after.
+_DOES = _any(
+    rf"^(?!{_ASKING}){_BEFORE}+{_all(english_third(clear=True))}\b",
+    rf"^(?:{_DETERMINER} |[\w-]+'s )(?:(?!(?:that|which|who)\b)[\w'-]+ ){{1,7}}?"
+    rf"[\w-]*[a-z]{{2}}(?<![su'])s (?={_OBJECT})",
+    rf"^(?:{_DETERMINER} |[\w-]+'s )(?:(?!(?:that|which|who)\b)[\w'-]+ ){{1,7}}?"
+    rf"{_all(english_third(clear=False))} "
+    r"(?:in|at|on|under|above|behind|beside|near|next|from|off|up|out|down|across|through|against|towards?|around|like|"
+    r"well|badly|slowly|better|worse|fast|earlier|later|early|late|only|away|back|again)\b",
+    rf"^(?:{_DETERMINER} |[\w-]+'s )?(?:[\w'-]+ ){{0,4}}?(?:[a-z]{{2,}}(?<!s)s|children|people|men|women) "
+    rf"(?:always |usually |often |also |never |only |still )?{_all(english_base())}\b(?! of\b)",
+    rf"^(?!{_ASKING}){_BEFORE}+{_all(english_past())}\b",
+    rf"^(?!{_ASKING}){_BEFORE}*?(?!(?:that|which|who|in|of|by|until|since|before|after|\d+)\b)\S+ "
+    rf"(?:may|must|might|should|could|would|cannot) (?:not |only |also |always |never )?"
+    rf"(?:be|{_all(english_base())})\b",
+    rf"^(?!{_ASKING}){_BEFORE}*?(?!{_BEFORE_NOUN} )[\w-]+ (?:(?:também|não|já|só|nunca|sempre|se|me|nos|lhes?) )*"
+    rf"{_all(portuguese_third())}(?:-(?:se|me|nos|lhes?))?(?![\w-])",
+    rf"^(?:(?:\S+ )*?(?!{_BEFORE_NOUN} )[\w-]+ )?(?!vamos|vejamos|façamos|digamos|sejamos|ponhamos|suponhamos)"
+    r"\w{3,}(?:(?:amos|emos|imos)(?:-lhes?)?|[aáei]mo-nos)(?![\w-])",
+)
+# The same of somebody named, in the case it is written in: "Piotr Wendel tunes the organ".
+NAMED_DOES = re.compile(
+    rf"[A-ZÀ-Þ][\w'\u2019-]+ (?:(?:[A-ZÀ-Þ][\w'\u2019-]+ ){{1,3}}[a-z]{{2,}}(?<![su])s (?={_OBJECT})|"
+    rf"{_all(english_third(clear=False))} (?={_OBJECT}))"
+)
 # Signs of a predicate: a fragment such as "pizza in naples" says nothing.
 SAYS_SOMETHING = re.compile(
     _any(
@@ -286,5 +338,6 @@ SAYS_SOMETHING = re.compile(
         r"acaba|termina|pertence|quer|sabe|deu|disse)\b",
         r"\b\w{3,}(?:ou|aram|eram|iram|ámos|emos|imos|ava|avam|ávamos|íamos)(?:-\w+)?\b",
         FIRST_PERSON_START.pattern,
+        _DOES,
     )
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from aion.memory import statement_words as w
+from aion.memory.aliases import read_alias
 from aion.memory.sentences import sentences_of
 
 LIMIT = 4000  # characters kept of one message; whoever pastes more has brought a document
@@ -59,7 +60,7 @@ def is_statement(sentence: str) -> bool:
     names = w.IS_SOMETHING.match(body) or (led and w.FIRST_PERSON_START.match(body))
     if _ENCLITIC.sub("", words[0]) in w.IMPERATIVES and not names:
         return False
-    return bool(w.SAYS_SOMETHING.search(body))
+    return bool(w.SAYS_SOMETHING.search(body) or w.NAMED_DOES.match(sentence) or read_alias(sentence))
 
 
 def _join(sentences: list[str]) -> str:

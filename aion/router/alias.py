@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from aion.memory.aliases import PRONOUNS, read_alias
 from aion.router.card import Alias
 from aion.router.words import stems_of
 
@@ -19,26 +20,24 @@ _SAYS = (
     r" (?:tamb[eé]m )?(?:se chama|[eé] (?:tamb[eé]m )?(?:chamad[oa]|conhecid[oa] (?:como|por)|apelidad[oa] de)) ",
     r" (?:chama-se (?:tamb[eé]m )?|tamb[eé]m [eé] |[eé] (?:o mesmo|a mesma coisa) que )",
 )
-_CALLS = (
-    r"(?:[Ww]e|You|I|[Pp]eople|[Tt]hey) (?:also |usually |sometimes |often )?(?:call|named|nicknamed) "
-    r"(?P<one>(?:the|our|my|his|her|their) [\w' -]+?|[A-Z][\w-]+(?: [A-Z][\w-]+)?) "
-    r"[\"']?(?P<other>(?:the|our|my) [\w-]+(?: [\w-]+)?|[A-Z][\w-]*(?: [A-Z][\w-]*)*)[\"']?$",
-    r"(?:[Cc]hamamos|[Cc]hamo|[Cc]hamam)(?: tamb[eé]m)? (?P<other>.+?) (?:a|à|ao|às|aos) (?P<one>.+)$",
-)
+_QUOTED = re.compile(r"^[^\"]{1,30}: \"")  # what is said back word for word: 'You told me: "'
+_CALLS = r"(?:[Cc]hamamos|[Cc]hamo|[Cc]hamam)(?: tamb[eé]m)? (?P<other>.+?) (?:a|à|ao|às|aos) (?P<one>.+)$"
 _NAMES = r"^(?P<one>[A-ZÀ-Þ][\w-]+(?: [A-ZÀ-Þ][\w-]+){0,2}) (?:is|are|é) (?P<other>(?:our|my|the|o|a|os|as) .+)$"
 _NAMED = r"^(?P<one>(?:our|my|the|o nosso|a nossa|o meu|a minha|o|a) .+?) (?:is|are|é) (?P<other>[A-ZÀ-Þ][\w-]+)$"
 
 
 def find_aliases(sentence: str) -> tuple[Alias, ...]:
     """Both ways round; none when it does not say that two names mean the same, or one of them is a whole tale."""
-    text = " ".join(sentence.split()).rstrip(".!\"' ")
+    text = _QUOTED.sub("", " ".join(sentence.split())).rstrip(".!\"' ")
+    told = read_alias(text)
+    if told is not None:
+        return _pair(told.known, told.other) if told.known not in PRONOUNS else ()
     for pattern in _SAYS:
         parts = re.split(pattern, text, maxsplit=1, flags=re.IGNORECASE)
         if len(parts) == 2:
             return _pair(parts[0], parts[1])
-    for pattern in _CALLS:
-        if found := re.search(pattern, text):
-            return _pair(found["one"], found["other"])
+    if found := re.search(_CALLS, text):
+        return _pair(found["one"], found["other"])
     for pattern, flags in ((_NAMED, re.IGNORECASE), (_NAMES, 0)):
         found = re.match(pattern, text, flags)
         if found and found["other" if pattern is _NAMED else "one"][0].isupper():

@@ -292,6 +292,6 @@ def _named_by(lesson: Lesson) -> frozenset[str]:
 
 @lru_cache(maxsize=20_000)
 def _matter_of(lesson: Lesson) -> str:
-    """What it asks and what about, without the answer."""
+    """What it asks and what about, without the answer; another name belongs to what it names, not to other names."""
     fact = read_fact(lesson)
-    return f"{fact.question} {fact.subject}"
+    return fact.subject if fact.aliases else f"{fact.question} {fact.subject}"

@@ -14,11 +14,13 @@ from typing import Any
 
 from aion.memory.entities import entities_of
 from aion.memory.terms import STOP_WORDS, words_of
+from aion.memory.verbs import portuguese_third
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.:/-][^\W_]+)*|[€$£%°]")
 _ACCENT = re.compile(r"[ãõçáéíóúâêôà]", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PARTICLES = frozenset(("de", "do", "da", "dos", "das", "e"))
+_ENGLISH_TOO = frozenset(("cobra", "media", "via"))  # forms of Portuguese verbs that are English words
 _BEFORE_NAME = re.compile(r"(?:A|As|No) [A-ZÀ-Þ][a-zà-ÿ]")  # an article that no English name has before it
 EDGES = " \t\n.,;:!?\u2026"
 
@@ -87,7 +89,8 @@ def _languages() -> dict[str, frozenset[str]]:
     """Common words; what a Portuguese speaker does is said in both persons."""
     found = {name: frozenset(read_data("languages")[name].split()) for name in ("en", "pt")}
     said = {"".join(words_of(verb)) for verb in read_data("person")["pt_verbs"].values()}
-    return found | {"pt": found["pt"] | said}
+    does = {"".join(words_of(verb)) for verb in portuguese_third() if not verb.endswith("e")} - _ENGLISH_TOO
+    return found | {"pt": found["pt"] | said | does}
 
 
 @cache

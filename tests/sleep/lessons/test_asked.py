@@ -37,7 +37,7 @@ KINDS = (
     ("A loja abre às 9 nos dias úteis.", "Quando abre a loja nos dias úteis?"),
     ("We have lunch at one except on Fridays.", "When do we have lunch?"),
     ("A loja abre às 9 exceto aos domingos.", "Quando abre a loja?"),
-    ("My brother will work in Berlin from May.", "When will my brother work?"),
+    ("My brother will work in Berlin from May.", "Where will my brother work?"),
     ("The guests may park on the square.", "Where may the guests park?"),
     ("Ana should call in the morning.", "When should Ana call?"),
     ("The watering can stands behind the shed.", "Where does the watering can stand?"),

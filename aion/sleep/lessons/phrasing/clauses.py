@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from aion.sleep.lessons.words import EDGES, read_data, upper_first
+from aion.memory.verbs import english_base, english_past, english_third, portuguese_third
+from aion.sleep.lessons.words import EDGES, is_small, read_data, upper_first
 
 FEWEST_WORDS = 3  # of a clause: a shorter one is a part of another
 LONGEST_HOLDER = 6  # words of a subject that may stand for a pronoun
@@ -38,6 +39,31 @@ def name_subject(clause: str, holder: str, language: str) -> str:
     rest = clause[pronoun.end() :] if pronoun else clause[owned.end() :] if owned else clause
     between = "'s " if owned and not pronoun else " "
     return upper_first(named + between + (rest[:1].lower() + rest[1:] if bare and not (pronoun or owned) else rest))
+
+
+def split_verb(sentence: str, language: str) -> tuple[str, str]:
+    """What comes before its first verb, without its article, and the verb; nothing where no verb is known for sure."""
+    words = [word.strip(EDGES + '"') for word in sentence.split()]
+    for place in range(1, len(words)):
+        before = words[place - 1]
+        if not is_small(before) and _does(words[place], before, language):
+            subject = words[:place]
+            while subject and is_small(subject[0]):
+                subject = subject[1:]
+            return " ".join(subject), words[place + _is_modal(words[place]) * (place + 1 < len(words))]
+    return "", ""
+
+
+def _is_modal(word: str) -> bool:
+    return re.fullmatch(r"can|cannot|may|must|should|will|pode|podem|deve|devem|quer|querem", word) is not None
+
+
+def _does(word: str, before: str, language: str) -> bool:
+    if language == "pt":
+        return word in portuguese_third() or _is_modal(word)
+    many = re.fullmatch(r"[a-z]{2,}(?<![su'])s|children|people|men|women", before) is not None
+    one = word in english_third(clear=False) or word in english_past()
+    return one or _is_modal(word) or (many and word in english_base())
 
 
 def expand(sentence: str, language: str) -> str:

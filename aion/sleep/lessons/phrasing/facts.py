@@ -10,13 +10,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from aion.memory.aliases import OtherName
 from aion.memory.entities import entities_of
 from aion.memory.sentences import sentences_of
 from aion.memory.statement_words import ANNOUNCEMENT, LEAD
 from aion.memory.terms import stem as stem_of
 from aion.memory.terms import words_of
+from aion.memory.verbs import english_base
 from aion.records import Lesson
-from aion.sleep.lessons.phrasing.clauses import name_subject, split_clauses
+from aion.sleep.lessons.phrasing.clauses import name_subject, split_clauses, split_verb
 from aion.sleep.lessons.phrasing.foreign import cut, is_foreign, quote_own
 from aion.sleep.lessons.phrasing.patterns import Asked, ask_about
 from aion.sleep.lessons.phrasing.person import turn_round
@@ -44,6 +46,7 @@ class Fact:
     back: str = ""  # asks from the answer for the subject
     many: bool = False  # other facts may answer the same question
     changed: bool = False  # it says that it is otherwise than before
+    aliases: tuple[OtherName, ...] = ()  # what it says of how else something is called
     foreign: bool = False  # it is in a language that nothing here can ask in
 
     @property
@@ -99,6 +102,17 @@ def topics_of(text: str) -> list[str]:
     return list(dict.fromkeys([*named[:2], *phrases]))[:MOST_TOPICS] or [" ".join(text.split()[:4]).rstrip(EDGES)]
 
 
+def name_topics(text: str, language: str) -> list[str]:
+    """The same without what it says of them: of "ferry lands", the ferry."""
+    topics = topics_of(text)
+    topics = [topic for topic in topics if topic not in english_base()] or topics
+    subject, verb = split_verb(text, language)
+    if not any(verb in topic.split() for topic in topics if verb):
+        return topics
+    rest = [topic for topic in topics if verb not in topic.split() and topic not in subject]
+    return [subject, *rest][:MOST_TOPICS]
+
+
 def _read_statement(lesson: Lesson) -> Fact:
     sentence = without_lead(lesson.statement)
     first, *more = sentences_of(sentence) or [sentence]
@@ -124,6 +138,7 @@ def _read_statement(lesson: Lesson) -> Fact:
         back="" if said is None else asked.back,
         many=asked.many,
         changed=bare.changed or asked.changed,
+        aliases=tuple(one.alias for one in found if one.alias is not None),
     )
 
 
@@ -156,7 +171,7 @@ def _ask_clauses(clauses: Sequence[str], language: str) -> list[Asked]:
     for place, clause in enumerate(clauses):
         holder = found[-1].subject if found else ""
         whole = name_subject(clause, holder, language) if place else clause
-        asked = ask_about(whole, language) if whole else None
+        asked = ask_about(whole, language, holder) if whole else None
         found += [asked] if asked is not None else []
     return found
 
@@ -195,10 +210,11 @@ def _as_said(subject: str, statement: str) -> str:
 
 def _ask_openly(fact: Fact) -> Fact:
     """Asks for what it names; what it names last is taken for the answer, and not named where something else is."""
-    body = fact.statement.rstrip(EDGES)
+    body = fact.statement.rstrip(EDGES + '"\u201d\u00bb')
     named = (one.text for one in entities_of(body) if one.kind != "phrase" and body.endswith(one.text))
     last = max((*named, *body.split()[-1:]), key=len, default="")
-    topics = [topic for topic in topics_of(fact.lesson.statement) if topic not in last and last not in topic]
+    found = name_topics(fact.lesson.statement, fact.language)
+    topics = [topic for topic in found if topic not in last and last not in topic]
     if not (last and topics):
         return _ask_by_topic(fact)
     asked = read_data(f"facts_{fact.language}")
@@ -211,7 +227,9 @@ def _ask_openly(fact: Fact) -> Fact:
 def _ask_by_topic(fact: Fact) -> Fact:
     words = read_data(f"facts_{fact.language}")
     known = [topic for topic in (fact.subject, _without_small(fact.core)) if topic]
-    topics = known or topics_of(fact.lesson.statement or f"{fact.lesson.question} {fact.lesson.answer}")
+    topics = known or name_topics(
+        fact.lesson.statement or f"{fact.lesson.question} {fact.lesson.answer}", fact.language
+    )
     question: str = words["fallback"].format(topic=words["joiner"].join(topics))
     return replace(fact, question=question, others=(), subject=fact.subject or lower_first(topics[0]), stem="", back="")
 

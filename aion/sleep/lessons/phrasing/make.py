@@ -14,10 +14,12 @@ from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.lessons.phrasing.around import surround
 from aion.sleep.lessons.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.lessons.phrasing.facts import Fact, read_fact, tell_apart
+from aion.sleep.lessons.phrasing.names import Renamed, ask_by_other_names
 from aion.sleep.lessons.phrasing.together import answer_together, put_together
 from aion.sleep.lessons.phrasing.wording import STEM, Wording, reword, word
 from aion.sleep.lessons.words import normal
 
+RENAMED = 4  # trained wordings of a fact under another name
 TOGETHER_WEIGHT = 0.7  # of its lessons' weight: open questions are asked more rarely than the facts themselves
 
 
@@ -32,6 +34,8 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
     for fact in facts:
         made += _worded(fact, held_out)
         made += _missed(fact, known, contrasts)
+    for renamed in ask_by_other_names(facts):
+        made += _worded_otherwise(renamed, known, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
         for one in (*answer_together(_asked(read)), *put_together(_asked(facts)))
@@ -79,6 +83,21 @@ def _worded(fact: Fact, held_out: int) -> list[Example]:
     return trained + [
         _example(_kind_of(one), one.prompt, one.answer, (fact,), held_out=True) for one in worded.held_out
     ]
+
+
+def _worded_otherwise(renamed: Renamed, taught: Mapping[str, int], contrasts: int) -> list[Example]:
+    """Under another name: some trained, one held out, and once a name, near misses; they teach both lessons."""
+    fact, both = renamed.fact, (renamed.fact, renamed.told)
+    worded = word(fact, 1)
+    trained = worded.trained[:RENAMED]
+    made = [_example(ExampleKind.PHRASING, one.prompt, one.answer, both, place=n) for n, one in enumerate(trained)]
+    made += [_example(ExampleKind.PHRASING, one.prompt, one.answer, both, held_out=True) for one in worded.held_out]
+    if renamed.first:
+        said = unknown(fact.language)
+        missed = [(one, False) for one in near_misses(fact, taught, min(1, contrasts))]
+        missed += [(one, True) for one in near_misses(fact, taught, 1, held_out=True)]
+        made += [_example(ExampleKind.CONTRAST, one, said, both, held_out=aside) for one, aside in missed]
+    return made
 
 
 def _missed(fact: Fact, taught: Mapping[str, int], contrasts: int) -> list[Example]:

@@ -7,9 +7,11 @@ does not know.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+from aion.memory.aliases import PRONOUNS, OtherName, read_alias
+from aion.memory.verbs import third_person
 from aion.sleep.lessons.words import EDGES, lower_first, read_data, upper_first
 
 LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
@@ -35,6 +37,7 @@ class Asked:
     back: str  # the question from the answer to the subject; "" when there is none
     many: bool  # other statements may answer the same question
     changed: bool = False  # it says that it is otherwise than before
+    alias: OtherName | None = None  # it says how else something is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,34 @@ class _Pattern:
     changed: bool
 
 
-def ask_about(sentence: str, language: str) -> Asked | None:
-    """None when no pattern fits."""
+def ask_about(sentence: str, language: str, holder: str = "") -> Asked | None:
+    """None when no pattern fits; `holder` is what was spoken of before, to which "We call it Noah" gives a name."""
     body = sentence.strip().rstrip(EDGES)
+    told = read_alias(body)
+    if told is not None and (holder or told.known not in PRONOUNS):
+        return _ask_alias(told, holder, language)
     for pattern in _read_patterns(language):
         found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(body[:1].lower() + body[1:])
         if found is not None and (asked := _fill(pattern, found, language)) is not None:
-            return asked
+            return replace(asked, alias=_name_of(asked, body, language))
     return None
+
+
+def _ask_alias(told: OtherName, holder: str, language: str) -> Asked:
+    """Both ways: how else it is called, and what the other name means."""
+    data = read_data(f"facts_{language}")["alias"]
+    known = holder if told.known in PRONOUNS else lower_first(told.known)
+    words = {"s": known, "a": lower_first(told.other)}
+    questions = tuple(one.format(**words) for one in data["ask"])
+    return Asked(
+        questions, known, told.other, data["back"].format(**words), many=True, alias=OtherName(known, told.other)
+    )
+
+
+def _name_of(asked: Asked, body: str, language: str) -> OtherName | None:
+    """What "is called Gaivota" is also meant by that name."""
+    says = re.search(read_data(f"facts_{language}")["alias"]["plain"], body)
+    return OtherName(asked.subject, asked.core) if says and asked.subject and asked.core[:1].isupper() else None
 
 
 def plain_verb(verb: str) -> str:
@@ -66,15 +89,6 @@ def plain_verb(verb: str) -> str:
     if verb.endswith(_WHOLE_ES):
         return verb[:-2]
     return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
-
-
-def third_person(verb: str) -> str:
-    """ "open" is "opens": what follows one subject."""
-    if verb == "have":
-        return "has"
-    if re.search(r"[^aeiou]y$", verb):
-        return verb[:-1] + "ies"
-    return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", verb) else "s")
 
 
 def active_verb(participle: str, be: str) -> str:
@@ -110,6 +124,7 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
     }
     questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
+    questions = tuple(_ask_since(one, core, language) for one in questions)
     if days := _days_of(core, language):
         questions = (*(one[:-1] + f" {days}?" for one in questions), *questions)
     back = "" if _SEVERAL.search(core) else _tidy(pattern.back.format(**words))
@@ -121,6 +136,12 @@ def _is_broken(subject: str, verb: str, language: str) -> bool:
     if language == "en" and _MODAL.search(subject) and verb and not verb.endswith("s"):
         return True  # "the watering can" before "stands" is one
     return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
+
+
+def _ask_since(question: str, core: str, language: str) -> str:
+    """ "When is it shut?" is not what "since Monday" answers."""
+    word, when, since = read_data(f"facts_{language}")["since"]
+    return since + question[len(when) :] if core.startswith(f"{word} ") and question.startswith(when) else question
 
 
 def _days_of(core: str, language: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from aion.sleep.lessons.phrasing.patterns import third_person
+from aion.memory.verbs import third_person
 from aion.sleep.lessons.words import EDGES, end_sentence, is_small, read_data, upper_first
 
 _BE = r"(?P<b>is|are|was|were)"

@@ -1,0 +1,63 @@
+"""A wrong question is worse than none: where the form of a sentence is not certain, it is asked in the plain form."""
+
+from __future__ import annotations
+
+import pytest
+
+from aion.sleep.lessons.phrasing.facts import read_fact
+from tests.sleep.sixty import told
+
+PLAIN = ("What did I tell you about ", "O que foi dito sobre ")
+
+
+@pytest.mark.parametrize(
+    ("said", "question"),
+    [
+        ("The annual fair takes place in Vorden every spring.", "Where does the annual fair take place?"),
+        ("The weekly seminar takes place on Thursdays.", "When does the weekly seminar take place?"),
+        ("Nadia takes part in the marathon.", "What does Nadia take part in?"),
+        ("The barley seeds come from Skane.", "Where do the barley seeds come from?"),
+        ("Our cousins live in Malmo.", "Where do our cousins live?"),
+        ("The scouts meet in the crypt on Fridays.", "Where do the scouts meet?"),
+        ("Petra's paediatrician is Leonor Basto.", "Who is Petra's paediatrician?"),
+        ("Ludo's orthodontist is Clara Venn.", "Who is Ludo's orthodontist?"),
+        ("My daughter is in year 6.", "What year is my daughter in?"),
+        ("I have been a vegan since June.", "How long have I been a vegan?"),
+        ("We have had a dog for three years.", "How long have we had a dog?"),
+        ("My aunt has been a nurse since 1998.", "How long has my aunt been a nurse?"),
+        ("The yacht is moored at Setubal since April.", "Where is the yacht moored?"),
+        ("The shop is shut since Monday.", "Since when is the shop shut?"),
+        ("The bride's dress cost 900 euros.", "How much did the bride's dress cost?"),
+        ("A Rita é a nossa vizinha.", "Quem é a Rita?"),
+        ("A Rita é enfermeira.", "O que é a Rita?"),
+        ("A minha tia é enfermeira desde 1998.", "O que é a minha tia?"),
+        ("O meu filho está no quarto ano.", "Em que ano está o meu filho?"),
+        ("Sou vegetariano desde março.", "Desde quando sou vegetariano?"),
+        ("O barco está atracado em Lagos desde maio.", "Onde está atracado o barco?"),
+        ("As aulas de xadrez decorrem na sala 12.", "Onde decorrem as aulas de xadrez?"),
+    ],
+)
+def test_a_statement_is_asked_for_what_it_tells(said: str, question: str) -> None:
+    assert read_fact(told(said)).question == question
+
+
+@pytest.mark.parametrize(
+    ("said", "about"),
+    [
+        ("The town hall closes earlier in July.", "town hall"),
+        ("The heating runs better at night.", "heating"),
+        ("The bus turns left at the mill.", "bus"),
+        ("The guests can enter for free.", "guests"),
+        ("The ferry lands at Barreiro.", "ferry"),
+        ("The summer camp draws forty children.", "summer camp"),
+        ("Our printer is Canon Pixma.", "printer"),
+        ("Our strongest player is Milo Drax.", "strongest player"),
+        ("Os sócios podem entrar sem pagar.", "sócios"),
+        ("Os visitantes podem estacionar atrás do celeiro.", "visitantes"),
+        ("O técnico conserta a caldeira.", "técnico"),
+        ("O Porto é a minha cidade preferida.", "Porto"),
+    ],
+)
+def test_what_is_not_certain_is_asked_by_what_it_is_about(said: str, about: str) -> None:
+    question = read_fact(told(said)).question
+    assert question in {f"{plain}{about}?" for plain in PLAIN}
