@@ -56,7 +56,7 @@ def ask_about(sentence: str, language: str, holder: str = "") -> Asked | None:
     if told is not None and (holder or told.known not in PRONOUNS):
         return _ask_alias(told, holder, language)
     for pattern in _read_patterns(language):
-        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(body[:1].lower() + body[1:])
+        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(lower_first(body))
         if found is not None and (asked := _fill(pattern, found, language)) is not None:
             return replace(asked, alias=_name_of(asked, body, language))
     return None
