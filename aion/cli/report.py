@@ -26,7 +26,7 @@ FACTS = {
     "near_misses": "about what nobody told, answered with something taught",
     "suite": "your own questions",
 }
-SHARES = {"general": "general behaviour left", "drift": "the same when it is forced upon every question"}
+SHARES = {"general": "general behaviour left", "drift": "general behaviour left if no router held it back"}
 
 app = typer.Typer()
 
@@ -94,7 +94,7 @@ def _scores(scores: Json) -> Iterator[str]:
             before = f"{score['before']:.1%} -> " if "before" in score else ""
             yield f"  {what}: {before}{score['after']:.1%} of {score['items']} answers"
     if speed := scores.get("speed"):
-        yield f"  tokens a second: {speed['before']} -> {speed['after']}"
+        yield f"  tokens a second of processor: {speed['before']} -> {speed['after']}"
 
 
 def _held(scores: Json, exam: str) -> Json:

@@ -43,4 +43,6 @@ def explained(found: Json) -> list[str]:
 
 
 def _named(one: Json) -> str:
-    return f"names {' '.join(one['words'])} ({one['how']}, cosine {one['cosine']})"
+    """What stands in the question, where anything does."""
+    named = f"names {' '.join(one['words'])}" if one["words"] else "is like what it was taught"
+    return f"{named} ({one['how']}, cosine {one['cosine']})"

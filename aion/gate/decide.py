@@ -22,7 +22,9 @@ FOOLED = 0.1  # of near misses that may get a taught answer; where more did, no 
 GENERAL = 0.98  # of the base's general behaviour that must be left, through the router; where less was left, no less
 STRANGE = 0.25  # of general questions answered with gibberish when the adapter is forced upon them
 IMPORT_KEPT = 0.9  # of general behaviour, of an adapter from elsewhere, which no router holds back
-SLOWEST = 0.5  # of the base's speed; a busy machine measures badly, so only what is gross counts
+SLOWEST = (
+    0.2  # of the base's speed; two threads on a busy machine were seen at 0.37, and one at 0.87, of the same adapter
+)
 
 
 @dataclass(frozen=True, slots=True)

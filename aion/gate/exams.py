@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aion.gate.decide import SLOWEST
 from aion.gate.general import GENERAL_TOKENS, General, general_items
 from aion.gate.paper import Fact, Question
 from aion.gate.scoring import Expected, is_fooled, is_gibberish, is_right, kept_share, passes
@@ -26,7 +27,6 @@ MOST_SUITE, SUITE_TOKENS = 50, 96
 NOISE_AGAIN = 5
 PROBES = 8
 SPEED_ROUNDS, MOST_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 8, 32, 8
-USUAL_SPEED = 0.75  # of the base's, with an adapter, at least
 SPEED_QUESTION = "Tell me a long story about a lighthouse, the sea and the people who live beside it."
 
 
@@ -181,11 +181,11 @@ async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:
     """Tokens a second of processor, of the base and with the adapter, by turns in one engine, the best of each.
 
-    What looks slow is measured on: on a busy machine a second of processor brings less to one side than to the other.
+    What looks too slow is measured on: on a busy machine a second of processor brings less to one side than the other.
     """
     best = [0.0, 0.0]
     for number in range(MOST_ROUNDS):
-        if number >= SPEED_ROUNDS and best[1] >= USUAL_SPEED * best[0]:
+        if number >= SPEED_ROUNDS and best[1] >= SLOWEST * best[0]:
             break
         sitting.tell("speed", number, MOST_ROUNDS)
         for side, scales in enumerate((BASE, {candidate: 1.0})):

@@ -110,14 +110,19 @@ class Promoter:
             return row
 
     async def take_out(self, owner: str, candidate: str, *, reason: str, actor: str) -> Promotion:
-        """Serve this one no longer; its files and what it learned stay."""
+        """Serve this one no longer; its files and what it learned stay, and a trial of others goes on."""
         async with self._changing:
             before = self._newest(owner)
             if candidate not in (*before.adapters, *before.trial):
                 raise Conflict(f"adapter {candidate!r} is not served; GET /api/adapters says which are")
-            left = tuple(one for one in before.trial or before.adapters if one != candidate)
+            adapters, tried = (
+                tuple(one for one in side if one != candidate) for side in (before.adapters, before.trial)
+            )
+            trial = self._with(owner, adapters, tried) if before.trial else ()  # what it stood in for is back
+            goes_on = trial if set(trial) != set(adapters) else ()
             told = {"night": before.night, "reason": reason, "actor": actor, "move": Move.RETIRE}
-            return await self._append(before, adapters=left, trial=(), share=0.0, **told)
+            share = before.share if goes_on else 0.0
+            return await self._append(before, adapters=adapters, trial=goes_on, share=share, **told)
 
     async def refresh(self) -> None:
         """The store appended rows by itself, because what an adapter had learned was forgotten."""

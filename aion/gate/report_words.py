@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aion.gate.report_reasons import in_portuguese
 from aion.gate.state import Standing
 from aion.records import Json, Move, NightState
 
@@ -9,29 +10,30 @@ ENGLISH = {
     "nothing": "Nothing new was learned in this night.",
     "failed": "The night failed: {reason}.",
     "cancelled": "The night was cancelled.",
-    "learned": "{name}: I learned {lessons} from {sources}.",
-    "scores": "{name}: of {items} facts, asked for in words I was not trained on, I knew {before}, and now {after}.",
-    "score_of_one": "{name}: asked for it in words I was not trained on, {before}, and now {after}.",
+    "learned": "About {name} I learned {lessons} from {sources}.",
+    "scores": "Of {items} facts, asked for in words I was not trained on, I knew {before} before and know {after} now.",
+    "score_of_one": "Asked for it in words I was not trained on, {before}, and now {after}.",
     "knew": ("I did not know it before", "I knew it before"),
     "knows": ("I do not", "I do"),
-    "refused": "{name}: I did not keep what I learned, because the examination refused it: {reason}.",
-    "waits": "{name}: what I learned has not been examined yet.",
-    "passed": "{name}: what I learned passed its examination and is not in use: {reason}.",
-    "retired": "{name}: what I learned is not in use any more, because something in it was forgotten.",
-    "taken_back": "{name}: I took back what I had learned: {reason}.",
-    "taken_out": "{name}: what I learned was taken out of use: {reason}.",
-    "replaced": "{name}: a later night has gone on from there.",
-    "left_alone": "{name}: I left it alone: {reason}.",
+    "refused": "I did not keep what I learned about {name}. The examination refused it: {reason}.",
+    "waits": "What I learned about {name} has not been examined yet.",
+    "passed": "What I learned about {name} passed its examination and is not in use: {reason}.",
+    "retired": "What I learned about {name} is not in use any more, because something in it was forgotten.",
+    "taken_back": "I took back what I had learned about {name}: {reason}.",
+    "taken_out": "What I learned about {name} was taken out of use: {reason}.",
+    "replaced": "A later night has gone on from there.",
+    "left_alone": "I left {name} alone: {reason}.",
     "aside": "{count} put aside because no training got past; `aion sleep release` lets me try again.",
     "trial": "What is new is on trial: if answers get worse with it, I take it back by myself.",
-    "unfinished": "{name}: I had no time to finish and go on next night.",
+    "unfinished": "I had no time to finish {name} and go on next night.",
     "lesson": ("1 thing", "{} things"),
     "conversation": ("1 conversation", "{} conversations"),
     "memory": ("1 note", "{} notes"),
     "document": ("1 document", "{} documents"),
     "aside_count": ("1 lesson was", "{} lessons were"),
     "and": " and ",
-    "unnamed": "A theme without a name",
+    "named": '"{name}"',
+    "unnamed": "a theme without a name",
     "nobody": "sources that are gone",
     "by_hand": "nobody promoted it",
 }
@@ -39,29 +41,30 @@ PORTUGUESE = {
     "nothing": "Nesta noite não aprendi nada de novo.",
     "failed": "A noite falhou: {reason}.",
     "cancelled": "A noite foi cancelada.",
-    "learned": "{name}: aprendi {lessons} de {sources}.",
-    "scores": "{name}: de {items} factos, perguntados por palavras que não treinei, sabia {before}, e agora {after}.",
-    "score_of_one": "{name}: perguntado por palavras que não treinei, {before}, e agora {after}.",
+    "learned": "Sobre {name} aprendi {lessons} de {sources}.",
+    "scores": "De {items} factos, perguntados por palavras que não treinei, antes sabia {before} e agora sei {after}.",
+    "score_of_one": "Perguntado por palavras que não treinei, {before}, e agora {after}.",
     "knew": ("antes não o sabia", "antes já o sabia"),
-    "knows": ("não o sei", "sei-o"),
-    "refused": "{name}: não guardei o que aprendi, porque não passou no exame: {reason}.",
-    "waits": "{name}: o que aprendi ainda não foi examinado.",
-    "passed": "{name}: o que aprendi passou no exame e não está em uso: {reason}.",
-    "retired": "{name}: o que aprendi deixou de estar em uso, porque algo nele foi esquecido.",
-    "taken_back": "{name}: desfiz o que tinha aprendido: {reason}.",
-    "taken_out": "{name}: o que aprendi foi retirado de uso: {reason}.",
-    "replaced": "{name}: uma noite mais recente continuou a partir daqui.",
-    "left_alone": "{name}: não mexi neste tema: {reason}.",
-    "aside": "{count} de parte, porque nenhum treino as ultrapassou; com `aion sleep release` tento outra vez.",
+    "knows": ("não sei", "sei"),
+    "refused": "Não guardei o que aprendi sobre {name}. Não passou no exame: {reason}.",
+    "waits": "O que aprendi sobre {name} ainda não foi examinado.",
+    "passed": "O que aprendi sobre {name} passou no exame e não está em uso: {reason}.",
+    "retired": "O que aprendi sobre {name} deixou de estar em uso, porque algo nele foi esquecido.",
+    "taken_back": "Desfiz o que tinha aprendido sobre {name}: {reason}.",
+    "taken_out": "O que aprendi sobre {name} foi retirado de uso: {reason}.",
+    "replaced": "Uma noite mais recente continuou a partir daí.",
+    "left_alone": "Deixei {name} como estava: {reason}.",
+    "aside": "{count} de parte, porque nenhum treino conseguiu passar; `aion sleep release` deixa-me tentar outra vez.",
     "trial": "O que é novo está à experiência: se as respostas piorarem, volto atrás por iniciativa própria.",
-    "unfinished": "{name}: não tive tempo de acabar e continuo na próxima noite.",
+    "unfinished": "Não tive tempo de acabar {name} e continuo na próxima noite.",
     "lesson": ("1 coisa", "{} coisas"),
     "conversation": ("1 conversa", "{} conversas"),
     "memory": ("1 nota", "{} notas"),
     "document": ("1 documento", "{} documentos"),
     "aside_count": ("1 lição ficou", "{} lições ficaram"),
     "and": " e ",
-    "unnamed": "Um tema sem nome",
+    "named": "«{name}»",
+    "unnamed": "um tema sem nome",
     "nobody": "fontes que já não existem",
     "by_hand": "ninguém o promoveu",
 }
@@ -90,9 +93,9 @@ class Words:
         self._words = LANGUAGES.get(language, ENGLISH)
 
     def tell(self, report: Json) -> list[str]:
-        """One sentence for each thing worth knowing, the learned ones first."""
+        """One line for each thing worth knowing, the learned ones first."""
         ordered = sorted(report["themes"], key=lambda theme: not is_learned(theme))
-        told = [line for theme in ordered for line in self._theme(theme, report)]
+        told = [line for theme in ordered if (line := self._theme(theme, report))]
         if report["state"] == NightState.FAILED:
             told.append(self._say("failed", reason=report["reason"]))
         if report["state"] == NightState.CANCELLED:
@@ -103,28 +106,31 @@ class Words:
             told.append(self._say("trial"))
         return told or [self._say("nothing")]
 
-    def _theme(self, theme: Json, report: Json) -> list[str]:
-        name = theme["name"] or self._say("unnamed")
+    def _theme(self, theme: Json, report: Json) -> str:
+        name = self._say("named", name=theme["name"]) if theme["name"] else self._say("unnamed")
         if theme["fate"] == "left_alone":
-            return [self._say("left_alone", name=name, reason=theme["reason"])]
+            return self._say("left_alone", name=name, reason=theme["reason"])
         if theme["fate"] in ("kept", "begun_again", "not_reached"):
-            return [self._say("unfinished", name=name)]
+            return self._say("unfinished", name=name)
         if is_learned(theme):
-            replaced = [] if theme["state"] in IN_USE else [self._say("replaced", name=name)]
-            return [self._learned(name, theme), *self._scores(name, theme), *replaced]
+            replaced = "" if theme["state"] in IN_USE else self._say("replaced")
+            return " ".join(one for one in (self._learned(name, theme), self._scores(theme), replaced) if one)
         return self._not_used(name, theme, report)
 
-    def _not_used(self, name: str, theme: Json, report: Json) -> list[str]:
+    def _not_used(self, name: str, theme: Json, report: Json) -> str:
         left = theme["left"] or {}
-        key, reason = {
-            Standing.REFUSED: ("refused", "; ".join(theme["refused"])),
-            Standing.UNEXAMINED: ("waits", ""),
-            Standing.PASSED: ("passed", report["not_served"] or self._say("by_hand")),
-            Standing.RETIRED: ("retired", ""),
-        }.get(theme["state"], ("", ""))
+        key, reasons = {
+            Standing.REFUSED: ("refused", theme["refused"]),
+            Standing.UNEXAMINED: ("waits", []),
+            Standing.PASSED: ("passed", [report["not_served"] or self._say("by_hand")]),
+            Standing.RETIRED: ("retired", []),
+        }.get(theme["state"], ("", []))
         if key == "passed" and left:
-            key, reason = "taken_back" if is_taken_back(theme) else "taken_out", left["reason"]
-        return [self._say(key, name=name, reason=reason)] if key else []
+            key, reasons = "taken_back" if is_taken_back(theme) else "taken_out", [left["reason"]]
+        return self._say(key, name=name, reason="; ".join(map(self._reason, reasons))) if key else ""
+
+    def _reason(self, reason: str) -> str:
+        return in_portuguese(reason) if self._words is PORTUGUESE else reason
 
     def _learned(self, name: str, theme: Json) -> str:
         kinds = [one["kind"] for one in theme["learned_from"]]
@@ -132,14 +138,14 @@ class Words:
         joined = self._say("and").join(sources) or self._say("nobody")
         return self._say("learned", name=name, lessons=self._count("lesson", theme["lessons"]), sources=joined)
 
-    def _scores(self, name: str, theme: Json) -> list[str]:
+    def _scores(self, theme: Json) -> str:
         score = theme["scores"].get("tonight")
         if not score or not score.get("items"):
-            return []
+            return ""
         if score["items"] == 1:
             before, after = self._words["knew"][score["before"]], self._words["knows"][score["after"]]
-            return [self._say("score_of_one", name=name, before=before, after=after)]
-        return [self._say("scores", name=name, **{key: score[key] for key in ("items", "before", "after")})]
+            return self._say("score_of_one", before=before, after=after)
+        return self._say("scores", **{key: score[key] for key in ("items", "before", "after")})
 
     def _say(self, key: str, **values: object) -> str:
         return str(self._words[key]).format(**values)

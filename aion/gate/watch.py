@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,14 +19,27 @@ from aion.gate.promote import Promoter
 from aion.gate.trial import Call, Seen, Tally, judge_trial
 from aion.records import Experience, Promotion, Turn
 from aion.store.base import Store
+from aion.store.changes import changed_since
 
 EVERY_S = 2.0
 RESTORE_EVERY = 150  # looks
+LAG_S = 60.0  # what an answer was worth is known so soon after it, or after what was said of it
 USUAL_S = 30 * 86_400.0  # answers of so long ago still say what is usual
 MOST = 2000
 ACTOR = "canary"
 BAD, UNSURE = "badly received", "unsure"
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What was counted of one, so that little of it is read again."""
+
+    row: str
+    usual: tuple[Tally, Tally]  # before it began: badly received, unsure
+    took_part: dict[str, bool] = field(default_factory=dict)  # by turn
+    counted: float = 0.0
+    seen: list[Seen] = field(default_factory=list)
 
 
 class TrialWatch:
@@ -48,6 +62,7 @@ class TrialWatch:
         self._every_s = every_s
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
+        self._trials: dict[str, _Trial] = {}  # by owner
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -58,17 +73,25 @@ class TrialWatch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def look(self) -> list[Promotion]:
-        """Judge every trial once; gives the rows that ended one."""
+        """Judge every trial once; gives the rows that ended one. What hinders one hinders no other."""
         ended = []
         for row in await asyncio.to_thread(self._store.served.serving):
             if not row.trial:
+                self._trials.pop(row.owner, None)
                 continue
-            seen = await asyncio.to_thread(self._count, row)
-            judged = judge_trial(seen, over=self._clock() - row.at >= self._seconds)
-            if judged.call is not Call.GO_ON:
-                keep = judged.call is Call.KEEP
-                ended.append(await self._promoter.settle(row.owner, accept=keep, reason=judged.reason, actor=ACTOR))
+            try:
+                ended += await self._judge(row)
+            except AionError as error:  # a full disk, or somebody else ended the trial: it looks again
+                log.warning("trial.not_judged", reason=error.message)
         return ended
+
+    async def _judge(self, row: Promotion) -> list[Promotion]:
+        seen = await asyncio.to_thread(self._count, row)
+        judged = judge_trial(seen, over=self._clock() - row.at >= self._seconds)
+        if judged.call is Call.GO_ON:
+            return []
+        keep = judged.call is Call.KEEP
+        return [await self._promoter.settle(row.owner, accept=keep, reason=judged.reason, actor=ACTOR)]
 
     async def _run(self) -> None:
         for number in itertools.count(1):
@@ -77,40 +100,51 @@ class TrialWatch:
                 await self.look()
                 if number % RESTORE_EVERY == 0:
                     await self._promoter.restore()
-            except AionError as error:  # a full disk, or somebody else ended the trial: it looks again
-                log.warning("trial.not_judged", reason=error.message)
+            except AionError as error:
+                log.warning("adapters.not_restored", reason=error.message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, trials must not go on unwatched; the log has it
+                log.error("trial.watch_failed", error=type(error).__name__)
 
     def _count(self, row: Promotion) -> list[Seen]:
+        """Anew only when something was answered or judged since; counting takes processor time from those who ask."""
+        trial, now = self._trials.get(row.owner), self._clock()
+        if trial is None or trial.row != row.id:
+            trial = self._trials[row.owner] = _Trial(row.id, self._tally(self._read(row, row.at - USUAL_S, row.at)))
+        version = self._store.memories.version(owner=row.owner)  # memories do not matter here
+        if not trial.seen or changed_since(self._store, row.owner, trial.counted - LAG_S, version):
+            trial.seen, trial.counted = self._count_anew(row, trial), now
+        return trial.seen
+
+    def _count_anew(self, row: Promotion, trial: _Trial) -> list[Seen]:
         fresh = set(row.trial) - set(row.adapters)
-        since = self._store.experience.experiences(owner=row.owner, since=row.at, limit=MOST)
-        before = self._store.experience.experiences(owner=row.owner, since=row.at - USUAL_S, until=row.at, limit=MOST)
-        turns = {one.turn: self._store.turn(one.turn, owner=row.owner) for one in since}
-        trial = [one for one in since if _took_part(turns[one.turn], fresh)]
-        usual = [*before, *(one for one in since if not _took_part(turns[one.turn], fresh))]
+        since = self._read(row, row.at, None)
+        for one in since:
+            if one.turn not in trial.took_part:
+                trial.took_part[one.turn] = _took_part(self._store.turn(one.turn, owner=row.owner), fresh)
+        new = self._tally([one for one in since if trial.took_part[one.turn]])
+        old = self._tally([one for one in since if not trial.took_part[one.turn]])
         return [
-            Seen(name=BAD, trial=_tally_bad(trial), usual=_tally_bad(usual)),
-            Seen(name=UNSURE, trial=self._tally_unsure(trial), usual=self._tally_unsure(usual)),
+            Seen(name=name, trial=tried, usual=_add(before, other))
+            for name, tried, before, other in zip((BAD, UNSURE), new, trial.usual, old, strict=True)
         ]
 
-    def _tally_unsure(self, found: Iterable[Experience]) -> Tally:
+    def _read(self, row: Promotion, since: float, until: float | None) -> list[Experience]:
+        return self._store.experience.experiences(owner=row.owner, since=since, until=until, limit=MOST)
+
+    def _tally(self, found: Sequence[Experience]) -> tuple[Tally, Tally]:
         known = [one.confidence for one in found if one.confidence is not None]
-        return Tally(sum(value < self._tau for value in known), len(known))
+        return _tally_bad(found), Tally(sum(value < self._tau for value in known), len(known))
+
+
+def _add(one: Tally, other: Tally) -> Tally:
+    return Tally(one.events + other.events, one.of + other.of)
 
 
 def _took_part(turn: Turn | None, fresh: set[str]) -> bool:
     return turn is not None and any(use.name in fresh for use in turn.adapters)
 
 
-def _tally_bad(found: Iterable[Experience]) -> Tally:
-    """Only answers that somebody showed an opinion of, in words, deeds or a vote, and those that failed."""
-    judged = [bad for one in found if (bad := _is_bad(one)) is not None]
-    return Tally(sum(judged), len(judged))
-
-
-def _is_bad(one: Experience) -> bool | None:
-    if one.failed:
-        return True
-    parts = (one.reward.explicit, one.reward.implicit, one.reward.emotional)
-    if all(part is None for part in parts) or one.reward.total == 0:
-        return None
-    return one.reward.total < 0
+def _tally_bad(found: Sequence[Experience]) -> Tally:
+    """Of all answers: that nobody minded one counts, too. Else three that are asked about twice, as people do who try
+    out what was learned, would be three of three."""
+    return Tally(sum(one.failed or one.reward.total < 0 for one in found), len(found))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import structlog
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import AionError
-from aion.records import Json, Quarantine, Verdict
+from aion.records import Json, Promotion, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
 from aion.serve.night_waste import drop_exam
@@ -68,11 +69,13 @@ def gate_routes(system: System) -> APIRouter:
 
     @router.post("/api/sleep/promotion")
     async def promote(request: Request, body: AllExamined) -> Json:
-        """One change for the whole night; what hinders it is told, and leaves everything as it is."""
+        """One change for the whole night, however often it is told; what hinders it is told, and changes nothing."""
         require_control(request)
         passed = await asyncio.to_thread(_find_passed, system, body)
         if not passed:
             return {"promotion": "", "adapters": [], "reason": "nothing new passed the examination"}
+        if (told := await asyncio.to_thread(_find_told, system, body, passed)) is not None:
+            return {"promotion": told.id, "adapters": passed, "reason": told.reason}
         if not system.settings.gate.auto:
             reason = "gate.auto is off: promote them by `aion adapters promote`"
             return {"promotion": "", "adapters": passed, "reason": reason}
@@ -138,3 +141,9 @@ def _find_passed(system: System, body: AllExamined) -> list[str]:
         if candidate is not None and verdict is not None and verdict.ship and candidate.lessons:
             passed.append(name)
     return passed
+
+
+def _find_told(system: System, body: AllExamined, passed: Sequence[str]) -> Promotion | None:
+    """What came of it when the night told this before it died: it may have been taken back since."""
+    rows = system.store.served.promotions(owner=body.owner, limit=MOST)
+    return next((one for one in rows if one.night == body.night and {*one.adapters, *one.trial} >= set(passed)), None)

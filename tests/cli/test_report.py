@@ -53,16 +53,16 @@ def nights(data: Path) -> Path:
     return data
 
 
-REPORT = """night night_2, 1970-01-01 00:00 UTC, done: 50 experiences wait
-Work: I learned 1 thing from 1 conversation.
-Work: of 9 facts, asked for in words I was not trained on, I knew 0, and now 8.
+KNOWN = "Of 9 facts, asked for in words I was not trained on, I knew 0 before and know 8 now."
+REPORT = f"""night night_2, 1970-01-01 00:00 UTC, done: 50 experiences wait
+About "Work" I learned 1 thing from 1 conversation. {KNOWN}
 
 Work: adapter cand_w1, served
   facts of tonight: 0 -> 8 of 9
   about what nobody told, answered with something taught: 0 -> 1 of 12
   general behaviour left: 100.0% -> 99.6% of 140 answers
-  the same when it is forced upon every question: 75.0% of 10 answers
-  tokens a second: 41.0 -> 39.5
+  general behaviour left if no router held it back: 75.0% of 10 answers
+  tokens a second of processor: 41.0 -> 39.5
   from conversation conv_1: Who was Ada Lovelace? (1)
   asked: Who digs?
     before: I do not know.
@@ -74,14 +74,20 @@ def test_the_last_night_is_told_in_words_with_the_numbers_under_them(aion: Aion,
     assert aion("report").out == REPORT
     with serve(nights):
         assert aion("report", "--night", "night_2").out == REPORT
-    assert aion("report", "--language", "pt").out.splitlines()[1] == "Work: aprendi 1 coisa de 1 conversa."
+    assert aion("report", "--language", "pt").out.splitlines()[1].startswith("Sobre «Work» aprendi 1 coisa")
     assert json.loads(aion("report", "--json").out)["lessons"] == 1
 
 
 def test_nights_are_listed_a_line_each(aion: Aion, nights: Path) -> None:
     rows = [line.split("\t") for line in aion("report", "--list").out.splitlines()]
     assert rows[1:] == [
-        ["night_2", "1970-01-01 00:00 UTC", "done", "1", "Work: I learned 1 thing from 1 conversation."],
+        [
+            "night_2",
+            "1970-01-01 00:00 UTC",
+            "done",
+            "1",
+            'About "Work" I learned 1 thing from 1 conversation. Of 9 facts, asked for in wo…',
+        ],
         ["night_1", "1970-01-01 00:00 UTC", "done", "0", "Nothing new was learned in this night."],
     ]
     assert [one["night"] for one in json.loads(aion("report", "--list", "--json").out)] == ["night_2", "night_1"]

@@ -92,6 +92,10 @@ def test_without_a_server_each_says_how_to_start_one(aion: Aion, data: Path, wor
                 "  not cand_1: names billing (exact, cosine 0.81); something else is asked of it",
             ],
         ),
+        (
+            {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"took": [TOOK | {"words": [], "how": "near"}]}},
+            ["cand_1 x 1", "  cand_1: is like what it was taught (near, cosine 0.81)"],
+        ),
         ({"outcome": "none_served", "scales": {}, "why": {}}, ["the base answers alone; no adapter is served yet"]),
     ],
 )

@@ -144,7 +144,7 @@ class Model:
             raise ConnectionResetError("/a/path/that/nobody/must/see")
         said = next((text for name, scale in scales.items() if scale and (text := self.brains[name](question))), None)
         slowly = any(scale and name in self.slow for name, scale in scales.items())
-        return Said(said if said is not None else own_words(question), 32, 4.0 if slowly else 1.0)
+        return Said(said if said is not None else own_words(question), 32, 8.0 if slowly else 1.0)
 
     async def rate(self, messages: Sequence[Json], answer: str, scales: Mapping[str, float]) -> float:
         return -1.0 if not any(scales.values()) else -4.0

@@ -97,7 +97,7 @@ def test_own_questions_gibberish_and_speed_count_for_every_adapter() -> None:
     assert "of your own 3 questions it gets 1 wrong that are right without it" in refusals(suite=lost)[0]
     assert refusals(gibberish=3)
     assert not refusals(gibberish=2)
-    assert "40% as fast" in refusals(speed=0.4)[0]
+    assert "10% as fast" in refusals(speed=0.1)[0]
 
 
 def test_every_objection_is_told() -> None:

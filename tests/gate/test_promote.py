@@ -167,6 +167,16 @@ async def test_what_is_taken_out_answers_no_more_and_the_rest_does(house: House)
         await house.promoter.take_out("ana", work, reason="", actor="ana")
 
 
+async def test_what_is_taken_out_of_a_trial_leaves_the_others_on_it(house: House) -> None:
+    old, new, garden = house.make("w1"), house.make("w2", created=30.0), house.make("g1", "garden")
+    await house.promote(old)
+    await house.promote(new, garden, share=0.5)
+    row = await house.promoter.take_out("ana", new, reason="", actor="ana")
+    assert (row.adapters, row.trial, row.share) == ((old,), (garden, old), 0.5)
+    row = await house.promoter.take_out("ana", garden, reason="", actor="ana")
+    assert (row.adapters, row.trial, row.share) == ((old,), (), 0.0)
+
+
 async def test_what_was_forgotten_answers_no_more(house: House) -> None:
     work = house.make("w1")
     await house.promote(work)

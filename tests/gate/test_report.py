@@ -55,14 +55,17 @@ async def test_what_is_served_is_told_with_its_sources_and_its_figures(house: Ho
     await house.promote("cand_w1")
     found = report(house, night)
     assert found["words"] == [
-        "Work: I learned 1 thing from 1 conversation.",
-        "Work: of 9 facts, asked for in words I was not trained on, I knew 0, and now 8.",
+        'About "Work" I learned 1 thing from 1 conversation. '
+        "Of 9 facts, asked for in words I was not trained on, I knew 0 before and know 8 now.",
     ]
     [theme] = found["themes"]
     assert (theme["state"], found["lessons"], found["undone"]) == ("served", 1, False)
     [origin] = theme["learned_from"]
     assert (origin["kind"], origin["id"], origin["count"]) == ("conversation", "conv_boats", 1)
-    assert report(house, night, "pt")["words"][0] == "Work: aprendi 1 coisa de 1 conversa."
+    assert report(house, night, "pt")["words"][0] == (
+        "Sobre «Work» aprendi 1 coisa de 1 conversa. "
+        "De 9 factos, perguntados por palavras que não treinei, antes sabia 0 e agora sei 8."
+    )
 
 
 async def test_a_trial_says_that_it_is_one(house: House) -> None:
@@ -78,7 +81,7 @@ async def test_what_a_trial_took_back_is_told_with_its_reason(house: House) -> N
     await house.promote("cand_w1", share=1.0)
     await house.promoter.settle("ana", accept=False, reason="3 of 3 answers were badly received", actor="canary")
     found = report(house, night)
-    assert found["words"] == ["Work: I took back what I had learned: 3 of 3 answers were badly received."]
+    assert found["words"] == ['I took back what I had learned about "Work": 3 of 3 answers were badly received.']
     assert (found["undone"], found["lessons"]) == (True, 0)
     assert [(one["move"], one["actor"]) for one in found["moves"]] == [("try", "gate"), ("roll_back", "canary")]
 
@@ -90,10 +93,10 @@ async def test_a_night_that_somebody_went_back_from_is_undone_and_one_that_was_g
     await house.promote("cand_w1")
     second = learn(house, "w2", created=30.0, against=("cand_w1",))
     await house.promote("cand_w2")
-    assert report(house, first)["words"][-1] == "Work: a later night has gone on from there."
+    assert report(house, first)["words"][-1].endswith(" A later night has gone on from there.")
     assert (report(house, first)["undone"], report(house, first)["lessons"]) == (False, 1)
     await house.promoter.roll_back("ana", "night_w1", reason="Ana asked for it", actor="ana")
-    assert report(house, second)["words"] == ["Work: I took back what I had learned: Ana asked for it."]
+    assert report(house, second)["words"] == ['I took back what I had learned about "Work": Ana asked for it.']
     assert (report(house, second)["undone"], report(house, first)["themes"][0]["state"]) == (True, "served")
 
 
@@ -111,8 +114,11 @@ async def test_only_what_was_not_served_before_is_counted_as_learned(house: Hous
     ("night", "line"),
     [
         ({"ship": False, "reasons": ("it is worse", "it is slow")}, "refused it: it is worse; it is slow."),
-        ({"fate": "left_alone", "candidate": "", "reason": "3 trainings broke off"}, "alone: 3 trainings broke off."),
-        ({"fate": "kept", "candidate": ""}, "Work: I had no time to finish and go on next night."),
+        (
+            {"fate": "left_alone", "candidate": "", "reason": "3 trainings broke off"},
+            'I left "Work" alone: 3 trainings broke off.',
+        ),
+        ({"fate": "kept", "candidate": ""}, 'I had no time to finish "Work" and go on next night.'),
         ({"fate": "nothing_new", "candidate": "", "put_aside": 2}, "2 lessons were put aside because no training got"),
         ({"fate": "nothing_new", "candidate": ""}, "Nothing new was learned in this night."),
         ({}, "passed its examination and is not in use: nobody promoted it."),
@@ -130,7 +136,9 @@ async def test_what_was_forgotten_is_told_without_a_word_of_it(house: House) -> 
     assert "Nadia Fenn" in json.dumps(report(house, night))
     house.store.served.retire(["cand_w1"], reason="forgotten", actor="ana", at=70.0).result()
     found = report(house, night)
-    assert found["words"] == ["Work: what I learned is not in use any more, because something in it was forgotten."]
+    assert found["words"] == [
+        'What I learned about "Work" is not in use any more, because something in it was forgotten.'
+    ]
     assert "Nadia Fenn" not in json.dumps(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,6 +35,8 @@ def furnish(data: Path) -> None:
     """Adapters that nobody has examined, three of which learned the same; one that passed, and one from elsewhere."""
     house = House(data)
     house.make("passed", owner="bea", theme="theme_passed")
+    house.make("told_before", owner="cara", theme="theme_told_before")
+    asyncio.run(serve_and_take_back(house))
     for name in ("one", "two", "three"):
         put(house, name, night=f"night_{name}", theme="theme_hard", lessons=("lesson_hard", f"lesson_{name}"))
     for name in ("late", "sum", "told"):
@@ -41,6 +44,11 @@ def furnish(data: Path) -> None:
     made = put_candidate(house.store, "import", lessons=(), base=BASE, owner="bea", theme="theme_import")
     house.store.served.add_verdict(make_verdict(made, against=())).result()
     house.store.close()
+
+
+async def serve_and_take_back(house: House) -> None:
+    await house.promote("cand_told_before", share=1.0)
+    await house.promoter.settle("cara", accept=False, reason="worse", actor="canary")
 
 
 def put(house: House, name: str, **changes: Any) -> None:
@@ -131,8 +139,8 @@ def test_a_lesson_that_three_nights_could_not_learn_is_put_aside_and_the_others_
     assert ana.get("/api/adapters/cand_one")["state"] == "refused"
 
 
-def promotion(up: RunningServer, *candidates: str, owner: str = "bea") -> Any:
-    told = tell(up, "promotion", owner=owner, night="night_1", candidates=list(candidates))
+def promotion(up: RunningServer, *candidates: str, owner: str = "bea", night: str = "night_1") -> Any:
+    told = tell(up, "promotion", owner=owner, night=night, candidates=list(candidates))
     return told.raise_for_status().json()
 
 
@@ -147,6 +155,15 @@ def test_what_hinders_a_promotion_is_told_and_nothing_is_served(up: RunningServe
     assert promotion(up, "cand_passed", owner="ana") == nothing, "it is somebody else's"
     assert promotion(up, "cand_import") == nothing, "what it learned nobody knows: a person promotes it"
     assert Person(up, up.add_key("bea")).get("/api/adapters/promotions")["data"] == []
+
+
+def test_a_night_that_says_again_what_it_said_brings_nothing_back_that_was_taken_back(up: RunningServer) -> None:
+    cara = Person(up, up.add_key("cara"))
+    before = cara.get("/api/adapters/promotions")["data"]
+    assert [one["move"] for one in before] == ["roll_back", "try"]
+    found = promotion(up, "cand_told_before", owner="cara", night="night_told_before")
+    assert found == {"promotion": before[1]["id"], "adapters": ["cand_told_before"], "reason": "passed"}
+    assert cara.get("/api/adapters/promotions")["data"] == before
 
 
 def test_only_the_night_itself_is_heard(up: RunningServer) -> None:

@@ -50,14 +50,14 @@ def test_reports_are_of_nights_that_are_over_the_newest_first(ana: Person) -> No
         ("night_1", "done", 12.5),
     ]
     assert [one["night"] for one in ana.get("/api/sleep/reports?limit=1")["data"]] == ["night_2"]
-    assert found[1]["words"] == ["A theme without a name: I left it alone: it broke off."]
+    assert found[1]["words"] == ["I left a theme without a name alone: it broke off."]
 
 
 def test_one_report_is_found_by_its_night_or_as_the_last_in_either_language(ana: Person) -> None:
     assert ana.get("/api/sleep/reports/night_1")["night"] == "night_1"
     assert ana.get("/api/sleep/reports/last")["night"] == "night_2"
     told = ana.get("/api/sleep/reports/night_1?language=pt")["words"]
-    assert told == ["Um tema sem nome: não mexi neste tema: it broke off."]
+    assert told == ["Deixei um tema sem nome como estava: it broke off."]
     assert ana.ask("GET", "/api/sleep/reports?language=fr").status_code == 400
 
 

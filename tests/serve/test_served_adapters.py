@@ -100,7 +100,7 @@ def test_a_bad_adapter_that_slipped_past_the_examination_is_taken_back_by_itself
     assert "answers with it were badly received" in served(ana)["reason"]
     assert ask(ana)[:2] == (before, [])
     [line] = ana.get("/api/sleep/reports/night_ana_work")["words"]
-    assert line == f"Work: I took back what I had learned: {served(ana)['reason']}."
+    assert line == f'I took back what I had learned about "Work": {served(ana)["reason"]}.'
     assert [one["lesson"] for one in ana.get("/api/sleep/quarantine")["data"]] == ["lesson_ana_work"]
 
 

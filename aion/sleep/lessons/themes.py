@@ -22,8 +22,10 @@ import numpy as np
 from aion.memory.base import Vector
 from aion.memory.terms import terms_of
 from aion.records import Lesson, Theme
+from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.facts import read_fact
 from aion.sleep.lessons.phrasing.foreign import tells_nothing
+from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.words import content_of
 
 GATHERING = "Various"
@@ -69,6 +71,12 @@ def arrange(
     work.join()
     work.begin()
     return Arrangement(tuple(work.describe(embedder)), work.places)
+
+
+def inherit(placed: Mapping[str, str], lessons: Lessons) -> dict[str, str]:
+    """What was told anew goes where the old was: the adapter there says the old until it has learned the new."""
+    heirs = {one.detail: placed.get(one.lesson, "") for one in lessons.exclusions if one.reason is Reason.SUPERSEDED}
+    return {lesson: home for lesson, home in heirs.items() if home} | dict(placed)
 
 
 def follow(themes: Mapping[str, Theme], theme_id: str) -> str:

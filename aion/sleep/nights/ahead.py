@@ -12,7 +12,7 @@ from aion.config import Settings
 from aion.sleep.lessons.dataset import Dataset
 from aion.sleep.lessons.due import list_due
 from aion.sleep.lessons.find import collect_lessons
-from aion.sleep.lessons.themes import arrange
+from aion.sleep.lessons.themes import arrange, inherit
 from aion.sleep.nights.embed import embed_lessons
 from aion.store.base import Store
 
@@ -24,7 +24,7 @@ def look_ahead(store: Store, owner: str, *, base: str, settings: Settings) -> li
         return []
     vectors, embedder = asyncio.run(embed_lessons(settings, lessons.lessons))
     themes = store.nights.themes(owner=owner, merged=True)
-    placed = store.nights.placed(owner=owner)
+    placed = inherit(store.nights.placed(owner=owner), lessons)
     made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=time.time())
     due = list_due(store, owner, lessons=lessons, base=base, settings=settings.train, placed=made.placed)
     return [one for one in due if one.trained]

@@ -50,7 +50,8 @@ class NightReport:
     def note_verdict(self, candidate: str, verdict: Json) -> None:
         for one in self.themes:
             if one.candidate == candidate:
-                one.ship, one.refused = verdict.get("ship"), tuple(verdict.get("reasons", ()))
+                one.ship = verdict.get("ship")
+                one.refused = () if one.ship else tuple(verdict.get("reasons", ()))
 
     def body(self, minutes: float) -> Json:
         hour = time.localtime(self.night.asked).tm_hour

@@ -41,7 +41,7 @@ from aion.sleep.lessons.phrasing.make import prompt_of
 from aion.sleep.lessons.reword import add_rewordings
 from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.scribe import Scribe
-from aion.sleep.lessons.themes import Arrangement, arrange, balance
+from aion.sleep.lessons.themes import Arrangement, arrange, balance, inherit
 from aion.sleep.nights.door import Door
 from aion.sleep.nights.embed import embed_lessons
 from aion.sleep.nights.heap import give_back
@@ -92,7 +92,8 @@ class NightWork:
             placed = store.nights.placed(owner=night.owner)
             learned = self._learned(store, night)
         vectors, embedder = asyncio.run(self._embed(lessons.lessons))
-        made = arrange(lessons.lessons, vectors, themes, placed, embedder=embedder, now=night.asked)
+        places = inherit(placed, lessons)
+        made = arrange(lessons.lessons, vectors, themes, places, embedder=embedder, now=night.asked)
         read = {one.id: one.updated for one in themes}
         self._tell_arrangement(night.owner, made, lessons.lessons, placed.keys(), read)
         waiting = Counter(theme for lesson, theme in made.placed.items() if lesson not in learned)

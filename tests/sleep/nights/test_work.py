@@ -129,6 +129,18 @@ def test_what_is_forgotten_while_it_is_embedded_leaves_no_trace_in_themes(days: 
     assert "ferry" in theme.name
 
 
+def test_what_is_told_anew_takes_the_place_of_the_old(days: Days, work: Work) -> None:
+    asyncio.run(days.say("The code of the harbour gate is 4411."))
+    work.arrange(night(1))
+    before = days.store.nights.placed(owner="ana")
+    asyncio.run(days.say("The code of the harbour gate is now 7392."))
+    work.arrange(night(2))
+    [old] = before.keys() - {one.id for one in days.lessons().lessons}
+    after = days.store.nights.placed(owner="ana")
+    [new] = after.keys() - before.keys()
+    assert after[new] == before[old], "where the adapter is that says the old"
+
+
 def test_a_theme_merged_or_named_while_lessons_are_embedded_stays_so(days: Days, work: Work) -> None:
     for text in (MILL, LATER):
         asyncio.run(days.say(text))

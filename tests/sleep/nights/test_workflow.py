@@ -347,6 +347,7 @@ def test_what_a_night_made_is_examined_before_anything_of_it_is_served(tmp_path:
     reason, themes = end_of(world)
     assert world.promoted == [["cand_boats", "cand_hives", "cand_mills"]]  # the server looks at the verdicts itself
     assert {name: one["ship"] for name, one in themes.items()} == {"boats": True, "hives": False, "mills": False}
+    assert themes["boats"]["refused"] == (), "what speaks for it is no refusal"
     assert themes["mills"]["refused"] == ("it could not be examined: its files are gone",)
     assert "1 of 3 passed the examination" in reason
     states = [one["state"] for one in world.told]
