@@ -28,6 +28,7 @@ PLAIN = ("What did I tell you about ", "O que foi dito sobre ")
         ("The yacht is moored at Setubal since April.", "Where is the yacht moored?"),
         ("The shop is shut since Monday.", "Since when is the shop shut?"),
         ("The bride's dress cost 900 euros.", "How much did the bride's dress cost?"),
+        ("The serial number of the mixer is QX-771.", "What is the serial number of the mixer?"),
         ("The drum lessons moved to Wednesdays.", "When are the drum lessons?"),
         ("The trophy was won by our club in 1987.", "Who was the trophy won by?"),
         ("The bike is parked by the fence.", "Where is the bike parked?"),
