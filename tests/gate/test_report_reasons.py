@@ -27,7 +27,7 @@ WORSE = (
     {"general": (0.5,) * 130, "general_before": KEPT},
     {"gibberish": 9},
     {"suite": LOST},
-    {"speed": 0.25},
+    {"speed": 0.1},
     {"imported": True, "drift": (0.5,) * 30},
     {"imported": True, "drift": (1.0,) * 30, "gibberish": 1},
 )
