@@ -18,7 +18,12 @@ from benchmarks.nightly.world import Fact, Way, make_world
 
 pytestmark = pytest.mark.engine
 NIGHT_S = 1800.0
-FLAGS = {"sleep.disk_reserve_mb": 0, "train.rewordings": 0, "train.threads": 1}
+FLAGS = {
+    "sleep.disk_reserve_mb": 0,
+    "train.rewordings": 0,
+    "train.threads": 1,
+    "train.epochs": 8,
+}  # one fact makes few steps
 WORLD = make_world(1, days=1, themes=1, facts=12)
 TOLD, EDITED = (
     next(replace(one, alias="") for one in WORLD.facts if one.way is way and one.relation.asked.startswith("Who"))
