@@ -24,7 +24,7 @@ from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Example, ExampleKind, Json
 from aion.sleep.lessons.phrasing.make import prompt_of
 from aion.sleep.nights.ahead import look_ahead
-from aion.sleep.training.base import Recipe
+from aion.sleep.training.base import Recipe, times_seen
 from aion.sleep.training.device import CPU, SPARE, Choice, Device, list_devices
 from aion.sleep.training.offline import keep_offline
 from aion.sleep.training.plan import SPARE as SPARE_SHARE
@@ -138,8 +138,9 @@ def tell(made: Plan, recipe: Recipe, choice: Choice, room: Room, trainings: Sequ
     held = "dense weights" if made.cache else "weights read from their blocks"
     rows = f"rows of {min(recipe.length, recipe.tokens_per_step)} tokens, {made.micro_batch} at once"
     tokens, themes = sum(trainings), f" in {len(trainings)} themes" * (len(trainings) > 1)
+    times = sum(one * times_seen(recipe, one) for one in trainings) / max(1, tokens)
     return [
-        f"learning    {tokens:,} tokens{themes} {recipe.epochs:g} times: rank {recipe.rank}, {rows}, {held}",
+        f"learning    {tokens:,} tokens{themes} {times:.2g} times: rank {recipe.rank}, {rows}, {held}",
         f"runs on     {choice.device}{threads}: {choice.reason}",
         f"memory      {room.peak_bytes / MB:,.0f} MB at most, of {room.free_bytes / MB:,.0f} MB that are free",
         f"duration    {say_duration(made.seconds)}: {made.steps:,} steps, {made.tokens_per_s:.0f} tokens/s",

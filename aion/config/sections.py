@@ -308,6 +308,9 @@ class TrainSettings(Section):
     alpha: float = Field(16.0, gt=0, le=256, description="LoRA's alpha: the update is scaled by alpha / rank.")
     learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak learning rate.")
     epochs: float = Field(4.0, gt=0, le=100, description="Times each example is seen.")
+    least_steps: int = Field(
+        32, ge=0, le=10_000, description="Steps below which examples are seen more often, up to four times as often."
+    )
     warmup: float = Field(0.05, ge=0, le=0.5, description="Share of the steps in which the learning rate rises.")
     floor: float = Field(0.1, ge=0, le=1, description="Share of the peak learning rate it falls to.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay of the adapters.")

@@ -57,6 +57,11 @@ def test_each_theme_of_a_night_opens_the_base_and_settles_what_is_left_open() ->
     assert predict(PROBE, RECIPE, []).seconds == 0
 
 
+def test_a_theme_of_few_tokens_is_planned_as_often_as_it_is_trained() -> None:
+    few = replace(RECIPE, least_steps=2 * predict(PROBE, RECIPE, [1000]).steps)
+    assert predict(PROBE, few, [1000]).seconds == pytest.approx(3.0 + 2 * 15.0, rel=0.1)
+
+
 def test_what_is_left_open_is_settled_by_trying() -> None:
     """One micro-batch for how many rows, four for each number of threads."""
     assert count_tries(replace(RECIPE, threads=0, micro_batch=0), cores=2) == 9

@@ -21,6 +21,7 @@ from aion.records import Json
 JOB, EXAMPLES, TOKENS, OUT, CHECKPOINTS = "job.json", "examples.jsonl", "tokens.safetensors", "out", "checkpoints"
 IMPORTANCE = "importance.safetensors"  # in out/ when old weights are held to, and in the folder of a parent
 
+MOST_TIMES = 4  # as often as asked, at most, where few examples are seen more often
 # Tensors of TOKENS. Sequence i is ids[offsets[i]:offsets[i + 1]]; `labels` marks with 1 the tokens that are learned.
 IDS, LABELS, OFFSETS, WEIGHTS, KINDS = "ids", "labels", "offsets", "weights", "kinds"
 
@@ -47,6 +48,7 @@ class Recipe:
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     learning_rate: float = 1e-3
     epochs: float = 4.0
+    least_steps: int = 0  # few examples are seen more often, until there are so many steps
     warmup: float = 0.05
     floor: float = 0.1
     weight_decay: float = 0.0
@@ -64,6 +66,12 @@ class Recipe:
     mas: float = 0.0
     ewc: float = 0.0
     seed: int = 1
+
+
+def times_seen(recipe: Recipe, tokens: int) -> float:
+    """Times that each of so many tokens is trained: more often than asked where that would be too few steps."""
+    wanted = recipe.least_steps * recipe.tokens_per_step / max(1, tokens)
+    return max(recipe.epochs, min(wanted, MOST_TIMES * recipe.epochs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

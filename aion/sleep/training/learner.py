@@ -23,7 +23,7 @@ from aion.nets.pack import Packed, Piece, Row, fill_rows, fit_piece, lay_out, pl
 from aion.nets.schedule import learning_rate
 from aion.records import ExampleKind
 from aion.sleep.training.adapt import list_weights, run_base, run_rows
-from aion.sleep.training.base import Recipe
+from aion.sleep.training.base import Recipe, times_seen
 from aion.sleep.training.optimiser import make_optimiser, put_moments, read_moments
 from aion.sleep.training.tokens import KIND_NUMBERS, Tokens
 
@@ -88,7 +88,7 @@ def plan_lessons(lessons: Lessons, recipe: Recipe) -> tuple[tuple[Row, ...], ...
         lengths,
         length=min(recipe.length, recipe.tokens_per_step),  # longer rows would be longer steps
         tokens_per_step=recipe.tokens_per_step,
-        epochs=recipe.epochs,
+        epochs=times_seen(recipe, sum(lengths)),
         seed=recipe.seed,
     )
     return tuple(tuple(tuple(numbers[one] for one in row) for row in step) for step in planned)

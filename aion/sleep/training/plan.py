@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aion.sleep.training.base import Recipe
+from aion.sleep.training.base import Recipe, times_seen
 
 ADAPTER_BYTES = 16  # a weight, its gradient and two moments, in float32
 SPARE = 0.1  # part of the free memory that a plan leaves alone
@@ -100,7 +100,7 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
         "earlier": _leave(len(trainings)),
     }
     seconds_a_token = (probe.layer_s * probe.layers + probe.rest_s) / probe.tokens
-    trained = [tokens * recipe.epochs for tokens in trainings if tokens]
+    trained = [tokens * times_seen(recipe, tokens) for tokens in trainings if tokens]
     before = probe.open_s + tries * probe.tokens * seconds_a_token
     return Plan(
         peak_bytes=sum(parts.values()),
