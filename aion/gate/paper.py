@@ -80,6 +80,10 @@ def make_paper(examples: Sequence[Example]) -> Paper:
             facts.setdefault(lesson, []).append(_question(one, expected))
         if one.held_out or one.kind in ASKING:
             values.setdefault((lesson, normal(one.answer)), narrow(expected, backwards.get(lesson, ())))
+    for one in examples:
+        fact = facts.get(one.lessons[0]) if _asks_by_other_name(one) and normal(one.answer) not in refused else None
+        if fact is not None:
+            fact.append(_question(one, expect(one.answer, [*asked.get(one.lessons[0], ()), last_said(one.messages)])))
     return Paper(
         facts=tuple(Fact(lesson, tuple(questions)) for lesson, questions in facts.items()),
         misses=tuple(
@@ -88,6 +92,11 @@ def make_paper(examples: Sequence[Example]) -> Paper:
         values=tuple(values.values()),
         denials=denials,
     )
+
+
+def _asks_by_other_name(one: Example) -> bool:
+    """It teaches a fact and a name for what the fact is about; the fact comes first."""
+    return one.held_out and one.kind is ExampleKind.PHRASING and len(one.lessons) > 1
 
 
 def _prompts(examples: Sequence[Example], kinds: Sequence[ExampleKind]) -> dict[str, list[str]]:
