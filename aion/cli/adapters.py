@@ -24,9 +24,11 @@ from aion.cli.options import AsJson, Data, read_settings, require_folder
 from aion.cli.output import moment, note, print_json, print_table
 from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
+from aion.gate.lineage import find_learners
 from aion.gate.state import standing_of
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Candidate, Json
+from aion.serve.keys import CONTROL_OWNER
 from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
 from aion.sleep.export.describe import Description, describe_adapter
 from aion.sleep.export.lora import Lora
@@ -63,12 +65,19 @@ StoredAs = Annotated[Kind, typer.Option("--kind", help="How a GGUF LoRA holds it
 def list_made(
     *,
     everyone: Annotated[bool, typer.Option("--everyone", help="Those of all people.")] = False,
+    source: Annotated[
+        str,
+        typer.Option("--from", help="Those of yours that learned from this turn, note, document or conversation."),
+    ] = "",
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the adapters that nights made, the newest first."""
     with read_store(read_settings(data).settings) as store:
-        found = store.nights.candidates(owner=whose(everyone), limit=MOST)
+        if source:
+            found = find_learners(store, source, owner=CONTROL_OWNER)
+        else:
+            found = store.nights.candidates(owner=whose(everyone), limit=MOST)
         told = [_stand(store, one) for one in found]
     if as_json:
         print_json([dataclasses.asdict(one) | more for one, more in zip(found, told, strict=True)])

@@ -41,7 +41,8 @@ _ENGLISH = (
     rf"(?:(?:the|my|our|his|her) )?{_NICKNAME} (?:of|for) (?P<known>.+?) is {_OWN}",
     rf"(?P<known>.+?)['\u2019]s {_NICKNAME} is {_OWN}",
     rf"{_LEAD}(?:{_DET} )?[\w-]+(?: [\w-]+)? (?:{_OFTEN} )?(?:calls?|nicknamed) "
-    rf"(?P<known>{_DET} (?!same\b)[\w' -]+?|(?-i:[A-Z])[\w-]+(?: (?-i:[A-Z])[\w-]+)?|it|him|her|them) {_OWN}",
+    rf"(?P<known>(?:{_DET}|(?:[\w-]+ ){{0,2}}[\w-]+['\u2019]s) (?!same\b)[\w' -]+?|"
+    rf"(?-i:[A-Z])[\w-]+(?: (?-i:[A-Z])[\w-]+)?|it|him|her|them) {_OWN}",
 )
 _PORTUGUESE = (
     rf"(?P<known>.+?) (?:{_VEZES} )?(?:é|são) (?:{_VEZES} )?(?:conhecid[oa]s? (?:como|por|pelo nome de)|"

@@ -11,27 +11,27 @@ from functools import cache
 
 # "takes", "reads": hardly ever plural nouns.
 _ENGLISH = """
-    accept achieve allow appear arrive ask attend bake become begin belong borrow break breed bring build burn buy
-    call calm carry catch choose clean climb close collect come comprise connect consist consult consume contain
-    contribute cook create decide deliver depend destroy die differ draw dream dry earn eat employ enable enjoy enter
-    exceed exist expect expire explain face fail fall feed feel fetch fill find finish fly follow forget freeze gather
-    get give go graze grow guard hang happen hate have hear help hide hold host improve include inherit keep kill know
-    lack land last laugh lay lead leak lean learn leave lend let lie like listen live look lose love maintain make
-    manage mean meet melt mend mow need nest obey occur offer open operate oppose overlook owe own paint pay perch
-    perform play pour prefer prepare prevent produce protect provide prune pull put raise react read receive
-    recommend reduce refer refuse rehearse reject rely remain remember remove renew rent repair replace represent
-    require rescue respond ride ring rise run say see seem sell send separate serve settle sew share shine show shrink
-    sing sink sit sleep smell snore sort sow speak spend stand start stay steal stick stop study suffer suit supply
-    support surround survive swim take talk taste teach tell tend think throw tie train translate travel treat trim
-    tune turn understand use visit wait wake walk want warm wash watch water wear weave weigh win wipe work worry
-    write yield
+    accept achieve allow appear arrive ask attend bake bear become begin belong borrow break breed bring build burn
+    buy call calm carry catch choose clean climb close collect come comprise connect consist consult consume contain
+    contribute cook create decide deliver depend destroy die differ draw dream dry earn eat employ enable enjoy
+    enter exceed exist expect expire explain face fail fall feed feel fetch fill find finish flood fly follow forget
+    freeze gather get give go graze grow guard hang happen hate have hear help hide hold host hurt improve include
+    inherit keep kill know lack land last laugh lay lead leak lean learn leave lend let lie like listen live look
+    lose love maintain make manage mean meet melt mend mow need nest obey occur offer open operate oppose overlook
+    owe own paint pay perch perform play pour prefer prepare prevent produce protect provide prune pull put raise
+    react read receive recommend reduce refer refuse rehearse reject rely remain remember remove renew rent repair
+    replace represent require rescue respond ride ring rise run say see seem sell send separate serve settle sew
+    share shine show shrink sing sink sit sleep smell smoke snore sort sow speak spend stand start stay steal stick
+    stop study suffer suit supply support surround survive swim switch take talk taste teach tell tend think throw
+    tie train translate travel treat trim tune turn understand use visit wait wake walk want warm wash watch water
+    wear weave weigh win wipe work worry write yield
 """
 _ALSO_NOUNS = """
-    ask burn buy call calm catch clean climb close cook draw dream drink drop face fall feed fill find fly get guard
-    hang hate help host lack land last laugh lead leak lean let lie like look love mean need nest offer own paint play
-    pour pull put raise rent repair rescue ride ring rise run say sew share shine show sink sleep smell sort stand
-    start stay stick stop study suit supply support surround talk taste throw tie train travel treat trim tune turn
-    use view visit wait wake walk wash watch water win wipe work worry yield
+    ask bear burn buy call calm catch clean climb close cook draw dream drink drop face fall feed fill find flood
+    fly get guard hang hate help host hurt lack land last laugh lead leak lean let lie like look love mean need nest
+    offer own paint play pour pull put raise rent repair rescue ride ring rise run say sew share shine show sink
+    sleep smell smoke sort stand start stay stick stop study suit supply support surround switch talk taste throw
+    tie train travel treat trim tune turn use view visit wait wake walk wash watch water win wipe work worry yield
 """
 _ENGLISH_PAST = """
     ate became began bought broke brought came caught chose drank drew drove fell flew gave got grew held hung kept
@@ -40,27 +40,29 @@ _ENGLISH_PAST = """
 """
 _PORTUGUESE = """
     abrir acabar aceitar acolher aconselhar afinar aguentar ajudar albergar alimentar almoçar alugar amolar andar
-    apagar apanhar aparecer aplicar apontar aprender aproveitar aquecer arranjar arrumar assar assinar atender atirar
-    atrair aumentar avariar avisar bater beber brilhar buscar caber cair cantar carregar chamar chegar cheirar chover
-    cobrar cobrir coleccionar colecionar colher colocar comandar começar comer comprar conduzir consertar conservar
-    construir contar conter continuar correr cortar coser costumar cozer cozinhar crescer criar cuidar cultivar
-    cumprir custar dançar decorrer deitar deixar demorar depender descer desenhar dever dirigir distribuir dizer
-    dormir durar emprestar encerrar encher encontrar ensaiar ensinar entender entrar entregar enviar escolher escrever
-    esperar estudar evitar exigir existir explicar falar faltar fazer fechar ferver ficar fornecer funcionar ganhar
-    gastar gerir gostar guardar habitar incluir indicar iniciar instalar jantar jogar juntar lavar lembrar levar ligar
-    limpar mandar manter medir mexer montar morar morder morrer mostrar mudar nadar nascer nidificar ocorrer ocupar
-    odiar oferecer olhar ouvir pagar parar parecer partir passar passear pedir pegar pendurar pensar perder pertencer
-    pesar pescar pintar pisar podar poder poisar pousar precisar preferir preparar produzir proteger provar querer
-    ranger realizar receber recolher reformar regar reger regressar remar render reparar reservar residir resolver
-    respeitar respirar responder reunir rodar romper saber sair seguir sentir separar servir significar soar sofrer
-    soltar sonhar subir surgir tapar temer terminar tirar tocar tomar tossir trabalhar tratar trazer treinar trocar
-    usar valer vender ver vestir viajar vigiar vir virar visitar viver voar voltar
+    apagar apanhar aparecer aplicar apontar aprender aproveitar aquecer arranjar arrumar assar assinar atender
+    atirar atrair aumentar avariar avisar bater beber bloquear brilhar buscar caber cair cantar carregar chamar
+    chegar cheirar chover cobrar cobrir coleccionar colecionar colher colocar comandar começar comer comprar
+    conduzir congelar consertar conservar construir contar conter continuar correr cortar coser costumar cozer
+    cozinhar crescer criar cuidar cultivar cumprir custar dançar decorrer deitar deixar demorar depender descer
+    desenhar dever dirigir distribuir dizer doer dormir durar emprestar encerrar encher encontrar encravar ensaiar
+    ensinar entender entrar entregar entupir enviar escolher escrever esperar estudar evitar exigir existir explicar
+    falar faltar fazer fechar ferver ficar fornecer fumar funcionar ganhar gastar gerir gostar guardar habitar
+    incluir indicar iniciar instalar inundar jantar jogar juntar lavar lembrar levar ligar limpar mandar manter
+    medir mexer montar morar morder morrer mostrar mudar nadar nascer nidificar ocorrer ocupar odiar oferecer olhar
+    ouvir pagar parar parecer partir passar passear pedir pegar pendurar pensar perder pertencer pesar pescar pingar
+    pintar pisar podar poder poisar pousar precisar preferir preparar produzir proteger provar querer ranger
+    realizar receber recolher recomendar reformar regar reger regressar remar render reparar reservar residir
+    resolver respeitar respirar responder reunir rodar roer romper saber sair seguir sentir separar servir
+    significar soar sofrer soltar sonhar subir surgir tapar temer terminar tirar tocar tomar tossir trabalhar tratar
+    trazer treinar trocar usar valer vender ver vestir viajar vigiar vir virar visitar viver voar voltar
 """
 _IRREGULAR = """
     diz dizem disse disseram faz fazem fez fizeram traz trazem trouxe trouxeram produz produzem conduz conduzem vem
     vêm veio vieram sai saem saiu saíram cai caem caiu caíram contém contêm mantém mantêm inclui incluem distribui
-    distribuem constrói constroem põe põem pôs lê leem leu dá dão deu deram vai vão quer querem sabe sabem pode podem
-    vê veem viu viram ouve ouvem odeia odeiam passeia passeiam vale valem
+    distribuem constrói constroem põe põem pôs lê leem leu dá dão deu deram vai vão quer querem sabe sabem pode
+    podem vê veem viu viram ouve ouvem odeia odeiam passeia passeiam vale valem coxeia coxeiam semeia semeiam rodeia
+    rodeiam bloqueia bloqueiam
 """
 _MORE_OFTEN_ELSE = {"para", "nada"}  # "for" and "nothing"
 _ENDINGS = {

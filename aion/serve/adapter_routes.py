@@ -10,12 +10,14 @@ import dataclasses
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import Conflict, NotFound
+from aion.gate.lineage import find_learners
 from aion.gate.report import Reporter
 from aion.gate.state import Standing, standing_of
+from aion.memory.checks import NAME_LIMIT
 from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
@@ -24,6 +26,10 @@ from aion.serve.sleep_routes import Strict
 from aion.serve.system import System
 
 Ref = Annotated[str, StringConstraints(max_length=80)]
+Source = Annotated[
+    str | None,
+    Query(max_length=NAME_LIMIT, description="Those that learned from this turn, memory, document or conversation."),
+]
 
 
 class PromoteWish(Strict):
@@ -51,8 +57,12 @@ def adapter_routes(system: System) -> APIRouter:
     reporter = Reporter(system.store, system.blobs)
 
     @router.get("/api/adapters", summary="Adapters, the newest first, and where each stands")
-    def adapters(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
-        found = system.store.nights.candidates(owner=whose(request, owner), limit=limit)
+    def adapters(request: Request, owner: Owner = None, learned_from: Source = None, limit: Limit = 100) -> Json:
+        who = whose(request, owner)
+        if learned_from is None:
+            found = system.store.nights.candidates(owner=who, limit=limit)
+        else:
+            found = find_learners(system.store, learned_from, owner=who or principal_of(request).owner)[:limit]
         return {"data": [adapter_json(system, one) for one in found]}
 
     @router.get("/api/adapters/promotions", summary="What was served when, the newest first")
@@ -98,6 +108,13 @@ def adapter_routes(system: System) -> APIRouter:
         row = await system.need_promoter().take_out(who.owner, adapter, reason="somebody asked for it", actor=who.owner)
         await _audit(system, request, "adapters.retire", row)
         return promotion_json(row)
+
+    return router
+
+
+def route_routes(system: System) -> APIRouter:
+    """For people: what would answer them."""
+    router = APIRouter(route_class=StrictRoute, tags=["Adapters"])
 
     @router.post("/api/route", summary="Which adapters would answer this, and why; nothing is answered")
     async def route(request: Request, body: RouteWish) -> Json:

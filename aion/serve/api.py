@@ -7,7 +7,7 @@ from fastapi import FastAPI
 import aion
 from aion.errors import AionError
 from aion.records import Json
-from aion.serve.adapter_routes import adapter_routes
+from aion.serve.adapter_routes import adapter_routes, route_routes
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.experience_routes import experience_routes
@@ -40,6 +40,7 @@ ROUTES = (
     hand_over_routes,
     gate_routes,
     adapter_routes,
+    route_routes,
     suite_routes,
     report_routes,
     telemetry_routes,

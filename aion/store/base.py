@@ -409,7 +409,11 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any candidate has learned, or any on this base, which is not retired or refused."""
+        """Ids of the lessons that any of the `heads`, or what they went on from, has learned; or any on this base."""
+        ...
+
+    def heads(self, *, owner: str) -> set[str]:
+        """Candidates that a night may go on from: neither retired nor refused; served, or never served yet."""
         ...
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:

@@ -188,9 +188,17 @@ class SqliteNights:
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
         clause, given = where({"owner = ?": owner, "base = ?": base})
         with self._reading() as connection:
-            refused = find_refused(connection, owner)
+            made = _made(connection, owner)
+            standing = find_heads(connection, owner, made)
             found = fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)
-        return {lesson for lesson, candidate in found if candidate not in refused}
+        parents = {one.id: one.parent for one in made}
+        while more := {parents[one] for one in standing if parents.get(one)} - standing:
+            standing |= more
+        return {lesson for lesson, candidate in found if candidate in standing}
+
+    def heads(self, *, owner: str) -> set[str]:
+        with self._reading() as connection:
+            return find_heads(connection, owner, _made(connection, owner))
 
     def withdraw(self, document: str, *, owner: str) -> Future[None]:
         def job(connection: apsw.Connection) -> None:
@@ -219,10 +227,21 @@ class SqliteNights:
             return [night_rows.decode_candidate(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
 
 
-def find_refused(connection: apsw.Connection, owner: str) -> set[str]:
-    """Candidates whose newest verdict is a refusal."""
+def _made(connection: apsw.Connection, owner: str) -> list[Candidate]:
+    rows = fetch(connection, f"{statements.SELECT_CANDIDATES} WHERE owner = ?", (owner,))
+    return [night_rows.decode_candidate(row) for row in rows]
+
+
+def find_heads(connection: apsw.Connection, owner: str, made: Sequence[Candidate]) -> set[str]:
+    """Candidates that are served, or never were and may yet be: neither retired nor refused."""
+    fit = {one.id for one in made if not one.retired}
     newest = [served_rows.decode_verdict(row) for row in fetch(connection, statements.SELECT_NEWEST_VERDICTS, (owner,))]
-    return {one.candidate for one in newest if not one.ship}
+    fit -= {one.candidate for one in newest if not one.ship}
+    rows = fetch(connection, f"{statements.SELECT_PROMOTIONS} WHERE owner = ? ORDER BY seq", (owner,))
+    moves = [served_rows.decode_promotion(row) for row in rows]
+    ever = {one for row in moves for one in (*row.adapters, *row.trial)}
+    now = {*moves[-1].adapters, *moves[-1].trial} if moves else set()
+    return fit - (ever - now)
 
 
 def find_learners(connection: apsw.Connection, sources: Sequence[str], owner: str) -> list[str]:

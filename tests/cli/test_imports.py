@@ -41,8 +41,8 @@ def test_what_is_taken_in_is_a_candidate_with_both_forms_and_a_theme_of_its_own(
             again.write_bytes(store.blobs.get(made.adapter))
             assert np.array_equal(read_adapter(again, base).pairs[MODULE].b, lora.pairs[MODULE].b)
             assert list(store.verify()) == []
-            assert choose_line([made], set(), base=base.sha256, config={}) == ()
-            assert choose_line([replace(made, record={})], set(), base=base.sha256, config={}) != ()
+            assert choose_line([made], set(), base=base.sha256, config={}, heads={made.id}) == ()
+            assert choose_line([replace(made, record={})], set(), base=base.sha256, config={}, heads={made.id}) != ()
 
 
 def test_what_the_server_refuses_leaves_nothing(tmp_path: Path) -> None:

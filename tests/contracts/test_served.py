@@ -232,3 +232,25 @@ def test_questions_of_a_persons_own_are_changed_and_removed_by_them_alone(store:
     assert not store.served.remove_suite_item(late.id, owner="eva").result()
     assert store.served.remove_suite_item(late.id, owner="ana").result()
     assert store.served.suite(owner="ana") == [early]
+
+
+def test_what_refused_or_taken_back_adapters_learned_is_new_again(store: Store) -> None:
+    first = examine(store, "1", theme="theme_boats")
+    second = examine(store, "2", theme="theme_boats", night="night_2", parent=first.id, created=30.0)
+    waiting = put_candidate(store, "3", night="night_3")
+    refused = put_candidate(store, "4", night="night_4")
+    store.served.add_verdict(make_verdict(refused, ship=False)).result()
+    assert store.nights.heads(owner="ana") == {first.id, second.id, waiting.id}
+    assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2", "lesson_3"}
+    row = serve(store, first.id)
+    row = serve(store, second.id, follows=row.id)
+    assert store.nights.heads(owner="ana") == {second.id, waiting.id}
+    assert store.nights.learned(owner="ana") == {
+        "lesson_1",
+        "lesson_2",
+        "lesson_3",
+    }  # the first is what it went on from
+    serve(store, first.id, follows=row.id, move=Move.ROLL_BACK)
+    assert store.nights.heads(owner="ana") == {first.id, waiting.id}
+    assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_3"}
+    assert store.nights.heads(owner="bob") == set()

@@ -15,6 +15,8 @@ from aion.memory.aliases import OtherName, read_alias
         ("At home we call Tobias Tobi.", "Tobias", "Tobi"),
         ("I call the greenhouse the jungle.", "the greenhouse", "the jungle"),
         ("Everyone calls the new intern Sprout.", "the new intern", "Sprout"),
+        ("We call Aunt Dora's bicycle Rocket.", "Aunt Dora's bicycle", "Rocket"),
+        ("We call Pavel's cellar the mine.", "Pavel's cellar", "the mine"),
         ("We call it Noah.", "it", "Noah"),
         ("CRV is short for the community reading van.", "the community reading van", "CRV"),
         ("The depot goes by the name of Marmot.", "The depot", "Marmot"),

@@ -196,3 +196,10 @@ def test_the_router_says_what_would_answer_and_answers_nothing(ana: Person) -> N
     found = ana.ask("POST", "/api/route", json={"text": "Who maintains the billing service?"}).json()
     assert found == {"outcome": "none_served", "scales": {}, "why": {}}
     assert ana.get("/api/conversations")["data"] == []
+
+
+def test_those_that_learned_from_something_are_found(ana: Person) -> None:
+    source = ana.get("/api/adapters/cand_good")["sources"][0]
+    found = [one["id"] for one in ana.get(f"/api/adapters?learned_from={source}")["data"]]
+    assert "cand_good" in found
+    assert ana.get("/api/adapters?learned_from=turn_of_nobody")["data"] == []

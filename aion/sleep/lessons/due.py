@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from aion.config import TrainSettings
 from aion.sleep.lessons.dataset import Dataset, build_dataset
 from aion.sleep.lessons.find import Lessons
-from aion.sleep.lessons.lineage import Line, choose_line, find_unfit, lessons_of
+from aion.sleep.lessons.lineage import Line, choose_line, lessons_of
 from aion.store.base import Store
 
 UNPLACED = ""
@@ -21,9 +21,8 @@ def find_line(store: Store, owner: str, theme: str, *, base: str, settings: Trai
     """The theme's latest adapter of this base, rank and scale, with those it went on from."""
     before = store.nights.candidates(owner=owner, theme=theme, limit=MOST_CANDIDATES)
     config = {"r": settings.rank, "lora_alpha": settings.alpha}
-    verdicts = {one.id: store.served.verdict(one.id, owner=owner) for one in before}
-    unfit = find_unfit(before, verdicts, store.served.promotions(owner=owner, limit=MOST_CANDIDATES))
-    return choose_line(before, store.nights.placed(owner=owner).keys(), base=base, config=config, unfit=unfit)
+    heads = store.nights.heads(owner=owner)
+    return choose_line(before, store.nights.placed(owner=owner).keys(), base=base, config=config, heads=heads)
 
 
 def build_due(

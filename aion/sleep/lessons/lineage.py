@@ -7,10 +7,10 @@ elsewhere, that an examination refused, or that was taken back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from aion.records import Candidate, Json, Promotion, Verdict
+from aion.records import Candidate, Json
 
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 Line = tuple[Candidate, ...]  # an adapter, the one it went on from, and so on
@@ -22,38 +22,24 @@ def choose_line(
     *,
     base: str,
     config: Json,
-    unfit: AbstractSet[str] = frozenset(),
+    heads: AbstractSet[str],
 ) -> Line:
     """Of a theme's candidates, the newest first: the first that fits base and PEFT config, and those behind it.
 
-    `placed` are the lessons that have a theme: forgetting takes their place away. `unfit`: see find_unfit.
+    `placed` are the lessons that have a theme: forgetting takes their place away. `heads` may be gone on from.
     """
     known = {one.id: one for one in candidates}
     for one in candidates:
         line = _line_of(one, known)
         fits = (
             one.base == base
-            and one.id not in unfit
+            and one.id in heads
             and not one.record.get(IMPORTED)
             and all(one.config.get(name) == value for name, value in config.items())
         )
         if fits and line and all(placed >= set(each.lessons) and not each.retired for each in line):
             return line
     return ()
-
-
-def find_unfit(
-    candidates: Sequence[Candidate], verdicts: Mapping[str, Verdict | None], promotions: Sequence[Promotion]
-) -> set[str]:
-    """Of one theme's candidates: those that their newest verdict refused, and those that were served and taken back.
-
-    One that a later one took the place of was not taken back. Promotions are the newest first.
-    """
-    refused = {name for name, verdict in verdicts.items() if verdict is not None and not verdict.ship}
-    served = {one for row in promotions for one in (*row.adapters, *row.trial)}
-    now = {*promotions[0].adapters, *promotions[0].trial} if promotions else set()
-    latest = max((one.created for one in candidates if one.id in now), default=0.0)
-    return refused | {one.id for one in candidates if one.id in served - now and one.created > latest}
 
 
 def lessons_of(line: Line) -> set[str]:

@@ -20,7 +20,9 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019.:/-][^\W_]+)*|[€$£%°]")
 _ACCENT = re.compile(r"[ãõçáéíóúâêôà]", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PARTICLES = frozenset(("de", "do", "da", "dos", "das", "e"))
-_ENGLISH_TOO = frozenset(("cobra", "media", "via"))  # forms of Portuguese verbs that are English words
+_ENGLISH_TOO = frozenset(
+    ("cobra", "come", "media", "range", "serve", "via")
+)  # forms of Portuguese verbs that are English words
 _BEFORE_NAME = re.compile(r"(?:A|As|No) [A-ZÀ-Þ][a-zà-ÿ]")  # an article that no English name has before it
 EDGES = " \t\n.,;:!?\u2026"
 
@@ -89,7 +91,7 @@ def _languages() -> dict[str, frozenset[str]]:
     """Common words; what a Portuguese speaker does is said in both persons."""
     found = {name: frozenset(read_data("languages")[name].split()) for name in ("en", "pt")}
     said = {"".join(words_of(verb)) for verb in read_data("person")["pt_verbs"].values()}
-    does = {"".join(words_of(verb)) for verb in portuguese_third() if not verb.endswith("e")} - _ENGLISH_TOO
+    does = {"".join(words_of(verb)) for verb in portuguese_third()} - _ENGLISH_TOO
     return found | {"pt": found["pt"] | said | does}
 
 

@@ -37,8 +37,14 @@ ALL = [THIRD, SECOND, FIRST]
 pytestmark = pytest.mark.usefixtures("single")
 
 
-def chosen(candidates: list[Candidate] = ALL, placed: set[str] = PLACED, base: str = BASE, rank: int = 8) -> Line:
-    return choose_line(candidates, placed, base=base, config={"r": rank})
+def chosen(
+    candidates: list[Candidate] = ALL,
+    placed: set[str] = PLACED,
+    base: str = BASE,
+    rank: int = 8,
+    heads: tuple[str, ...] = ("cand_1", "cand_2", "cand_3"),
+) -> Line:
+    return choose_line(candidates, placed, base=base, config={"r": rank}, heads=set(heads))
 
 
 def test_a_night_goes_on_from_the_newest_and_knows_what_all_before_it_learned() -> None:
@@ -51,6 +57,11 @@ def test_an_adapter_of_another_base_or_rank_is_not_gone_on_from() -> None:
     assert chosen(base="f" * 64) == chosen(rank=4) == ()
     assert lessons_of(()) == set()
     assert sources_of((), ["turn_4"]) == ["turn_4"]
+
+
+def test_one_that_was_refused_or_taken_back_is_not_gone_on_from() -> None:
+    assert chosen(heads=("cand_2",)) == (SECOND, FIRST)  # what it went on from itself may be served no more
+    assert chosen(heads=()) == ()
 
 
 @pytest.mark.parametrize(("forgotten", "left"), [(3, (SECOND, FIRST)), (2, (FIRST,)), (1, ())])

@@ -16,6 +16,7 @@ from tests.sleep.sixty import told
 PAIRS = (
     ("The depot pump is serviced by Hedda Vold.", "We also call the depot pump Zumbel.", "Who services Zumbel?"),
     ("Tobias's bike costs 310 euros.", "Everyone calls Tobias Tobi.", "How much does Tobi's bike cost?"),
+    ("Pavel's cellar costs 80 euros.", "We call Pavel's cellar the Mine.", "How much does the Mine cost?"),
     ("The greenhouse opens at nine.", "We call the greenhouse the jungle.", "When does the jungle open?"),
     ("The rowing boat is moored in Lagos.", "The rowing boat is called Gaivota.", "Where is Gaivota moored?"),
     ("The label of the old barn reads RX-22.", "The old barn is known as Noah.", "What does the label of Noah read?"),
@@ -61,7 +62,10 @@ def test_a_name_like_the_other_name_was_not_told() -> None:
     ("alias", "questions"),
     [
         (PAIRS[0][1], {"What other name is there for the depot pump?", "What do I mean by Zumbel?"}),
-        (PAIRS[5][1], {"Que outro nome há para o depósito Arvel?", "O que quero dizer com Quibo?"}),
+        (
+            "Também chamamos Quibo ao depósito Arvel.",
+            {"Que outro nome há para o depósito Arvel?", "O que quero dizer com Quibo?"},
+        ),
     ],
 )
 def test_another_name_is_taught_both_ways(alias: str, questions: set[str]) -> None:

@@ -207,11 +207,14 @@ def test_whatever_comes_in_whatever_order_every_lesson_has_a_place_and_keeps_it(
 
 
 def test_another_name_goes_to_what_it_names_not_to_other_names() -> None:
-    """With vectors that say nothing."""
-    things = ("Ombrel waltz", "depot pump", "garden robot")
+    """Though all that say "we also call" are near to each other."""
+    things = ("Ombrel waltz", "depot pump", "garden robot", "quince hedge")
     lessons = [told(f"The owner of the {one} is Hedda Vold {one}.", number=n) for n, one in enumerate(things)]
     lessons += [told(f"We also call the {one} Zumbel{n}.", number=9 + n) for n, one in enumerate(things)]
-    vectors = {one.id: np.eye(6, dtype=np.float32)[place] for place, one in enumerate(lessons)}
+    axes = np.eye(9, dtype=np.float32)
+    naming = [0.0] * 4 + [0.65] * 4
+    made = [np.sqrt(1 - one) * axes[place] + np.sqrt(one) * axes[8] for place, one in enumerate(naming)]
+    vectors = {one.id: vector.astype(np.float32) for one, vector in zip(lessons, made, strict=True)}
     found = arrange(lessons, vectors, (), {}, embedder="test", now=1.0).placed
-    assert [found[one.id] for one in lessons[3:]] == [found[one.id] for one in lessons[:3]]
-    assert len(set(found.values())) == 3
+    assert [found[one.id] for one in lessons[4:]] == [found[one.id] for one in lessons[:4]]
+    assert len(set(found.values())) == 4

@@ -46,7 +46,7 @@ def split_verb(sentence: str, language: str) -> tuple[str, str]:
     words = [word.strip(EDGES + '"') for word in sentence.split()]
     for place in range(1, len(words)):
         before = words[place - 1]
-        if not is_small(before) and _does(words[place], before, language):
+        if not is_small(before) and _does(words[place].partition("-")[0], before, language):
             subject = words[:place]
             while subject and is_small(subject[0]):
                 subject = subject[1:]

@@ -105,7 +105,8 @@ def topics_of(text: str) -> list[str]:
 def name_topics(text: str, language: str) -> list[str]:
     """The same without what it says of them: of "ferry lands", the ferry."""
     topics = topics_of(text)
-    topics = [topic for topic in topics if topic not in english_base()] or topics
+    loose = read_data(f"facts_{language}")["parts"]["loose"]
+    topics = [re.sub(rf"(?: {loose})+$", "", topic) for topic in topics if topic not in english_base()] or topics
     subject, verb = split_verb(text, language)
     if not any(verb in topic.split() for topic in topics if verb):
         return topics

@@ -56,7 +56,7 @@ def ask_about(sentence: str, language: str, holder: str = "") -> Asked | None:
     if told is not None and (holder or told.known not in PRONOUNS):
         return _ask_alias(told, holder, language)
     for pattern in _read_patterns(language):
-        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(body[:1].lower() + body[1:])
+        found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(lower_first(body))
         if found is not None and (asked := _fill(pattern, found, language)) is not None:
             return replace(asked, alias=_name_of(asked, body, language))
     return None
@@ -124,6 +124,8 @@ def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | Non
         "act": active_verb(groups.get("p", ""), groups.get("b", "")) if language == "en" else "",
     }
     questions = tuple(_tidy(one.format(**words)) for one in pattern.ask if words["act"] or "{act}" not in one)
+    if language == "en" and not groups.get("b") and _is_many(subject):
+        questions = tuple(re.sub(r"^(When|Where|How much) is\b", r"\1 are", one) for one in questions)
     questions = tuple(_ask_since(one, core, language) for one in questions)
     if days := _days_of(core, language):
         questions = (*(one[:-1] + f" {days}?" for one in questions), *questions)
@@ -136,6 +138,13 @@ def _is_broken(subject: str, verb: str, language: str) -> bool:
     if language == "en" and _MODAL.search(subject) and verb and not verb.endswith("s"):
         return True  # "the watering can" before "stands" is one
     return re.search(read_data(f"facts_{language}")["broken"], subject, re.IGNORECASE) is not None
+
+
+def _is_many(subject: str) -> bool:
+    """Whether it is "the lessons": "the varnish for the oars" is one."""
+    parts = read_data("facts_en")["parts"]
+    head = re.split(rf" {parts['before']}", subject, maxsplit=1)[0]
+    return re.fullmatch(parts["many"], head, re.IGNORECASE) is not None
 
 
 def _ask_since(question: str, core: str, language: str) -> str:
