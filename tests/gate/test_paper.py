@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,15 @@ def test_what_was_said_before_is_the_persons() -> None:
     ]
     assert said_before(talk) == "user 1"
     assert said_before(talk[:2]) == ""
+
+
+def test_a_fact_is_asked_under_the_other_name_that_was_told_too() -> None:
+    alias = replace(
+        ROOMS[0], id="les_alias", statement="We also call the billing room Ledgerline.", sources=("turn_9",)
+    )
+    paper = make_paper(make_examples([*ROOMS, alias], "theme_work", set()))
+    billing = next(fact for fact in paper.facts if fact.lesson == ROOMS[0].id)
+    named = [one for one in billing.questions if "Ledgerline" in str(one.messages[-1]["content"])]
+    assert len(billing.questions) == 2 + len(named)
+    assert named
+    assert all(one.expected.telling == frozenset(PEOPLE[0].lower().split()) for one in named)
