@@ -103,7 +103,7 @@ class Promoter:
             before = self._newest(owner)
             found, night = self._find_set(owner, before, to)
             self._require_engine(found)  # else nothing of it could be served, and all of it would seem taken back
-            standing = [one for one in found if self._may_serve(one, owner)]
+            standing = await asyncio.to_thread(self._ready, found)  # some may be refused, retired or damaged by now
             told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}
             row = await self._append(before, adapters=tuple(standing), trial=(), share=0.0, **told)
             await self._put_aside(before, row)
@@ -259,10 +259,6 @@ class Promoter:
     def _newest(self, owner: str) -> Promotion:
         found = self._store.served.promotion(owner=owner)
         return found or Promotion(id="", owner=owner, move=Move.PROMOTE, adapters=())
-
-    def _may_serve(self, candidate: str, owner: str) -> bool:
-        found = self._store.nights.candidate(candidate, owner=owner)
-        return found is not None and not found.retired and found.base == self._base
 
     def _candidate(self, name: str, owner: str) -> Candidate:
         found = self._store.nights.candidate(name, owner=owner)

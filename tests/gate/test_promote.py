@@ -12,6 +12,7 @@ from aion.records import Move
 from tests.gate.serving import House
 from tests.router.taught import GARDEN, WORK, embed
 from tests.store.night_examples import make_night
+from tests.store.served_examples import make_verdict
 
 pytestmark = pytest.mark.anyio
 ASKED = {"work": "Who maintains the billing service?", "garden": "Who opens the north gate?"}
@@ -147,6 +148,16 @@ async def test_back_to_a_night_that_brought_nothing_is_what_was_served_then(hous
     assert (await house.promoter.roll_back("ana", "night_idle", reason="", actor="ana")).adapters == (old,)
     with pytest.raises(NotFound, match="night_9"):
         await house.promoter.roll_back("ana", "night_9", reason="", actor="ana")
+
+
+async def test_the_way_back_leaves_out_what_was_refused_since(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work)
+    await house.promote(garden)
+    await house.promote(house.make("w2", created=30.0))
+    refusal = make_verdict(house.candidate(work), id="ver_late", ship=False, against=(), at=90.0)
+    house.store.served.add_verdict(refusal).result()
+    assert (await house.promoter.roll_back("ana", reason="worse", actor="ana")).adapters == (garden,)
 
 
 async def test_before_the_first_promotion_lies_the_untouched_base(house: House) -> None:
