@@ -23,12 +23,22 @@ SECURITY_SCHEMES: Json = {
 FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
 NAMES_IN_BODY = {  # something that may not exist is named there
+    "/api/adapters/rollback",
     "/api/feedback",
     "/api/sleep/start",
     "/api/sleep/release",
     "/api/themes",
 }
-MAY_CONFLICT = {"/api/feedback", "/api/documents/{document_id}/approve", "/api/sleep/start", "/api/themes"}
+MAY_CONFLICT = {
+    "/api/adapters/rollback",
+    "/api/adapters/{adapter}/promote",
+    "/api/adapters/{adapter}/retire",
+    "/api/documents/{document_id}/approve",
+    "/api/feedback",
+    "/api/sleep/start",
+    "/api/suite",
+    "/api/themes",
+}
 MAY_HAVE_NOTHING = {"/api/sleep/start"}
 MAY_BE_OVER = {"/api/sleep/cancel"}  # what is named by nothing, and may not be there
 EVERY_ROUTE = (400, 403, 408, 413, 421, 431, 500)
@@ -114,7 +124,7 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
         yield 404
     if rule.path in MAY_HAVE_NOTHING:
         yield 422
-    if rule.reads_json and rule.path in MAY_CONFLICT:
+    if rule.method != "GET" and rule.path in MAY_CONFLICT:
         yield 409
     if rule.reads_json:
         yield 415

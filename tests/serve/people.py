@@ -24,6 +24,9 @@ class Person:
     response: str = ""
     memory: str = ""
     document: str = ""
+    adapter: str = ""
+    night: str = ""
+    item: str = ""  # of the suite
 
     def ask(self, method: str, place: str, **options: Any) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}

@@ -12,9 +12,19 @@ import pytest
 from aion.serve.rules import RULES, Rule
 from tests.serving import RunningServer
 
-OWN_NIGHT = ("sleeper", "progress", "arrangement", "candidates", "quarantine", "imports")  # what its parts tell
+OWN_NIGHT = (
+    "sleeper",
+    "progress",
+    "arrangement",
+    "candidates",
+    "quarantine",
+    "imports",
+    "verdicts",
+    "promotion",
+)  # what its parts tell
 UNDESCRIBED = {"GET /docs", "GET /docs/{asset}", "GET /openapi.json", *(f"POST /api/sleep/{one}" for one in OWN_NIGHT)}
 NAMING = {  # what may not be there
+    "/api/adapters/rollback",
     "/api/feedback",
     "/api/sleep/start",
     "/api/sleep/cancel",
@@ -22,6 +32,10 @@ NAMING = {  # what may not be there
     "/api/themes",
 }
 CONFLICTING = {
+    "POST /api/adapters/rollback",
+    "POST /api/adapters/{adapter}/promote",
+    "POST /api/adapters/{adapter}/retire",
+    "POST /api/suite",
     "POST /api/feedback",
     "POST /api/documents/{document_id}/approve",
     "POST /api/sleep/start",

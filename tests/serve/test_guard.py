@@ -467,7 +467,7 @@ async def test_who_needs_a_model_is_there_before_their_body_and_until_the_end_of
 def test_all_that_a_model_answers_wakes_and_looking_on_does_not() -> None:
     wakes = {rule.path for rule in RULES if rule.wakes}
     v1 = {f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses")}
-    assert wakes == v1 | {"/api/memory", "/api/memory/recall", "/api/sleep/hush"}
+    assert wakes == v1 | {"/api/memory", "/api/memory/recall", "/api/route", "/api/sleep/hush"}
 
 
 @pytest.mark.anyio

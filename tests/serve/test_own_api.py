@@ -7,24 +7,46 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from aion.records import Scope
+from aion.records import NightState, Scope
 from aion.serve.rules import RULES
+from aion.store.sqlite import SqliteStore
 from tests.serve.people import SECRET, Person, join
 from tests.serving import RunningServer, close_pipes, drain, read_events, running, spawn_server
+from tests.store.night_examples import make_lesson, make_night
+from tests.store.served_examples import make_suite_item, put_candidate
 
 UNKNOWN = "0" * 32
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running(tmp_path_factory.mktemp("own") / "data") as up:
+    data = tmp_path_factory.mktemp("own") / "data"
+    furnish(data)
+    with running(data) as up:
         yield up
+
+
+def furnish(data: Path) -> None:
+    """What only nights make, for two people."""
+    store = SqliteStore(data)
+    for name in ("ana", "ben"):
+        put_candidate(store, name, owner=name, lessons=(f"lesson_{name}",))
+        place = make_lesson(id=f"lesson_{name}", owner=name, theme=f"theme_{name}", sources=())
+        store.nights.place_lessons([place], at=1.0).result()
+        store.nights.append_night(make_night(id=f"night_{name}", owner=name, state=NightState.DONE)).result()
+        store.served.put_suite_item(make_suite_item(id=f"item_{name}", owner=name)).result()
+    store.close()
+
+
+def with_night(person: Person, name: str) -> Person:
+    return replace(person, adapter=f"cand_{name}", night=f"night_{name}", item=f"item_{name}")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +56,12 @@ def admin(own: RunningServer) -> Person:
 
 @pytest.fixture(scope="module")
 def ana(own: RunningServer) -> Person:
-    return join(own, "ana")
+    return with_night(join(own, "ana"), "ana")
 
 
 @pytest.fixture(scope="module")
 def ben(own: RunningServer) -> Person:
-    return join(own, "ben")
+    return with_night(join(own, "ben"), "ben")
 
 
 # Whose is whose: P14 and V8
@@ -52,7 +74,10 @@ OWNED = {  # route with an id -> the id of the person's own thing, and one that 
     "/api/memory/{memory_id}": ("memory", f"mem_{UNKNOWN}"),
     "/api/documents/{document_id}": ("document", f"doc_{UNKNOWN}"),
     "/v1/responses/{response_id}": ("response", f"resp_{UNKNOWN}"),
+    "/api/adapters/{adapter}": ("adapter", f"cand_{UNKNOWN}"),
+    "/api/sleep/reports/{night}": ("night", f"night_{UNKNOWN}"),
 }
+NOT_SHOWN_ALONE = {"/api/suite/{item}": ("item", f"item_{UNKNOWN}")}
 ACTS = {  # what changes something that has an id -> what is sent along
     ("DELETE", "/api/conversations/{conversation_id}"): None,
     ("PUT", "/api/memory/{memory_id}"): {"text": "mine now"},
@@ -60,6 +85,9 @@ ACTS = {  # what changes something that has an id -> what is sent along
     ("DELETE", "/api/documents/{document_id}"): None,
     ("POST", "/api/documents/{document_id}/approve"): {"hash": "0" * 64},
     ("POST", "/api/documents/{document_id}/revoke"): None,
+    ("POST", "/api/adapters/{adapter}/promote"): {},
+    ("POST", "/api/adapters/{adapter}/retire"): None,
+    ("DELETE", "/api/suite/{item}"): None,
 }
 NOBODYS = {"/docs/{asset}", "/v1/models/{model:path}"}  # the same for everyone
 
@@ -94,7 +122,7 @@ def test_somebody_elses_id_is_like_one_that_nobody_has(ana: Person, ben: Person,
 
 def kept(person: Person) -> list[Any]:
     """Everything of a person that somebody could change."""
-    places = ("/api/export", "/api/memory/export", "/api/memory", "/api/documents", "/api/feedback")
+    places = ("/api/export", "/api/memory/export", "/api/memory", "/api/documents", "/api/feedback", "/api/suite")
     return [person.ask("GET", place).text for place in places]
 
 
@@ -102,7 +130,7 @@ def kept(person: Person) -> list[Any]:
 def test_nobody_changes_what_is_somebody_elses(
     ana: Person, ben: Person, admin: Person, method: str, route: str
 ) -> None:
-    name, unknown = OWNED[re.sub(r"(\}).*", r"\1", route)]
+    name, unknown = (OWNED | NOT_SHOWN_ALONE)[re.sub(r"(\}).*", r"\1", route)]
     theirs, before = getattr(ana, name), kept(ana)
     for other in (ben, admin):
         refused = other.ask(method, place_of(route, theirs), json=ACTS[method, route])
