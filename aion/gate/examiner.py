@@ -9,19 +9,17 @@ import asyncio
 import dataclasses
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
 from aion.gate.examine import Entrant, Examined, Room, examine
-from aion.models.base import Embedder
-from aion.models.catalog import LocalModel, resolve_embedder, resolve_model
+from aion.models.catalog import LocalModel
 from aion.models.durable import replacing
-from aion.models.fake import FakeEmbedder
-from aion.models.llama.embedder import LlamaEmbedder
+from aion.models.opening import find_embedder_hash, open_embedder, require_local
 from aion.records import Candidate, Json, Night, SuiteItem, Verdict
 from aion.router.card import RouteCard
 from aion.store.files import make_folder
@@ -30,7 +28,6 @@ from aion.store.sqlite import SqliteStore
 NIGHTS, CARD, REPORT = "nights", "route.card", "exam.json"
 MOST = 1000
 TRIES = 3  # forgetting removes folders of nights that it cannot read: what lay there is written again
-FAKE = "fake"
 TellServer = Callable[[str, Json], Json]
 Tell = Callable[[str, int, int], None]
 
@@ -45,7 +42,7 @@ class NightExaminer:
 
     def find_due(self, night: Night) -> list[str]:
         """The newest of each theme that nobody has examined, or not with today's embedder; the oldest comes first."""
-        embedder = self._embedder_hash()
+        embedder = asyncio.run(find_embedder_hash(self._settings))
         newest: dict[str, Candidate] = {}
         with self._store() as store:
             for one in store.nights.candidates(owner=night.owner, limit=MOST):
@@ -69,7 +66,7 @@ class NightExaminer:
         return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
 
     async def _sit(self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], tell: Tell) -> Examined:
-        async with self._embedder() as embedder:
+        async with open_embedder(self._settings) as embedder:
             follow = _Follow(tell)
             room = Room(
                 settings=self._settings, base=self._base(), embedder=embedder, pause=follow.pause, tell=follow.note
@@ -122,28 +119,8 @@ class NightExaminer:
 
     def _base(self) -> LocalModel:
         if self._model is None:
-            found = asyncio.run(resolve_model(self._settings))
-            if not isinstance(found, LocalModel):
-                raise BadInput("the model is on another server, where no adapter can be examined; serve a GGUF here")
-            self._model = found
+            self._model = asyncio.run(require_local(self._settings))
         return self._model
-
-    def _embedder_hash(self) -> str:
-        if self._settings.embedder.source.partition(":")[0] == FAKE:
-            return FakeEmbedder(name=self._settings.embedder.name).card.hash
-        return asyncio.run(resolve_embedder(self._settings)).sha256
-
-    @asynccontextmanager
-    async def _embedder(self) -> AsyncIterator[Embedder]:
-        if self._settings.embedder.source.partition(":")[0] == FAKE:
-            yield FakeEmbedder(name=self._settings.embedder.name)
-            return
-        embedder = LlamaEmbedder(await resolve_embedder(self._settings), self._settings)
-        await embedder.start()
-        try:
-            yield embedder
-        finally:
-            await embedder.close()
 
     @contextmanager
     def _store(self) -> Iterator[SqliteStore]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from aion.config import Settings
 from aion.errors import BadInput
 from aion.memory.base import Vector
-from aion.models.catalog import LocalModel, resolve_model
+from aion.models.catalog import LocalModel
 from aion.models.durable import write_json
+from aion.models.opening import require_local
 from aion.records import ExampleKind, Json, Lesson, Night
 from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.lora import Marks
@@ -272,10 +273,7 @@ class NightWork:
 
     def _base(self) -> LocalModel:
         if self._model is None:
-            found = asyncio.run(resolve_model(self._settings))
-            if not isinstance(found, LocalModel):
-                raise BadInput("the model is on another server, where no adapter can be trained; serve a GGUF here")
-            self._model = found
+            self._model = asyncio.run(require_local(self._settings))
         return self._model
 
     def _present(self, night: Night, mine: Sequence[Lesson], line: Line) -> Present:
