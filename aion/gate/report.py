@@ -6,8 +6,8 @@ It writes nothing. It is made anew whenever somebody asks: what was forgotten si
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aion.errors import AionError
@@ -21,6 +21,16 @@ SHOWN = 5  # questions of a theme, before and after
 TONIGHT = "tonight"  # the exam of what is new
 EXAMPLE = ("question", "expected", "before", "after", "right_before", "right_after")
 MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where something learned came from, and the part of it: a turn of a conversation."""
+
+    kind: str
+    id: str
+    part: str
+    title: str
 
 
 class Reporter:
@@ -81,27 +91,28 @@ class Reporter:
 
     def find_origins(self, sources: Iterable[str], owner: str) -> list[Json]:
         """Conversations, notes and documents, with how much of each; what is not there any more is not named."""
-        found: Counter[tuple[str, str]] = Counter()
+        found: dict[tuple[str, str], set[str]] = {}
         titles: dict[tuple[str, str], str] = {}
         for ref in sources:
-            key, title = self._origin(ref, owner)
-            if key[1]:
-                found[key] += 1
-                titles.setdefault(key, title)
-        return [
-            {"kind": kind, "id": id_, "title": titles[kind, id_], "count": count}
-            for (kind, id_), count in found.most_common()
-        ]
+            if (origin := self._origin(ref, owner)) is not None:
+                key = (origin.kind, origin.id)
+                found.setdefault(key, set()).add(origin.part)
+                titles.setdefault(key, origin.title)
+        ordered = sorted(found.items(), key=lambda one: -len(one[1]))
+        return [{"kind": key[0], "id": key[1], "title": titles[key], "count": len(parts)} for key, parts in ordered]
 
-    def _origin(self, ref: str, owner: str) -> tuple[tuple[str, str], str]:
+    def _origin(self, ref: str, owner: str) -> _Origin | None:
         if (turn := self._store.turn(ref, owner=owner)) is not None:
             asked = next((one for one in turn.messages if one.get("role") == "user"), {})
-            return ("conversation", turn.conversation), _short(asked.get("content"))
+            return _Origin("conversation", turn.conversation, turn.id, _short(asked.get("content")))
         if (document := self._store.memories.document(ref, owner=owner)) is not None:
-            return ("document", document.id), document.title
+            return _Origin("document", document.id, document.id, document.title)
         if (memory := self._store.memories.get(ref, owner=owner)) is not None:
-            return ("memory", memory.id), _short(memory.text)
-        return ("", ""), ""
+            said = next((one for one in memory.sources if one.conversation), None)
+            if said is not None and said.ref != ref and (origin := self._origin(said.ref, owner)) is not None:
+                return origin  # what was said in a conversation and kept is told of once
+            return _Origin("memory", memory.id, memory.id, _short(memory.text))
+        return None
 
     def _examples(self, made: Candidate, verdict: Verdict | None) -> list[Json]:
         """A few of tonight's questions with the answers before and after, one a fact: those that changed first."""

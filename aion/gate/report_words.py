@@ -109,7 +109,7 @@ class Words:
     def _theme(self, theme: Json, report: Json) -> str:
         name = self._say("named", name=theme["name"]) if theme["name"] else self._say("unnamed")
         if theme["fate"] == "left_alone":
-            return self._say("left_alone", name=name, reason=theme["reason"])
+            return self._say("left_alone", name=name, reason=self._reason(theme["reason"]))
         if theme["fate"] in ("kept", "begun_again", "not_reached"):
             return self._say("unfinished", name=name)
         if is_learned(theme):

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from aion.gate.report import Reporter
-from aion.records import Json, Night, NightState, new_id
+from aion.records import Json, MemoryKind, Night, NightState, new_id
 from tests.gate.classroom import Model, lessons_about, make_base, make_entrant, remembers, sit
 from tests.gate.serving import House
 from tests.store.examples import make_turn
+from tests.store.memory_examples import make_source, put
 from tests.store.night_examples import make_night, make_theme
 from tests.store.served_examples import make_verdict, put_candidate
 
@@ -66,6 +67,21 @@ async def test_what_is_served_is_told_with_its_sources_and_its_figures(house: Ho
         "Sobre «Work» aprendi 1 coisa de 1 conversa. "
         "De 9 factos, perguntados por palavras que não treinei, antes sabia 0 e agora sei 8."
     )
+
+
+async def test_what_was_said_and_kept_is_told_of_once(house: House) -> None:
+    said = put(house.store, sources=(make_source(ref="turn_1", conversation="conv_boats"),))
+    note = put(house.store, kind=MemoryKind.NOTE, sources=(make_source(ref=""),))
+    origins = Reporter(house.store, house.store.blobs).find_origins(["turn_1", said.id, note.id], "ana")
+    assert [(one["kind"], one["id"], one["count"]) for one in origins] == [
+        ("conversation", "conv_boats", 1),
+        ("memory", note.id, 1),
+    ]
+
+
+async def test_why_a_theme_was_left_alone_is_told_in_portuguese(house: House) -> None:
+    night = learn(house, "w1", fate="left_alone", candidate="", reason="something in it was forgotten again and again")
+    assert report(house, night, "pt")["words"][0].endswith("como estava: algo nele foi esquecido, vez após vez.")
 
 
 async def test_a_trial_says_that_it_is_one(house: House) -> None:
