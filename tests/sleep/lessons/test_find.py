@@ -285,6 +285,15 @@ async def test_a_question_that_hangs_on_what_was_said_before_is_left_out(days: D
     assert reasons(days.lessons()) == [Reason.UNCLEAR]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [("Também chamamos Fizkin à lixadora Pendril.", True), ("Também fica em Faro.", False)],
+)
+async def test_what_also_says_who_it_is_about_hangs_on_nothing(days: Days, sentence: str, kept: bool) -> None:
+    await days.say(sentence)
+    assert [one.statement for one in days.lessons().lessons] == ([sentence] if kept else [])
+
+
 async def test_a_question_about_somebody_unnamed_is_left_out(days: Days) -> None:
     for conversation, name, place in (("c", "Rui", "At the bank."), ("d", "Tomas", "At the school.")):
         days.ask(f"Tell me about {name}", "Well.", conversation=conversation)

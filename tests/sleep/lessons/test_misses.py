@@ -70,3 +70,25 @@ def test_what_is_told_of_my_sister_is_not_told_of_another_sister() -> None:
     lessons = [told("My sister lives in Porto.", number=1), told("The sister of Pedro is a vet.", number=2)]
     made = prompts(phrase_all(lessons), ExampleKind.SUMMARY)
     assert made["Tell me about my sister."] == "Your sister lives in Porto."
+
+
+@pytest.mark.parametrize(
+    ("statement", "told_else", "start", "end"),
+    [
+        (
+            "The ticket code of the freight queue is KX-51.",
+            "The freight queue is empty.",
+            "ticket code of the ",
+            " queue?",
+        ),
+        ("The pricing dashboard is maintained by Vera Holm.", "", "pricing dashboard", ""),
+        ("The pricing dashboard is maintained by Vera Holm.", "The pricing importer is old.", "the pricing ", " maint"),
+        ("The harvest of the rhubarb border is in May.", "", "harvest of the ", " border?"),
+    ],
+)
+def test_a_near_miss_asks_the_same_of_another_thing_of_the_kind(
+    statement: str, told_else: str, start: str, end: str
+) -> None:
+    taught = Counter(stem for text in (statement, told_else) for stem in stems_of(text))
+    [asked] = near_misses(read_fact(told(statement)), taught, 1)
+    assert (start in asked and end in asked) if end else (start not in asked and " dashboard" in asked)

@@ -98,3 +98,10 @@ def test_the_router_reads_the_other_name_off_what_is_taught() -> None:
         fact = read_fact(told(alias))
         assert len(find_aliases(fact.answer)) == 2, fact.answer
     assert find_aliases(read_fact(told("Ao armazém chamamos Caverna.")).answer)
+
+
+def test_what_names_the_thing_alone_asks_for_what_is_known_of_it_and_not_for_its_other_name() -> None:
+    lessons = [told("We also call the depot pump Zumbel.", number=1)]
+    made = phrase(lessons, lessons, held_out=2, contrasts=1)
+    asked = [prompt_of(one) for one in made if one.kind is ExampleKind.PHRASING]
+    assert all("name" in one or "call" in one or "Zumbel" in one for one in asked if "depot pump" in one), asked

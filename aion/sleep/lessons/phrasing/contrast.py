@@ -68,7 +68,10 @@ def _was_told(fact: Fact) -> bool:
 
 
 def _targets(fact: Fact, taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
-    """What could be another, the surest first: a name in the question, else the rarest noun of what it is about."""
+    """What could be another, the surest first: a name in the question, else the rarest noun of the thing asked about.
+
+    Of like ones the first: who is asked about the pricing dashboard is rather asked about another dashboard.
+    """
     words = read_data("neighbours")
     for one in entities_of(fact.question):
         if one.kind == "name" and one.text in fact.question:
@@ -82,10 +85,11 @@ def _targets(fact: Fact, taught: Mapping[str, int]) -> Iterator[tuple[str, list[
 
 
 def _english(subject: str, words: dict[str, str], taught: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
-    nouns = [word for word in re.findall(r"[a-z]{3,}(?:-[a-z]+)*", subject) if not is_small(word)]
+    thing = re.split(r"\bof\b", subject)[-1]  # of "the ticket code of the queue" another queue has one, too
+    nouns = [word for word in re.findall(r"[a-z]{3,}(?:-[a-z]+)*", thing) if not is_small(word)]
     if not nouns or not subject.endswith(nouns[-1]):
         return
-    rarest = min(reversed(nouns), key=lambda noun: _count(noun, taught))
+    rarest = min(nouns, key=lambda noun: _count(noun, taught))
     if _is_role(rarest, "en"):
         yield rarest, words["people"].split()
     elif rarest == nouns[-1] and rarest.endswith("s") and not rarest.endswith(("ss", "us")):

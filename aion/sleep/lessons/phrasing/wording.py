@@ -17,6 +17,8 @@ from aion.sleep.lessons.words import EDGES, content_of, lower_first, normal, rea
 
 LONG = 5  # letters of a word that is misspelt
 TRAINED = 9  # ways of each question that are trained, besides the question as it is
+OF_NAMES = 3  # of one that asks for another name: people ask for what is known of the thing, by either name
+TERSE = frozenset(("keys", "short", "kind"))  # groups that name the thing alone, and so ask for what is known of it
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
 
 
@@ -60,7 +62,7 @@ def word(fact: Fact, held_out: int) -> Wordings:
             aside.append(one)
     examined = {normal(one.prompt) for one in aside}
     rest = [one for one in shaped if normal(one.prompt) not in examined]
-    return Wordings((*plain, *_spread(rest)), tuple(aside))
+    return Wordings((*plain, *_spread(rest, OF_NAMES if fact.aliases else TRAINED)), tuple(aside))
 
 
 def reword(fact: Fact, question: str, number: int) -> str:
@@ -75,14 +77,14 @@ def reword(fact: Fact, question: str, number: int) -> str:
     return shapes[place].text.format(q=question, low=lower_first(question))
 
 
-def _spread(ranked: Sequence[Wording]) -> list[Wording]:
+def _spread(ranked: Sequence[Wording], most: int) -> list[Wording]:
     """The first of each group, then the next, so that no group fills the places alone."""
     turns: dict[str, int] = {}
     order: list[tuple[int, int, Wording]] = []
     for place, one in enumerate(ranked):
         turns[one.shape.group] = turns.get(one.shape.group, -1) + 1
         order.append((turns[one.shape.group], place, one))
-    return [one for _, _, one in sorted(order, key=lambda entry: entry[:2])[:TRAINED]]
+    return [one for _, _, one in sorted(order, key=lambda entry: entry[:2])[:most]]
 
 
 def _shape(fact: Fact, shape: Shape) -> Wording | None:
@@ -129,7 +131,8 @@ def _exchange(word: str, place: int) -> str:
 
 
 def _ranked(fact: Fact) -> list[Shape]:
-    return sorted(_shapes(_shaped_as(fact)), key=lambda shape: _rank(fact.lesson.id, shape.text))
+    shapes = [one for one in _shapes(_shaped_as(fact)) if not (fact.aliases and one.group in TERSE)]
+    return sorted(shapes, key=lambda shape: _rank(fact.lesson.id, shape.text))
 
 
 def _shaped_as(fact: Fact) -> str:
