@@ -49,6 +49,8 @@ def test_a_plain_fact_tells_no_other_name(sentence: str) -> None:
 
 
 def test_a_question_that_points_back_is_known_from_one_that_does_not() -> None:
+    assert all(follows(one) for one in ("Em que terra se encontra?", "E quem a afina?", "A que horas começa?"))
+    assert not any(follows(one) for one in ("Como se diz bom dia em inglês?", "Onde fica Lisboa?", "O que é um barco?"))
     assert all(follows(one) for one in ("Is it still there?", "And since when?", "Qual é o telefone dele?", "Quem?"))
     assert not any(follows(one) for one in ("And the reporting service?", "What is the capital of Peru?", "E o vinho?"))
 
