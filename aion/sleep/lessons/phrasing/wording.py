@@ -11,14 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 
 from aion.sleep.lessons.phrasing.facts import Fact
 from aion.sleep.lessons.words import EDGES, content_of, lower_first, normal, read_data, upper_first, words_in
 
 LONG = 5  # letters of a word that is misspelt
-TRAINED = 9  # ways of each question that are trained, besides the question as it is
+TRAINED = 7  # shapes of each question that are trained, besides the question as it is
+SITUATIONS = 6  # in which it is asked in other words that are trained, too
 OF_NAMES = 3  # of one that asks for another name: people ask for what is known of the thing, by either name
 TERSE = frozenset(("keys", "short", "kind"))  # groups that name the thing alone, and so ask for what is known of it
+CONTEXT = "context"  # the group of situations
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
 
 
@@ -55,14 +58,56 @@ def word(fact: Fact, held_out: int) -> Wordings:
     plain = [Wording(PLAIN, question, fact.answer) for question in (fact.question, *fact.others)]
     known = {normal(one.prompt) for one in plain}
     shaped = [one for shape in _ranked(fact) if (one := _shape(fact, shape)) is not None]
+    situations = _in_situations(fact)
     aside: list[Wording] = []
-    for one in shaped:
+    for one in (*situations, *shaped):
         fresh = normal(one.prompt) not in known and one.shape.group not in {kept.shape.group for kept in aside}
         if fresh and len(aside) < held_out:
             aside.append(one)
     examined = {normal(one.prompt) for one in aside}
-    rest = [one for one in shaped if normal(one.prompt) not in examined]
-    return Wordings((*plain, *_spread(rest, OF_NAMES if fact.aliases else TRAINED)), tuple(aside))
+    rest, others = ([one for one in kind if normal(one.prompt) not in examined] for kind in (shaped, situations))
+    return Wordings((*plain, *_spread(rest, OF_NAMES if fact.aliases else TRAINED), *others[:SITUATIONS]), tuple(aside))
+
+
+def _in_situations(fact: Fact) -> list[Wording]:
+    """The question as it comes up, in an order that is the lesson's own; by turns about the thing it belongs to."""
+    if fact.aliases or fact.foreign or not fact.subject:
+        return []
+    data, asks = read_data("shapes"), _asks_with(fact)
+    kind = next((kind for kind, known in data["kinds"][fact.language].items() if asks in known), "")
+    texts = _order(fact, data["contexts"][fact.language].get(kind, ()))
+    head, thing = _split_belonging(fact)
+    made = [
+        (text, thing if thing and kind != "what" and place % 2 else fact.subject) for place, text in enumerate(texts)
+    ]
+    if texts and thing:
+        belonging = [(text, thing) for text in _order(fact, data["belonging"][fact.language])]
+        made = [one for pair in zip_longest(belonging, made) for one in pair if one]
+    return [
+        Wording(
+            Shape(CONTEXT, text),
+            text.format(about=about, About=upper_first(about), head=head, thing=thing),
+            fact.answer,
+        )
+        for text, about in made
+    ]
+
+
+def _order(fact: Fact, texts: Iterable[str]) -> list[str]:
+    return sorted(texts, key=lambda text: _rank(fact.lesson.id, text))
+
+
+def _split_belonging(fact: Fact) -> tuple[str, str]:
+    """Of "the harvest of the trellis", the harvest and the trellis; nothing where it says no such thing."""
+    found = re.fullmatch(read_data("shapes")["belongs"][fact.language], fact.subject)
+    if found is None:
+        return "", ""
+    return found["head"], f"{found.groupdict().get('article') or ''}{found['thing']}"
+
+
+def _asks_with(fact: Fact) -> str:
+    found = re.match(read_data("shapes")["asks"][fact.language], fact.question, re.IGNORECASE)
+    return found.group().lower() if found else ""
 
 
 def reword(fact: Fact, question: str, number: int) -> str:
@@ -99,8 +144,7 @@ def _shape(fact: Fact, shape: Shape) -> Wording | None:
 def _words_of(fact: Fact) -> dict[str, str]:
     keys = content_of(fact.question)
     about = fact.subject
-    found = re.match(read_data("shapes")["asks"][fact.language], fact.question, re.IGNORECASE)
-    asks = found.group().lower() if found else ""
+    asks = _asks_with(fact)
     return {
         "q": fact.question,
         "low": lower_first(fact.question),
