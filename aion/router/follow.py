@@ -11,7 +11,7 @@ from aion.router.words import fold
 
 _POINTS = re.compile(
     r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that one|this one|"
-    r"ele|ela|eles|elas|dele|dela|deles|delas|nele|nela|isso|disso|nisso|isto|la|lo|lhe|lhes|essa|esse|desse|dessa)\b"
+    r"ele|ela|eles|elas|dele|dela|deles|delas|nele|nela|seu|sua|seus|suas|isso|disso|nisso|isto|la|lo|lhe|lhes|essa|esse|desse|dessa)\b"
 )
 # "it" that stands for nothing: the weather, the hour, what is true or allowed.
 _NOBODY = re.compile(
