@@ -74,6 +74,7 @@ def pick_with(router: Router, vectors: Vectors) -> Pick:
         vectors[one.question],
         previous=one.previous,
         previous_vector=vectors[one.previous] if one.previous else None,
+        words=vectors,
     )
 
 

@@ -74,8 +74,11 @@ class Routing:
     async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:
             return Route()
-        vectors = await self._desk.embed([question, previous] if previous else [question])
-        return router.pick(question, vectors[0], previous=previous, previous_vector=vectors[1] if previous else None)
+        texts = [*([question, previous] if previous else [question]), *router.asks(question, previous)]
+        vectors = dict(zip(texts, await self._desk.embed(texts), strict=True))
+        return router.pick(
+            question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
+        )
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

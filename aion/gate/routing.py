@@ -94,8 +94,9 @@ class _CardChooser:
         self._routing = routing
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
-        vectors = await self._routing.embed([question, previous] if previous else [question])
+        texts = [*([question, previous] if previous else [question]), *self._router.asks(question, previous)]
+        vectors = await self._routing.embed(texts)
         route = self._router.pick(
-            question, vectors[question], previous=previous, previous_vector=vectors[previous] if previous else None
+            question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
         )
         return route.scales

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from aion.records import Json
 
 Vector = npt.NDArray[np.float32]
+
+NO_WORDS: Mapping[str, Vector] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,16 @@ class Route:
 class Picks(Protocol):
     """What chooses among the adapters of one set."""
 
+    def asks(self, question: str, previous: str = "") -> list[str]:
+        """Words of these requests, and of what was taught, whose vectors it needs besides; mostly none."""
+        ...
+
     def pick(
-        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+        self,
+        question: str,
+        vector: Vector | None,
+        *,
+        previous: str = "",
+        previous_vector: Vector | None = None,
+        words: Mapping[str, Vector] = NO_WORDS,
     ) -> Route: ...

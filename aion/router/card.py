@@ -51,6 +51,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """An item of a card."""
+
+    candidate: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """Another name that a person told: who says `name` means what has `key`."""
 

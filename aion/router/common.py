@@ -7,7 +7,7 @@ when a request asks how things are in general. English and Portuguese.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aion.router.words import fold
 
@@ -38,8 +38,9 @@ _SMALL = {
 _GENERAL = re.compile(
     r"^(?:so |and |hey,? |e |mas )?(?:how (?:do|does|can|should|to)\b|why\b|explain\b|what (?:is|are) an?\b|"
     r"what is the difference|what does .* mean|what (?:is|are) .* used for|"
+    r"what are the (?:benefits|advantages|disadvantages)|"
     r"como se (?!cham)|como (?:faco|posso)\b|porque\b|por que\b|explica|para que serve|o que (?:e|sao|significa)\b|"
-    r"quais sao\b|qual e a diferenca|quant[oa]s\b)"
+    r"que (?:beneficios|vantagens|tipos)\b|quais sao\b|qual e a diferenca|quant[oa]s\b)"
 )
 
 
@@ -55,6 +56,9 @@ def common_questions(name: str, language: str) -> tuple[str, ...]:
     return tuple(re.sub(r"\ba (?=[aeio])", "an ", one) if language == "en" else one for one in made)
 
 
-def asks_in_general(question: str) -> bool:
-    """Whether it has the form of a question about how things are, not about one of them."""
-    return _GENERAL.match(fold(question).strip()) is not None
+def asks_in_general(question: str, words: Sequence[str] = ()) -> bool:
+    """Whether it asks how things are: by its form, or because what it names by these words is any such thing."""
+    text = fold(question).strip()
+    article = "an?" if language_of((question,)) == "en" else "(?:um|uma)"
+    any_of = (rf"\b{article} (?:\w+ )?{re.escape(word)}\b" for word in words)
+    return _GENERAL.match(text) is not None or any(re.search(one, text) is not None for one in any_of)

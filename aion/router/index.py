@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aion.memory.terms import stem
-from aion.router.card import Key, RouteCard
+from aion.router.card import Key, Place, RouteCard
+from aion.router.heads import Exchanged, HeadIndex
+from aion.router.synonyms import find_synonym
 from aion.router.words import Run, Spellings, plain_runs
 
 
@@ -23,15 +25,8 @@ class How(StrEnum):
     PARTLY = "partly"  # by the telling word of a longer name
     MISSPELT = "misspelt"
     ALIAS = "alias"  # by another name that a person told
+    SYNONYM = "synonym"  # by another word for what it is, that nobody told
     NEAR = "near"  # not at all: the request is only like those for it
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An item of a card."""
-
-    candidate: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +63,15 @@ class NameIndex:
         words = {word for found in self._keys.values() for _, key in found for word in (*key.telling, *key.phrase)}
         names = {word for found in self._aliases.values() for name, _ in found for word in name}
         texts = (text for card in cards.values() for item in card.items for text in item.texts)
-        self._spellings = Spellings(texts, words | names)
+        self._heads = HeadIndex(cards)
+        self._words = words | names | self._heads.words
+        self._spellings = Spellings(texts, self._words)
 
     def find(self, text: str) -> list[Named]:
-        """Each item once, by its surest name."""
+        """Each item once, by its surest name; where another word has the place of a part, it is another."""
         read = self._read(text)
-        found = self._find_keys(read)
+        others = {(one.place, one.qualifier) for one in self.find_exchanged(text)}
+        found = [one for one in self._find_keys(read) if not any((one.place, word) in others for word in one.words)]
         for name, key in self._names_in(read):
             meant = _Read((key,), dict.fromkeys(key, ""))
             said = tuple(read.written[word] for word in name)
@@ -83,10 +81,19 @@ class NameIndex:
             best.setdefault(one.place, one)
         return list(best.values())
 
+    def find_exchanged(self, text: str) -> list[Exchanged]:
+        """Items that the request may name by another word for what they are."""
+        return self._heads.find(text, self._mean)
+
     def _read(self, text: str) -> _Read:
-        written = {word: self._spellings.find(word) for run in plain_runs(text) for word in run}
+        written = {word: self._mean(word) for run in plain_runs(text) for word in run}
         runs = tuple(tuple(written[word] for word in run) for run in plain_runs(text))
         return _Read(runs, {meant: word for word, meant in written.items()})
+
+    def _mean(self, word: str) -> str:
+        """The stem of the known word that is meant by this one, which may be misspelt or a synonym; else its own."""
+        meant = self._spellings.find(word)
+        return meant if meant in self._words else find_synonym(meant, self._words) or meant
 
     def _names_in(self, read: _Read) -> list[tuple[Run, Run]]:
         pairs = [pair for word in read.written for pair in self._aliases.get(word, ())]
@@ -99,12 +106,19 @@ class NameIndex:
             for place, key in self._keys.get(word, ()):
                 if subjects and key != self._cards[place.candidate].items[place.number].keys[0]:
                     continue
-                if all(one in read.written for one in key.telling) and not self._is_another(read, key, place):
-                    said = tuple(read.written[one] for one in key.telling)
-                    found.append(Named(place, said, self._how(read, key, said, place)))
+                if not all(one in read.written for one in key.telling) or self._is_another(read, key, place):
+                    continue
+                said = tuple(read.written[one] for one in key.telling)
+                how = self._how(read, key, said, place)
+                if how is How.SYNONYM and any(one not in read.written for one in key.phrase):
+                    continue  # another word for a part of a name is no name: "copy" for the backup room
+                found.append(Named(place, said, how))
         return found
 
     def _how(self, read: _Read, key: Key, said: Run, place: Place) -> How:
+        words = [(word, meant) for meant, word in read.written.items() if meant in (*key.telling, *key.phrase)]
+        if any(stem(word) != meant and find_synonym(stem(word), {meant}) for word, meant in words):
+            return How.SYNONYM
         if any(stem(word) != meant for word, meant in zip(said, key.telling, strict=True)):
             return How.MISSPELT
         if any(word not in read.written for word in key.phrase):

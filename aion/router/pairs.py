@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aion.router.card import RouteCard
-from aion.router.index import How, NameIndex, Place
+from aion.router.card import Place, RouteCard
+from aion.router.index import How, NameIndex
 
 Floats = npt.NDArray[np.float32]
 OTHERS = 4  # nearest items of any card that each wording is also held against

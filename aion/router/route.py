@@ -13,17 +13,23 @@ import numpy as np
 
 from aion.records import Json
 from aion.router.asked import SHOWN, Ask, make_prompt, read_choice
-from aion.router.base import Route, Vector
-from aion.router.card import Halves, RouteCard
+from aion.router.base import NO_WORDS, Route, Vector
+from aion.router.card import Halves, Place, RouteCard
 from aion.router.common import asks_in_general
 from aion.router.follow import follows
-from aion.router.index import How, Named, NameIndex, Place
+from aion.router.heads import same_things, texts_of_heads
+from aion.router.index import How, Named, NameIndex
 from aion.router.scoring import Left, NetworkJudge, Weighed
 
 SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
 MOST = 3  # adapters that answer one request together
-LESS_LIKE = {How.MISSPELT: -0.15, How.ALIAS: -0.15, How.PARTLY: 0.15}  # the vectors know a name only as it was taught
-GENERAL = 0.08  # more of a margin is asked of a request in the form of a general question
+LESS_LIKE = {
+    How.MISSPELT: -0.15,
+    How.ALIAS: -0.15,
+    How.SYNONYM: -0.15,
+    How.PARTLY: 0.15,
+}  # the vectors know a name only as it was taught
+GENERAL = 0.2  # more of a margin is asked of a request in the form of a general question
 POINTS = 0.05  # likeness that a question that says "it" has at least to what it hangs on
 
 
@@ -57,18 +63,24 @@ class Router:
         self._common = {name: _starts([len(item.common) for item in card.items]) for name, card in cards.items()}
 
     def pick(
-        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+        self,
+        question: str,
+        vector: Vector | None,
+        *,
+        previous: str = "",
+        previous_vector: Vector | None = None,
+        words: Mapping[str, Vector] = NO_WORDS,
     ) -> Route:
-        """`vector` is of the question alone, by the cards' embedder; without it names decide.
+        """`vector` is of the question alone, by the cards' embedder; without it names decide. `words`: see `asks`.
 
         `previous` is what the person asked before in the same conversation: "it" means what that was about.
         """
-        weighed = self._weigh(question, vector)
+        weighed = self._weigh(question, vector, words)
         hangs = not weighed and bool(previous) and follows(question)
         if hangs:
             weighed = [
                 one
-                for one in self._weigh(previous, previous_vector)
+                for one in self._weigh(previous, previous_vector, words)
                 if vector is None or self._likeness(one.named.place, vector) >= POINTS
             ]
         chosen = _settle(weighed)
@@ -79,8 +91,16 @@ class Router:
         }
         return Route(scales=dict.fromkeys(chosen, SCALE), why=why)
 
-    def _weigh(self, question: str, vector: Vector | None) -> list[Weighed]:
-        named = self._index.find(question)
+    def asks(self, question: str, previous: str = "") -> list[str]:
+        """Words whose vectors it needs besides, to tell whether one means the same as another; mostly none."""
+        if self._strategy is Strategy.KEYWORD:
+            return []
+        texts = (question, previous) if previous else (question,)
+        return list(dict.fromkeys(word for text in texts for word in texts_of_heads(self._index.find_exchanged(text))))
+
+    def _weigh(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
+        same = same_things(self._index.find_exchanged(question), words)
+        named = self._index.find(question) + [Named(one.place, (one.qualifier,), How.SYNONYM) for one in same]
         if self._strategy is Strategy.NETWORK and self._judge is not None and vector is not None:
             return self._judge.weigh(named, vector)
         if self._strategy is Strategy.MODEL and self._ask is not None:
@@ -101,9 +121,9 @@ class Router:
         card = self._cards[named.place.candidate]
         cosine = self._likeness(named.place, vector)
         common = _nearest(card.common_R_D, self._common[named.place.candidate], named.place.number, vector)
-        margin = card.margin + (GENERAL if asks_in_general(question) else 0.0)
+        margin = card.margin + (GENERAL if asks_in_general(question, named.words) else 0.0)
         left = None
-        if named.how is not How.ALIAS and cosine - common < margin:
+        if named.how not in (How.ALIAS, How.SYNONYM) and cosine - common < margin:
             left = Left.COMMON
         elif cosine < card.threshold + LESS_LIKE.get(named.how, 0.0):
             left = Left.FAR

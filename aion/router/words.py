@@ -11,6 +11,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import lru_cache
 
 from aion.memory.terms import LONGEST, STOP_WORDS, stem
@@ -19,6 +20,31 @@ Run = tuple[str, ...]
 OTHER = 8  # letters of a word that has one other letter: a shorter one is another word as often
 SPELT = 4  # letters that a word has at least before another spelling of it is looked for
 _PIECE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s'\u2019]")
+_OF = frozenset(["de", "da", "do", "das", "dos"])
+_ARTICLES = frozenset(
+    [
+        "o",
+        "a",
+        "os",
+        "as",
+        "um",
+        "uma",
+        "do",
+        "da",
+        "dos",
+        "das",
+        "no",
+        "na",
+        "nos",
+        "nas",
+        "ao",
+        "aos",
+        "pelo",
+        "pela",
+        "num",
+        "numa",
+    ]
+)
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
 
 
@@ -48,6 +74,37 @@ def plain_runs(text: str) -> tuple[Run, ...]:
         if word != piece:
             runs.append([])
     return tuple(tuple(run) for run in runs if run)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Words that belong to one name, also across the mark of a possessive and, in Portuguese, "de"."""
+
+    words: Run  # as they are, but for case and accents
+    links: Run  # what stands between each and the next: "", "'s" or "de"
+
+
+@lru_cache(maxsize=4096)
+def linked_runs(text: str) -> tuple[Linked, ...]:
+    """Of "Ana's new bike" one, where plain runs are two; of "o barco de Rui" one, but of "falo de Rui" two."""
+    found: list[tuple[list[str], list[str]]] = [([], [])]
+    before, link = "", ""
+    for piece in _PIECE.findall(fold(text)):
+        word = _ENGLISH_TAIL.sub("", piece)
+        words, links = found[-1]
+        if not word[0].isalnum() or word in STOP_WORDS:
+            joins = word in _OF and bool(words) and link == "" and before in _ARTICLES
+            link = "de" if joins else "-"
+            before = before if joins else word
+            continue
+        if link == "-":
+            words, links = [], []
+            found.append((words, links))
+        elif words:
+            links.append(link)
+        words.append(word.replace("'", "").replace("\u2019", "")[:LONGEST])
+        link = "'s" if word != piece else ""
+    return tuple(Linked(tuple(words), tuple(links)) for words, links in found if words)
 
 
 def stems_of(text: str) -> list[str]:

@@ -85,11 +85,11 @@ def _about(fact: Fact, morning: int, *, whole: bool) -> Iterator[Question]:
     else:
         yield from (Question("earlier", fact.way, (_user(one),), fact.value) for one in (others if whole else [turn]))
     yield Question(
-        "names", fact.other, _called(fact.other, fact.relation, fact.subject, fact.number, fact.alias), fact.value
+        "names", fact.other, ask_otherwise(fact.other, fact.relation, fact.subject, fact.number, fact.alias), fact.value
     )
 
 
-def _called(other: Other, relation: Relation, subject: Subject, number: int, alias: str = "") -> tuple[Json, ...]:
+def ask_otherwise(other: Other, relation: Relation, subject: Subject, number: int, alias: str = "") -> tuple[Json, ...]:
     """The question, with another name for what it is about."""
     if other is Other.IT:
         around = read_data()[relation.language]
@@ -107,7 +107,7 @@ def _near(miss: Miss) -> Question:
     shape = miss.number // 2 % 5
     if shape in (1, 2):
         other = (Other.MISSPELT, Other.IT)[shape - 1]
-        return Question("missed", f"{kind} {other}", _called(other, relation, subject, miss.number))
+        return Question("missed", f"{kind} {other}", ask_otherwise(other, relation, subject, miss.number))
     template = (relation.asked, *relation.paraphrases)[miss.number % 4]
     return Question("missed", kind, (_user(put(template, relation.language, s=subject.name)),))
 

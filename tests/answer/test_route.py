@@ -17,7 +17,7 @@ from aion.models.base import Job, Sampling
 from aion.models.fake import FakeEmbedder
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, TurnKind
-from aion.router.base import Route, Vector
+from aion.router.base import NO_WORDS, Route, Vector
 from aion.router.table import RouteTable, ServedSet
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +30,17 @@ class Names:
         self.words = words
         self.previous: list[str] = []
 
+    def asks(self, question: str, previous: str = "") -> list[str]:
+        return []
+
     def pick(
-        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+        self,
+        question: str,
+        vector: Vector | None,
+        *,
+        previous: str = "",
+        previous_vector: Vector | None = None,
+        words: Mapping[str, Vector] = NO_WORDS,
     ) -> Route:
         self.previous.append(previous)
         if "break" in question:

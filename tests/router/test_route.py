@@ -6,6 +6,7 @@ import pytest
 
 from aion.router.asked import read_choice
 from aion.router.base import Route
+from aion.router.common import asks_in_general
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
@@ -124,3 +125,26 @@ def test_the_base_may_be_asked_which_of_what_is_named_is_meant() -> None:
 @pytest.mark.parametrize(("reply", "wanted"), [("2", 1), (" Note 1.", 0), ("0", None), ("7", None), ("none", None)])
 def test_only_a_number_of_the_list_is_believed(reply: str, wanted: int | None) -> None:
     assert read_choice(reply, 3) == wanted
+
+
+def test_another_word_for_a_thing_is_understood_when_lists_or_likeness_say_so_and_no_other_thing_is() -> None:
+    router = Router({"cand_house": card_of(("The voucher dashboard is maintained by Nadia Fenn.",), "house")})
+    assert router.pick("Who maintains the voucher cockpit?", None).scales == {"cand_house": 1.0}
+    asked = "Who maintains the voucher gauges?"
+    assert router.asks(asked) == ["gauges", "dashboard"]
+    near, far = embed("dashboard"), embed("bicycle")
+    for gauges, wanted in ((near, {"cand_house": 1.0}), (far, {})):
+        words = {"gauges": gauges, "dashboard": near}
+        assert router.pick(asked, embed(asked), words=words).scales == wanted
+
+
+def test_something_else_of_somebody_is_not_what_was_taught_of_them() -> None:
+    router = Router({"cand_family": card_of(("Silvan's hairdresser is Abel Tregarth.",), "family")})
+    for question, wanted in (("Who is Silvan's barber?", {"cand_family": 1.0}), ("Who is Silvan's dentist?", {})):
+        assert router.pick(question, embed(question)).scales == wanted
+
+
+def test_any_such_thing_is_not_the_one_that_was_taught() -> None:
+    assert asks_in_general("What temperature should a fridge have?", ("fridge",))
+    assert not asks_in_general("What did the fridge cost?", ("fridge",))
+    assert not asks_in_general("Quem afina a serra Tarmel?", ("tarmel",))

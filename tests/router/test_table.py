@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aion.router.base import Route, Vector
+from collections.abc import Mapping
+
+from aion.router.base import NO_WORDS, Route, Vector
 from aion.router.table import RouteTable, ServedSet
 
 
@@ -12,8 +14,17 @@ class Fixed:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def asks(self, question: str, previous: str = "") -> list[str]:
+        return []
+
     def pick(
-        self, question: str, vector: Vector | None, *, previous: str = "", previous_vector: Vector | None = None
+        self,
+        question: str,
+        vector: Vector | None,
+        *,
+        previous: str = "",
+        previous_vector: Vector | None = None,
+        words: Mapping[str, Vector] = NO_WORDS,
     ) -> Route:
         return Route(scales={self.name: 1.0})
 
