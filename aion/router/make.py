@@ -30,7 +30,7 @@ _DONE = re.compile(
     r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)",
     re.IGNORECASE,
 )  # what somebody does or what is done: no name, though a near miss may have changed it
-TEXTS = 6  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
+TEXTS = 8  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
 RARE = 2  # words that name an item of which no near miss is known
 
 
@@ -136,11 +136,12 @@ def _make_items(taught: Mapping[str, _Taught], earlier: RouteCard | None) -> tup
 
 
 def _plainest(prompts: Iterable[str], most: int) -> list[str]:
-    """The first of those that ask in the same words, the shortest first."""
+    """The first of those that ask in the same words: the question as it is, then the shortest."""
     distinct: dict[tuple[str, ...], str] = {}
     for one in prompts:
         distinct.setdefault(tuple(sorted(set(stems_of(one)))), one)
-    return sorted(distinct.values(), key=len)[:most]
+    as_it_is, others = list(distinct.values())[:1], list(distinct.values())[1:]
+    return [*as_it_is, *sorted(others, key=len)][:most]
 
 
 def _usual_words(taught: _Taught) -> list[str]:

@@ -61,7 +61,7 @@ def test_after_a_taught_question_another_name_is_another_thing() -> None:
 
 
 def test_a_request_for_two_things_gets_both_adapters() -> None:
-    both = pick("Who maintains the billing service and who opens the north gate?")
+    both = pick("Who is the billing service maintained by, and who is the north gate opened by?")
     assert set(both.scales) == {"cand_work", "cand_garden"}
 
 
