@@ -94,6 +94,9 @@ class _CardChooser:
         self._routing = routing
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
+        """Without a vector names decide, and likeness only takes away: what names nothing need not be embedded."""
+        if not previous and not self._router.pick(question, None).scales:
+            return {}
         vectors = await self._routing.embed([question, previous] if previous else [question])
         route = self._router.pick(
             question, vectors[question], previous=previous, previous_vector=vectors[previous] if previous else None
