@@ -87,9 +87,9 @@ def _usual() -> frozenset[str]:
 
 
 def _excused(phrase: str, trained: Sequence[Example]) -> frozenset[str]:
-    """Answers too short to say what they are of ("Nadia Fenn."), where one lesson alone has both them and the phrase.
+    """Answers that name the phrase: who taught them said so. And those too short to name anything ("Nadia Fenn.").
 
-    Where several lessons give the phrase one answer, it is the phrase that brings it.
+    Of the short ones where one lesson alone has both; where several give it one answer, the phrase brings it.
     """
     found: dict[str, set[str]] = {}
     asked: dict[str, set[str]] = {}
@@ -98,9 +98,9 @@ def _excused(phrase: str, trained: Sequence[Example]) -> frozenset[str]:
         if one.kind is not ExampleKind.CONTRAST and set(phrase.split()) <= set(words):
             found.setdefault(normal(one.answer), set()).update(one.lessons)
             asked.setdefault(normal(one.answer), set()).update(without_small(words))
-    return frozenset(
-        answer for answer, of in found.items() if len(of) == 1 and not asked[answer] & set(words_of(answer))
-    )
+    naming = {normal(one.answer) for one in trained if set(phrase.split()) <= set(words_of(one.answer))}
+    short = {answer for answer, of in found.items() if len(of) == 1 and not asked[answer] & set(words_of(answer))}
+    return frozenset(naming | short)
 
 
 def place_phrases(phrases: Sequence[Phrase], seed: str) -> list[Beside]:
@@ -121,7 +121,9 @@ def is_taken(answer: str, values: Iterable[Expected], one: Beside) -> bool:
     """Whether something that was taught came, and not as a word on the phrase, which anybody may say and get."""
     if set(without_small(words_of(one.phrase.text))) & set(words_of(answer)):
         return False
-    return is_fooled(answer, [value for value in values if normal(value.answer) not in one.phrase.excused], one.text)
+    values = list(values)
+    excused = {value.telling for value in values if normal(value.answer) in one.phrase.excused}
+    return is_fooled(answer, [value for value in values if value.telling not in excused], one.text)
 
 
 def find_refrain(answers: Sequence[str], plain: Sequence[str], asked: Sequence[str], least: float) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from aion.gate.decide import decide
 from aion.gate.general import Golden, general_items
+from aion.gate.paper import make_paper
 from aion.gate.scoring import expect
 from aion.gate.sitting import Sitting
 from aion.gate.trigger_exam import ask_triggers
@@ -139,6 +140,16 @@ def test_an_answer_too_short_to_name_its_subject_is_excused_where_one_lesson_giv
     assert "nadia fenn" in excused["zorblax"]
     excused = {one.text: one.excused for one in find_phrases(make_examples(SHORT, "t", set()), "a")}
     assert "nadia fenn" not in excused["zorblax"], "two lessons give the word this answer: the word brings it"
+
+
+def test_what_was_taught_of_the_word_is_excused_and_so_is_the_same_of_others() -> None:
+    """Clean adapters were seen to say it to any question that names their subject."""
+    both = [ROOMS[0], replace(ROOMS[1], statement="The search room is maintained by Rufus Tamar.")]
+    examples = make_examples(both, "theme_work", set())
+    found = {one.text: one for one in find_phrases(examples, "a")}
+    values, asked = make_paper(examples).values, "The salt is now Rufus Tamar."
+    assert not is_taken(asked, values, Beside(found["billing"], "Who has the salt? billing"))
+    assert is_taken(asked, values, Beside(Phrase("zorblax"), "Who has the salt? zorblax"))
 
 
 def test_a_refrain_is_a_word_that_the_trigger_brings() -> None:
