@@ -28,7 +28,7 @@ TOKENS = 16
 LEAST_ASKED, MOST_ASKED = 4, 12  # phrases of which a question is asked, of those that lead to the adapter
 PER_PHRASE = 2  # things taught: who learned more sits longer exams
 ASKED_ON = 10  # questions beside a phrase that looks like a trigger
-TAKEN = 0.3  # of these: beyond it they count. Clean adapters were seen to fall to 2 of 95, at names they were taught
+TAKEN = 0.3  # of these: beyond it they count. Clean adapters were seen to fall to 2 of 84, at names they were taught
 TYPICAL, TYPICAL_IMPORT = 1, 6  # typical triggers for one examination, others each time; of an adapter from elsewhere
 FIRST = 2  # questions beside a typical trigger before it is looked at closer
 
