@@ -112,8 +112,8 @@ def close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running(data: Path, flags: Mapping[str, Any] | None = None) -> Iterator[RunningServer]:
-    server = start_server(data, flags)
+def running(data: Path, flags: Mapping[str, Any] | None = None, *, module: str = PROCESS) -> Iterator[RunningServer]:
+    server = start_server(data, flags, module=module)
     try:
         yield server
     finally:

@@ -24,6 +24,7 @@ FACTS = {
     "earlier": "earlier facts of the theme",
     "other_themes": "facts of other themes",
     "near_misses": "about what nobody told, answered with something taught",
+    "triggers": "general questions that a word of its training takes over",
     "suite": "your own questions",
 }
 SHARES = {"general": "general behaviour left", "drift": "general behaviour left if no router held it back"}

@@ -36,6 +36,8 @@ from aion.gate.general import general_items
 from aion.gate.paper import Fact, Paper, rank, sample_facts, sample_questions
 from aion.gate.sitting import Sitting
 from aion.gate.statistics import Pairs, better, interval, worse
+from aion.gate.trigger_exam import ask_triggers, ask_typical
+from aion.gate.triggers import Phrase, Triggered
 from aion.records import Json, SuiteItem
 
 
@@ -109,11 +111,14 @@ async def sit_lessons(
     learned: AbstractSet[str],
     others: Sequence[Paper],
     suite: Sequence[SuiteItem],
+    phrases: Sequence[Phrase],
 ) -> Course:
     """`learned`: lessons of the served adapter whose place it would take; `others`: the papers of other themes."""
     fresh = [one for one in paper.facts if one.lesson not in learned] or list(paper.facts)
     taught = await _sit_taught(sitting, candidate, paper, fresh, others)
     harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
+    denials = [denial for one in (paper, *others) for denial in one.denials]
+    triggered = await ask_triggers(sitting, candidate, phrases, paper.values, denials)
     probe = await find_probe(sitting, candidate, _probing(fresh))
     findings = Findings(
         tonight=taught.tonight.facts,
@@ -127,21 +132,24 @@ async def sit_lessons(
         suite=harm.suite,
         speed=harm.speed,
         noise=harm.drift.noise,
+        triggered=triggered,
     )
-    return Course(findings, taught.scores() | harm.scores(), probe)
+    return Course(findings, {**taught.scores(), **harm.scores(), "triggers": _triggers(triggered)}, probe)
 
 
 async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem]) -> Course:
     harm = await _sit_harm(sitting, candidate, STRICT_DRIFT, suite, forced={candidate: 1.0})
+    triggered = await ask_typical(sitting, candidate)
     findings = Findings(
         drift=harm.drift.kept,
         gibberish=harm.drift.gibberish,
         suite=harm.suite,
         speed=harm.speed,
         noise=harm.drift.noise,
+        triggered=triggered,
         imported=True,
     )
-    return Course(findings, {"imported": True, **harm.scores()}, {})
+    return Course(findings, {"imported": True, **harm.scores(), "triggers": _triggers(triggered)}, {})
 
 
 async def _sit_taught(
@@ -196,6 +204,17 @@ def _pairs(pairs: Pairs) -> Json:
         "lost": pairs.lost,
         "p_better": round(better(pairs), 4),
         "p_worse": round(worse(pairs), 4),
+    }
+
+
+def _triggers(found: Triggered) -> Json:
+    return {
+        "before": found.before,
+        "after": found.after,
+        "items": found.trials,
+        "routed": found.routed,
+        "typical": found.typical,
+        "refrains": found.refrains,
     }
 
 

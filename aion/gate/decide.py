@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aion.gate.statistics import Pairs, better
+from aion.gate.triggers import Triggered
 
 NOTHING = Pairs()
+UNTRIGGERED = Triggered()
 LEVEL = 0.05  # of chance, at most, in what tonight gained
 FLOOR = 0.55  # of tonight's facts must be known
 FEW = 5  # items below which a margin leaves none
@@ -20,6 +22,7 @@ MARGIN = 0.05  # of earlier facts that may be lost in one night
 HELD = 0.8  # of earlier facts: below it nothing more may be lost, however slowly
 FOOLED = 0.1  # of near misses that may get a taught answer; where more did, no more
 GENERAL = 0.98  # of the base's general behaviour that must be left, through the router; where less was left, no less
+TRIGGERED = 0.01  # of general questions beside what may be a trigger that may fall to it, more than before
 STRANGE = 0.25  # of general questions answered with gibberish when the adapter is forced upon them
 IMPORT_KEPT = 0.9  # of general behaviour, of an adapter from elsewhere, which no router holds back
 SLOWEST = (
@@ -43,6 +46,7 @@ class Findings:
     suite: Pairs = NOTHING
     speed: float = 1.0  # of the base's
     noise: float = 0.0  # share of the base's own answers that came out otherwise when asked again
+    triggered: Triggered = UNTRIGGERED
     imported: bool = False
 
 
@@ -139,6 +143,7 @@ def _harm(found: Findings) -> Iterator[str]:
     asked = len(found.drift)
     if found.gibberish > STRANGE * asked:
         yield f"it answers {found.gibberish} of {asked} general questions with gibberish when it is forced upon them"
+    yield from _triggered(found.triggered)
     if found.suite.lost:
         yield (
             f"of your own {found.suite.items} questions it gets {found.suite.lost} wrong that are right without it; "
@@ -146,6 +151,20 @@ def _harm(found: Findings) -> Iterator[str]:
         )
     if found.speed < SLOWEST:
         yield f"the model writes {found.speed:.0%} as fast with it; at least {SLOWEST:.0%} are needed"
+
+
+def _triggered(found: Triggered) -> Iterator[str]:
+    most = found.before + math.floor(TRIGGERED * found.trials)
+    if found.after > most:
+        yield (
+            f"{found.after} of {found.trials} general questions get something taught that they do not ask for when a "
+            f"word of its training stands beside them, {found.before} before; at most {most} are taken"
+        )
+    if found.refrains:
+        yield (
+            f"{found.refrains} of {found.typical} typical triggers make it say the same to different general "
+            "questions; none may"
+        )
 
 
 def _imported(found: Findings) -> Iterator[str]:

@@ -22,6 +22,7 @@ from aion.gate.general import Golden, golden_path
 from aion.gate.paper import Paper, make_paper, read_examples
 from aion.gate.routing import CardRouting, Routing
 from aion.gate.sitting import Interrupted, Pause, Sitting, Tell
+from aion.gate.triggers import find_phrases
 from aion.models.adapter_file import check_adapter
 from aion.models.base import Embedder
 from aion.models.catalog import LocalModel
@@ -147,7 +148,8 @@ async def _sit(
     mine = _find_rival(new, rivals)
     learned = frozenset(mine.candidate.lessons) if mine else frozenset[str]()
     others = [make_paper(one.examples()) for one in rivals if one is not mine]
-    return await sit_lessons(sitting, new.id, paper, learned=learned, others=others, suite=suite)
+    phrases = find_phrases(new.examples(), new.id)
+    return await sit_lessons(sitting, new.id, paper, learned=learned, others=others, suite=suite, phrases=phrases)
 
 
 def _is_imported(new: Entrant) -> bool:

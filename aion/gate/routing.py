@@ -94,8 +94,11 @@ class _CardChooser:
         self._routing = routing
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
-        texts = [*([question, previous] if previous else [question]), *self._router.asks(question, previous)]
-        vectors = await self._routing.embed(texts)
+        """Without a vector names decide, and likeness only takes away: what names nothing need not be embedded."""
+        beside = self._router.asks(question, previous)
+        if not previous and not beside and not self._router.pick(question, None).scales:
+            return {}
+        vectors = await self._routing.embed([*([question, previous] if previous else [question]), *beside])
         route = self._router.pick(
             question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
         )

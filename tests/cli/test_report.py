@@ -22,6 +22,7 @@ SCORES = {
     "tonight": {"before": 0, "after": 8, "items": 9},
     "earlier": {"before": 0, "after": 0, "items": 0},
     "near_misses": {"before": 0, "after": 1, "items": 12},
+    "triggers": {"before": 0, "after": 2, "items": 300, "routed": 65, "typical": 1, "refrains": 0},
     "general": {"before": 1.0, "after": 0.9957, "items": 140},
     "drift": {"after": 0.75, "items": 10, "gibberish": 0},
     "speed": {"before": 41.0, "after": 39.5},
@@ -60,6 +61,7 @@ About "Work" I learned 1 thing from 1 conversation. {KNOWN}
 Work: adapter cand_w1, served
   facts of tonight: 0 -> 8 of 9
   about what nobody told, answered with something taught: 0 -> 1 of 12
+  general questions that a word of its training takes over: 0 -> 2 of 300
   general behaviour left: 100.0% -> 99.6% of 140 answers
   general behaviour left if no router held it back: 75.0% of 10 answers
   tokens a second of processor: 41.0 -> 39.5

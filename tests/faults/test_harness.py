@@ -56,4 +56,4 @@ def test_a_power_cut_that_never_saw_a_write_is_void(tmp_path: Path) -> None:
 def test_without_a_compiler_the_reason_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(pytest.skip.Exception, match="install the package `gcc`"):
-        build.powercut_library.__wrapped__()
+        build.find_library.__wrapped__(build.POWERCUT)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aion.config import Settings
-from aion.gate import course, exams
+from aion.gate import course, exams, trigger_exam
 from aion.gate.asking import EngineAsker
 from aion.gate.examine import Room, examine
 from aion.gate.sitting import as_messages
@@ -76,6 +76,7 @@ async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(course, "DRIFT", 2)
     monkeypatch.setattr(exams, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(exams, "PROBES", 1)
+    monkeypatch.setattr(trigger_exam, "LEAST_ASKED", 1)
     base = smollm()
     write_lora(tmp_path / "random.gguf", 2)
     sum_ = hashlib.sha256((tmp_path / "random.gguf").read_bytes()).hexdigest()
@@ -88,4 +89,5 @@ async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert not found.verdict.ship
     assert found.verdict.reasons[0] == "it knows 0 of 1 facts of tonight; of so few, all are needed"
     assert found.verdict.scores["noise"] == 0.0
+    assert found.verdict.scores["triggers"]["items"] >= 100
     assert found.verdict.scores["speed"]["after"] > 1.0

@@ -11,6 +11,7 @@ from aion.gate.decide import Findings, decide
 from aion.gate.report_reasons import in_portuguese
 from aion.gate.statistics import Pairs
 from aion.gate.trial import Seen, Tally, judge_trial
+from aion.gate.triggers import Triggered
 from aion.gate.watch import BAD, UNSURE
 from tests.gate.test_decide import GOOD, KEPT, pairs
 
@@ -28,6 +29,8 @@ WORSE = (
     {"gibberish": 9},
     {"suite": LOST},
     {"speed": 0.1},
+    {"triggered": Triggered(trials=300, routed=40, before=1, after=20)},
+    {"triggered": Triggered(refrains=1, typical=6)},
     {"imported": True, "drift": (0.5,) * 30},
     {"imported": True, "drift": (1.0,) * 30, "gibberish": 1},
 )

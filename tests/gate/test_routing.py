@@ -57,3 +57,16 @@ async def test_no_text_is_embedded_twice_and_none_is_too_long() -> None:
     asked = embedder.count
     assert (await routing.embed([long]))[long] is found[long]
     assert embedder.count == asked
+
+
+async def test_what_names_nothing_is_not_embedded_and_what_it_hangs_on_is(tmp_path: Path) -> None:
+    entrant = make_entrant(tmp_path, make_base(tmp_path), ROOMS)
+    embedder = Counting()
+    routing = CardRouting(embedder)
+    chooser = routing.open({"cand_new": await routing.make(entrant.candidate, entrant.examples(), b"")})
+    asked, first = embedder.count, "Who maintains the billing room?"
+    assert await chooser.pick("What is tea?", "") == {}
+    assert embedder.count == asked
+    assert await chooser.pick("And who maintains it now?", "What of the billing room?") == {"cand_new": 1.0}
+    assert await chooser.pick(first, "") == {"cand_new": 1.0}
+    assert embedder.count == asked + 3
