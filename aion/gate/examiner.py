@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -16,32 +17,36 @@ from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
-from aion.gate.examine import Entrant, Examined, Room, examine
+from aion.gate.examine import ROUTER, Entrant, Examined, Room, examine
+from aion.gate.network import Making, TrainNetwork
+from aion.gate.outcomes import read_outcomes
 from aion.models.catalog import LocalModel
 from aion.models.durable import replacing
 from aion.models.opening import find_embedder_hash, open_embedder, require_local
-from aion.records import Candidate, Json, Night, SuiteItem, Verdict
+from aion.records import Candidate, Json, Night, SuiteItem
 from aion.router.card import RouteCard
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
-NIGHTS, CARD, REPORT = "nights", "route.card", "exam.json"
+NIGHTS, CARD, REPORT, NETWORK = "nights", "route.card", "exam.json", "router.safetensors"
 MOST = 1000
+USUAL = "embedding"  # of verdicts that do not say by which strategy
 TRIES = 3  # forgetting removes folders of nights that it cannot read: what lay there is written again
 TellServer = Callable[[str, Json], Json]
 Tell = Callable[[str, int, int], None]
 
 
 class NightExaminer:
-    """One for each night; `tell_server` takes rows."""
+    """One for each night; `tell_server` takes rows, `train` makes networks for the router where one is wanted."""
 
-    def __init__(self, settings: Settings, tell_server: TellServer) -> None:
+    def __init__(self, settings: Settings, tell_server: TellServer, train: TrainNetwork | None = None) -> None:
         self._settings = settings
         self._tell_server = tell_server
+        self._train = train
         self._model: LocalModel | None = None
 
     def find_due(self, night: Night) -> list[str]:
-        """The newest of each theme that nobody has examined, or not with today's embedder; the oldest comes first."""
+        """The newest of each theme that nobody has examined, or not as requests are routed today; the oldest first."""
         embedder = asyncio.run(find_embedder_hash(self._settings))
         newest: dict[str, Candidate] = {}
         with self._store() as store:
@@ -60,16 +65,29 @@ class NightExaminer:
             new = self._entrant(store, made)
             served = [self._entrant(store, one) for one in self._rivals(store, night, made)]
             suite = store.served.suite(owner=night.owner)
-        examined = asyncio.run(self._sit(new, served, suite, tell))
+            making = self._making(store, night.owner)
+        examined = asyncio.run(self._sit(new, served, suite, making, tell))
         self._hand_over(night, examined)
         verdict = examined.verdict
         return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
 
-    async def _sit(self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], tell: Tell) -> Examined:
+    def _making(self, store: SqliteStore, owner: str) -> Making | None:
+        if self._train is None or self._settings.router.strategy != "network":
+            return None
+        return Making(train=self._train, read=store.blobs.get, outcomes=read_outcomes(store, owner))
+
+    async def _sit(
+        self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], making: Making | None, tell: Tell
+    ) -> Examined:
         async with open_embedder(self._settings) as embedder:
             follow = _Follow(tell)
             room = Room(
-                settings=self._settings, base=self._base(), embedder=embedder, pause=follow.pause, tell=follow.note
+                settings=self._settings,
+                base=self._base(),
+                embedder=embedder,
+                pause=follow.pause,
+                tell=follow.note,
+                making=making,
             )
             return await examine(new, served, suite, room)
 
@@ -78,7 +96,7 @@ class NightExaminer:
             folder = make_folder(self._settings.data / NIGHTS / night.id / f"exam-{examined.verdict.candidate}")
             self._write(folder, examined)
             try:
-                self._tell_server("verdicts", _told(night, examined.verdict))
+                self._tell_server("verdicts", _told(night, examined))
                 break
             except Refused:
                 if number == TRIES:
@@ -86,7 +104,7 @@ class NightExaminer:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, folder: Path, examined: Examined) -> None:
-        for name, content in ((CARD, examined.route), (REPORT, examined.report)):
+        for name, content in ((CARD, examined.route), (REPORT, examined.report), (NETWORK, examined.network)):
             with replacing(folder / name) as path:
                 path.write_bytes(content)
 
@@ -96,6 +114,8 @@ class NightExaminer:
             return True
         if not verdict.ship or not verdict.route:
             return False
+        if (verdict.scores.get(ROUTER) or {}).get("strategy", USUAL) != self._settings.router.strategy:
+            return True
         try:
             return RouteCard.from_bytes(store.blobs.get(verdict.route)).embedder != embedder
         except AionError:
@@ -147,7 +167,10 @@ class _Follow:
         self.tell(self.exam, self.done, self.total)
 
 
-def _told(night: Night, verdict: Verdict) -> Json:
+def _told(night: Night, examined: Examined) -> Json:
     """As POST /api/sleep/verdicts takes it."""
+    verdict = examined.verdict
     told = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    return {**told, "exam_night": night.id, "route": verdict.route or None, "report": verdict.report or None}
+    sums = {"route": verdict.route or None, "report": verdict.report or None}
+    network = hashlib.sha256(examined.network).hexdigest() if examined.network else None
+    return {**told, "exam_night": night.id, **sums, "network": network}

@@ -3,7 +3,8 @@
 A lesson whose source is forgotten loses its place, in the transaction that forgets; one whose document nobody approves
 any more, right after that is written, or when it is taken back again. Whatever teaches a lesson without a place goes:
 done again, or at the next start, it comes to the same, so it may be cut short anywhere. From the same transaction on
-that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to.
+that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to. A network
+of the router goes with any adapter it was trained over, and with any turn it learned from.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import structlog
 
-from aion.errors import AionError, Conflict
+from aion.errors import AionError, Conflict, Corrupt
 from aion.records import Candidate, Verdict, new_id
+from aion.router.network import HEAD, Origin
 from aion.serve.night_take import NIGHTS, Made, take_candidate
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -26,6 +28,7 @@ from aion.store.blobs import BlobStore
 PREPARED = "prepared.json"  # what a night says of a job once it is whole
 GONE = ".gone-"
 MOST = 100_000
+NETWORK = "network"  # in the scores of a verdict: the sum of the router's network that its card names
 REASON = "what it learned was forgotten"
 ACTOR = "forgetting"
 log = structlog.get_logger()
@@ -39,6 +42,7 @@ def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> list[str]:
     retired = _retire(store)
     needed = _needed(store)
     _drop_files(store, blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
+    drop_networks(store, blobs)
     _drop_jobs(store, blobs, data / NIGHTS, needed)
     return retired
 
@@ -69,8 +73,25 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
 
 def drop_exam(store: Store, blobs: BlobStore, verdict: Verdict) -> None:
     """The files of a verdict that the store did not take: they may hold what was forgotten meanwhile."""
-    for name in {verdict.route, verdict.report} - {""} - _needed(store):
+    for name in {verdict.route, verdict.report, _network_of(verdict)} - {""} - _needed(store):
         blobs.remove(name)
+
+
+def drop_networks(store: Store, blobs: BlobStore) -> None:
+    """Of the router, those that learned what is forgotten. One that does not say what it learned is no use and goes."""
+    retired = {one.id for one in store.nights.candidates(owner=None, limit=MOST) if one.retired}
+    for name in {_network_of(one) for one in store.served.verdicts(owner=None, limit=MOST)} - {""}:
+        try:
+            with blobs.path(name).open("rb") as file:
+                origin = Origin.from_bytes(file.read(HEAD))
+        except FileNotFoundError:
+            continue
+        except Corrupt:
+            blobs.remove(name)
+            continue
+        turns = (store.turn(one, owner=None) for one in origin.turns)
+        if retired.intersection(origin.adapters) or any(one is None for one in turns):
+            blobs.remove(name)
 
 
 def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
@@ -108,7 +129,11 @@ def _files_of(store: Store, candidates: Sequence[Candidate]) -> set[str]:
     ids = {one.id for one in candidates}
     examined = [one for one in store.served.verdicts(owner=None, limit=MOST) if one.candidate in ids]
     own = {name for one in candidates for name in (one.adapter, one.peft, one.dataset, one.importance)}
-    return (own | {name for one in examined for name in (one.route, one.report)}) - {""}
+    return (own | {name for one in examined for name in (one.route, one.report, _network_of(one))}) - {""}
+
+
+def _network_of(verdict: Verdict) -> str:
+    return str(verdict.scores.get(NETWORK, ""))
 
 
 def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:
