@@ -35,7 +35,7 @@ from aion.router.route import Strategy
 
 LONGEST = 400  # signs of a reason
 Cards = dict[str, bytes]  # by candidate
-ROUTER = "router"  # in the scores: by which strategy it was examined, and of a network, how it compares
+ROUTER = "router"  # in the scores: how a network compares with the rule
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 
 
@@ -120,6 +120,8 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
         against=tuple(one.id for one in rivals),
         route=_sum_of(outcome.route),
         report=_sum_of(outcome.report),
+        strategy=room.strategy.value,
+        network=_sum_of(outcome.network),
         at=time.time(),
         seconds=round(time.monotonic() - began, 3),
     )
@@ -154,7 +156,7 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
     golden.save()
     decision = decide(course.findings)
     route = routing.add_probe(after[new.id], course.probe) if new.id in after else b""
-    scores = course.scores | {ROUTER: {"strategy": room.strategy.value, **networks.scores}}
+    scores = course.scores | ({ROUTER: networks.scores} if networks.scores else {})
     network = networks.after if decision.ship and new.id in after else b""
     return _Outcome(decision.ship, decision.reasons, scores, route, sitting.report(), network)
 

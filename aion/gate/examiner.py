@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -17,20 +16,19 @@ from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
-from aion.gate.examine import ROUTER, Entrant, Examined, Room, examine
+from aion.gate.examine import Entrant, Examined, Room, examine
 from aion.gate.network import Making, TrainNetwork
 from aion.gate.outcomes import read_outcomes
 from aion.models.catalog import LocalModel
 from aion.models.durable import replacing
 from aion.models.opening import find_embedder_hash, open_embedder, require_local
-from aion.records import Candidate, Json, Night, SuiteItem
+from aion.records import Candidate, Json, Night, SuiteItem, Verdict
 from aion.router.card import RouteCard
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
 NIGHTS, CARD, REPORT, NETWORK = "nights", "route.card", "exam.json", "router.safetensors"
 MOST = 1000
-USUAL = "embedding"  # of verdicts that do not say by which strategy
 TRIES = 3  # forgetting removes folders of nights that it cannot read: what lay there is written again
 TellServer = Callable[[str, Json], Json]
 Tell = Callable[[str, int, int], None]
@@ -96,7 +94,7 @@ class NightExaminer:
             folder = make_folder(self._settings.data / NIGHTS / night.id / f"exam-{examined.verdict.candidate}")
             self._write(folder, examined)
             try:
-                self._tell_server("verdicts", _told(night, examined))
+                self._tell_server("verdicts", _told(night, examined.verdict))
                 break
             except Refused:
                 if number == TRIES:
@@ -114,7 +112,7 @@ class NightExaminer:
             return True
         if not verdict.ship or not verdict.route:
             return False
-        if (verdict.scores.get(ROUTER) or {}).get("strategy", USUAL) != self._settings.router.strategy:
+        if verdict.strategy != self._settings.router.strategy:
             return True
         try:
             return RouteCard.from_bytes(store.blobs.get(verdict.route)).embedder != embedder
@@ -167,10 +165,8 @@ class _Follow:
         self.tell(self.exam, self.done, self.total)
 
 
-def _told(night: Night, examined: Examined) -> Json:
+def _told(night: Night, verdict: Verdict) -> Json:
     """As POST /api/sleep/verdicts takes it."""
-    verdict = examined.verdict
     told = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    sums = {"route": verdict.route or None, "report": verdict.report or None}
-    network = hashlib.sha256(examined.network).hexdigest() if examined.network else None
-    return {**told, "exam_night": night.id, **sums, "network": network}
+    sums = {name: told[name] or None for name in ("route", "report", "network")}
+    return {**told, "exam_night": night.id, **sums}

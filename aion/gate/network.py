@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from aion.errors import BadInput
+from aion.errors import BadInput, Corrupt
 from aion.gate.general import general_items
 from aion.gate.outcomes import Outcome
 from aion.gate.paper import Paper, Question, rank, said_before
@@ -21,9 +21,11 @@ from aion.router.card import RouteCard
 from aion.router.network import Origin, find_network
 from aion.router.pairs import Floats, Heard, make_pairs
 from aion.router.route import Router, Strategy
+from aion.router.scoring import NetworkJudge
 
 MOST_ASKED = 600  # of each kind
 WORDINGS, MISSES, GENERAL = "wordings", "near_misses", "general"
+UNUSED: Json = {"used": False}
 Cards = Mapping[str, bytes]  # by candidate
 
 
@@ -79,19 +81,17 @@ async def make_networks(
         return Networks(old, old)
     cards = _read(after)
     if len({one.embedder for one in cards.values()}) > 1:
-        return Networks(old, scores={"refused": "some of the adapters were examined with another embedder"})
+        return Networks(old, scores=UNUSED)
     heard, turns = await _hear(cards, making.outcomes, embed)
     origin = Origin(tuple(sorted(cards)), next(iter(cards.values())).embedder, turns)
     try:
         made = making.train(make_pairs(cards, heard), origin.to_note(), pause)
-    except BadInput as error:
-        return Networks(old, scores={"refused": error.message})
+        NetworkJudge(cards, made)
+    except (BadInput, Corrupt):  # there is nothing to tell apart, or what came of it is no number
+        return Networks(old, scores=UNUSED)
     scores = await _compare(cards, made, _collect(papers), embed, pause)
-    worse = [kind for kind, one in scores.items() if one["after"] < one["before"]]
-    told: Json = (
-        scores | {"heard": len(heard)} | ({"refused": f"worse than the rule: {', '.join(worse)}"} if worse else {})
-    )
-    return Networks(old, b"" if worse else made, told)
+    used = all(one["after"] >= one["before"] for one in scores.values())
+    return Networks(old, made if used else b"", {**scores, "heard": len(heard), "used": used})
 
 
 def name_network(card: bytes, network: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request
@@ -18,7 +18,7 @@ from aion.errors import AionError
 from aion.records import Json, Promotion, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
-from aion.serve.night_waste import NETWORK, drop_exam, drop_networks
+from aion.serve.night_waste import drop_exam, drop_networks
 from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
 from aion.serve.system import System
 
@@ -45,6 +45,7 @@ class VerdictTold(Strict):
     against: list[Id] = Field(max_length=100)
     route: Sum | None = None
     report: Sum | None = None
+    strategy: Literal["embedding", "keyword", "model", "network"] = "embedding"
     network: Sum | None = Field(None, description="Of the router, that its card names.")
     at: Amount
     seconds: Amount
@@ -101,9 +102,8 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     names = {"route": body.route, "report": body.report, "network": body.network}
     told = body.model_dump(exclude={"exam_night", *names})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
-    scores = {name: score for name, score in body.scores.items() if name != NETWORK}
-    told["scores"] = scores | ({NETWORK: body.network} if body.network else {})
-    verdict = Verdict(route=body.route or "", report=body.report or "", **told)
+    told |= {name: sum_ or "" for name, sum_ in names.items()}
+    verdict = Verdict(**told)
     try:
         take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
         kept = system.store.served.add_verdict(verdict).result()

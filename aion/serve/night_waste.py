@@ -28,7 +28,6 @@ from aion.store.blobs import BlobStore
 PREPARED = "prepared.json"  # what a night says of a job once it is whole
 GONE = ".gone-"
 MOST = 100_000
-NETWORK = "network"  # in the scores of a verdict: the sum of the router's network that its card names
 REASON = "what it learned was forgotten"
 ACTOR = "forgetting"
 log = structlog.get_logger()
@@ -73,25 +72,28 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
 
 def drop_exam(store: Store, blobs: BlobStore, verdict: Verdict) -> None:
     """The files of a verdict that the store did not take: they may hold what was forgotten meanwhile."""
-    for name in {verdict.route, verdict.report, _network_of(verdict)} - {""} - _needed(store):
+    for name in {verdict.route, verdict.report, verdict.network} - {""} - _needed(store):
         blobs.remove(name)
 
 
 def drop_networks(store: Store, blobs: BlobStore) -> None:
     """Of the router, those that learned what is forgotten. One that does not say what it learned is no use and goes."""
     retired = {one.id for one in store.nights.candidates(owner=None, limit=MOST) if one.retired}
-    for name in {_network_of(one) for one in store.served.verdicts(owner=None, limit=MOST)} - {""}:
+    names = {one.network for one in store.served.verdicts(owner=None, limit=MOST)} - {""}
+    origins = {name: _read_origin(blobs, name) for name in names if blobs.path(name).exists()}
+    turns = {turn for origin in origins.values() if origin is not None for turn in origin.turns}
+    gone = {turn for turn in turns if store.turn(turn, owner=None) is None}
+    for name, origin in origins.items():
+        if origin is None or retired.intersection(origin.adapters) or gone.intersection(origin.turns):
+            blobs.remove(name)
+
+
+def _read_origin(blobs: BlobStore, name: str) -> Origin | None:
+    with blobs.path(name).open("rb") as file:
         try:
-            with blobs.path(name).open("rb") as file:
-                origin = Origin.from_bytes(file.read(HEAD))
-        except FileNotFoundError:
-            continue
+            return Origin.from_bytes(file.read(HEAD))
         except Corrupt:
-            blobs.remove(name)
-            continue
-        turns = (store.turn(one, owner=None) for one in origin.turns)
-        if retired.intersection(origin.adapters) or any(one is None for one in turns):
-            blobs.remove(name)
+            return None
 
 
 def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
@@ -129,11 +131,7 @@ def _files_of(store: Store, candidates: Sequence[Candidate]) -> set[str]:
     ids = {one.id for one in candidates}
     examined = [one for one in store.served.verdicts(owner=None, limit=MOST) if one.candidate in ids]
     own = {name for one in candidates for name in (one.adapter, one.peft, one.dataset, one.importance)}
-    return (own | {name for one in examined for name in (one.route, one.report, _network_of(one))}) - {""}
-
-
-def _network_of(verdict: Verdict) -> str:
-    return str(verdict.scores.get(NETWORK, ""))
+    return (own | {name for one in examined for name in (one.route, one.report, one.network)}) - {""}
 
 
 def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:
