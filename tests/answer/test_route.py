@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,10 +14,11 @@ from aion.answer.route import Routing
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.errors import NotFound, Unavailable
 from aion.memory.embedding import EmbeddingDesk
-from aion.models.base import Job, Sampling
+from aion.models.base import Delta, Job, Sampling
 from aion.models.fake import FakeEmbedder, FakeGenerator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, TurnKind
+from aion.router.asked import TOKENS
 from aion.router.base import Route, Vector
 from aion.router.route import Router, Strategy
 from aion.router.table import RouteTable, ServedSet
@@ -196,7 +197,19 @@ async def test_a_base_that_fails_or_is_slow_or_busy_costs_nothing_but_its_word(d
         assert (why["strategy"], why["wanted"]) == ("embedding", "model")
 
 
-async def test_the_base_is_asked_without_adapters_and_gives_its_place_back(desk: EmbeddingDesk) -> None:
-    queue, generator = AdmissionQueue(1, 10_000), FakeGenerator("0", delay_s=30.0)
+class Noting(FakeGenerator):
+    """Notes what it is asked."""
+
+    jobs: tuple[Job, ...] = ()
+
+    def stream(self, job: Job) -> AsyncGenerator[Delta, None]:
+        self.jobs += (job,)
+        return super().stream(job)
+
+
+async def test_the_base_is_asked_without_adapters_and_its_place_is_given_back(desk: EmbeddingDesk) -> None:
+    queue, generator = AdmissionQueue(1, 10_000), Noting("0", delay_s=30.0)
     await chosen(Routing(asking_table(), desk, BaseAsker(generator, queue, longest_s=0.01).ask), open_turn(BILLING))
     assert (queue.running, queue.waiting, generator.running, generator.stopped) == (0, 0, 0, 1)
+    (job,) = generator.jobs
+    assert (job.adapters, job.sampling.temperature, job.sampling.max_tokens) == ("none", 0.0, TOKENS)
