@@ -149,39 +149,66 @@ async def test_what_is_served_is_examined_with_the_network_that_serves_it(taught
     assert found.before == served
 
 
-async def test_the_examination_of_a_night_trains_it_and_its_card_names_it(taught: Class, tmp_path: Path) -> None:
-    new, paused = taught.entrants["cand_new"], []
-    making = Making(train=Trainer(), read=unread, outcomes=[LIKED])
-    settings = Settings.model_validate({"data": tmp_path, "router": {"strategy": "network"}})
-    model = Model({"cand_new": remembers(ROOMS)})
-    room = Room(
-        settings=settings,
-        base=taught.base,
+def room_of(base: LocalModel, folder: Path, making: Making, pause: Callable[[], None] = lambda: None) -> Room:
+    return Room(
+        settings=Settings.model_validate({"data": folder, "router": {"strategy": "network"}}),
+        base=base,
         embedder=FakeEmbedder(),
-        pause=lambda: paused.append(1),
+        pause=pause,
         tell=lambda *_: None,
-        open_asker=model.open,
+        open_asker=Model({"cand_new": remembers(ROOMS)}).open,
         making=making,
     )
-    found = await examine(new, [], [], room)
+
+
+async def test_the_examination_of_a_night_trains_it_and_its_card_names_it(taught: Class, tmp_path: Path) -> None:
+    new, making = taught.entrants["cand_new"], Making(train=Trainer(), read=unread, outcomes=[LIKED])
+    found = await examine(new, [], [], room_of(taught.base, tmp_path, making))
     assert found.verdict.ship, found.verdict.reasons
     assert found.verdict.scores["router"]["used"]
     sum_ = hashlib.sha256(found.network).hexdigest()
     assert found.verdict.network == RouteCard.from_bytes(found.route).network == sum_
     assert found.verdict.strategy == "network"
     assert Origin.from_bytes(found.network).adapters == ("cand_new",)
-    plain = await examine(new, [], [], replace(room, making=None))
-    assert (plain.network, plain.verdict.network) == (b"", "")
-    assert RouteCard.from_bytes(plain.route).network == ""
 
 
-async def test_whoever_asks_is_waited_for_between_two_steps_of_its_training(taught: Class) -> None:
-    class CalledAway(Exception):  # noqa: N818 - what happened, not a fault
-        """The caller's own."""
+async def test_one_that_is_refused_is_handed_over_with_no_card(taught: Class, tmp_path: Path) -> None:
+    new, making = taught.entrants["cand_new"], Making(train=Trainer(turned(EMPTY, -50.0)), read=unread)
+    found = await examine(new, [], [], room_of(taught.base, tmp_path, making))
+    assert found.verdict.ship, found.verdict.reasons  # by the rule, as it would be served
+    assert not found.verdict.scores["router"]["used"]
+    assert (found.network, found.verdict.network, RouteCard.from_bytes(found.route).network) == (b"", "", "")
 
-    def pause() -> None:
-        raise CalledAway
 
-    making = Making(train=Trainer(), read=unread)
+async def test_what_is_examined_is_routed_by_the_network_that_would_serve(taught: Class, tmp_path: Path) -> None:
+    """One that takes nothing, let through: nothing that was taught is known then."""
+    making = Making(train=Trainer(turned(EMPTY, -50.0)), read=unread)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aion.gate.network._collect", lambda _: [])
+        found = await examine(taught.entrants["cand_new"], [], [], room_of(taught.base, tmp_path, making))
+    assert found.verdict.scores["router"]["used"]
+    assert found.verdict.scores["tonight"]["after"] == 0
+    assert not found.verdict.ship
+
+
+class CalledAway(Exception):  # noqa: N818 - what happened, not a fault
+    """The caller's own."""
+
+
+def called_away() -> None:
+    raise CalledAway
+
+
+async def test_whoever_asks_is_waited_for_between_two_steps_of_its_training(taught: Class, tmp_path: Path) -> None:
+    trained: list[bytes] = []
+
+    def train(
+        pairs: tuple[Floats, Floats, Floats, Floats], note: Mapping[str, str], pause: Callable[[], None]
+    ) -> bytes:
+        trained.append(train_network(1)(pairs, note, pause))
+        return trained[-1]
+
+    making = Making(train=train, read=unread)
     with pytest.raises(CalledAway):
-        await make_networks(({}, taught.cards), {}, making, taught.routing.embed, pause)
+        await examine(taught.entrants["cand_new"], [], [], room_of(taught.base, tmp_path, making, called_away))
+    assert trained == []

@@ -96,13 +96,13 @@ def test_pairs_of_one_kind_are_refused() -> None:
 
 
 def test_a_night_makes_the_same_bytes_on_any_number_of_threads_and_notes_what_of() -> None:
-    origin, steps = Origin(("cand_garden", "cand_work"), "words", ("turn_1",)), []
-    made = train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: steps.append(torch.get_num_threads()))
-    threads = torch.get_num_threads()
+    origin, steps, threads = Origin(("cand_garden", "cand_work"), "words", ("turn_1",)), [], torch.get_num_threads()
+    made = train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: None)
     torch.set_num_threads(threads + 1)
-    assert train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: None) == made
+    again = train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: steps.append(torch.get_num_threads()))
     assert torch.get_num_threads() == threads + 1
     torch.set_num_threads(threads)
+    assert again == made
     assert len(steps) > 50
     assert set(steps) == {1}
     assert Origin.from_bytes(made) == origin
