@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from aion.config import RouterSettings
 from aion.router.asked import read_choice
 from aion.router.base import Route
+from aion.router.card import Key
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
@@ -141,9 +143,11 @@ def test_where_nothing_is_named_the_base_is_not_asked() -> None:
     assert (route.asks, route.scales, route.why["strategy"]) == (None, {}, "model")
 
 
-def test_the_base_decides_also_against_what_is_named_more_surely() -> None:
-    cards = CARDS | {"cand_house": card_of(("The wiki poster was bought in Limmarn.",), "house")}
-    asked = "The poster, or the wiki?"
+def test_the_base_decides_also_against_what_the_same_word_names_more_surely() -> None:
+    house = card_of(("The wiki poster was bought in Limmarn.",), "house")
+    item = replace(house.items[0], keys=(Key(("wiki",), ("wiki", "poster")),))
+    cards = CARDS | {"cand_house": replace(house, items=(item,))}
+    asked = "Does the poster hang near the wiki?"
     route = Router(cards, strategy=Strategy.MODEL).pick(asked, embed(asked))
     assert route.asks is not None
     prompt = str(route.asks.messages[-1]["content"])
