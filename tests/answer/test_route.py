@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from aion.answer.ask_base import BaseAsker
 from aion.answer.open_turn import OpenTurn
 from aion.answer.route import Routing
+from aion.answer.turn import Answerer
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.errors import NotFound, Unavailable
 from aion.memory.embedding import EmbeddingDesk
@@ -213,3 +215,10 @@ async def test_the_base_is_asked_without_adapters_and_its_place_is_given_back(de
     assert (queue.running, queue.waiting, generator.running, generator.stopped) == (0, 0, 0, 1)
     (job,) = generator.jobs
     assert (job.adapters, job.sampling.temperature, job.sampling.max_tokens) == ("none", 0.0, TOKENS)
+
+
+async def test_whoever_answers_has_the_base_asked(desk: EmbeddingDesk) -> None:
+    unused, mind = cast("Any", None), cast("Any", SimpleNamespace(desk=desk))
+    queue = AdmissionQueue(1, 10_000)
+    answerer = Answerer(FakeGenerator("0"), unused, queue, mind=mind, table=asking_table())
+    assert (await answerer.routing.explain("ana", BILLING))["why"]["strategy"] == "model"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from aion.app import start_generator
+from aion.config import Settings
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.records import Move
 from aion.router.network import Origin
 from aion.router.pairs import FIGURES
 from aion.router.route import Strategy
-from tests.gate.serving import House
+from tests.gate.serving import BASE, House
 from tests.router.taught import GARDEN, WORK, embed
 from tests.store.night_examples import make_night
 from tests.store.served_examples import make_verdict
@@ -296,3 +300,19 @@ async def test_a_network_that_learned_what_is_forgotten_chooses_no_more(house: H
     assert chosen_by(house) == "network"
     await house.promoter.refresh()
     assert chosen_by(house) == "embedding"
+
+
+async def test_the_setting_says_by_which_strategy_requests_are_routed(house: House, tmp_path: Path) -> None:
+    await house.promote(house.make("w1"))
+    for strategy in Strategy:
+        told = {"data": tmp_path, "model": {"source": "fake"}, "router": {"strategy": strategy.value}}
+        system: Any = SimpleNamespace(
+            settings=Settings.model_validate(told), store=house.store, blobs=house.store.blobs
+        )
+        _, promoter = await start_generator(system, lambda *_: None, house.table)
+        promoter.plan(BASE)
+        promoter.open(house.engine, embedder="words")
+        served = house.table.find("ana")
+        assert served is not None
+        why = served.router.pick(ASKED["work"], VECTORS["work"]).why
+        assert why.get("wanted", why["strategy"]) == strategy.value
