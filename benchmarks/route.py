@@ -147,11 +147,11 @@ async def judge_model(asked: Sequence[Asked], pick: Pick, options: argparse.Name
         async with EngineAsker(await require_local(settings), [], settings) as asker:
             for one in (one for some in few.values() for one in some):
                 settled[one] = route = pick(one)
-                if route.asks is not None:
+                if route.base_question is not None:
                     began = time.perf_counter()
-                    said = await asker.say(route.asks.messages, {}, max_tokens=TOKENS)
+                    said = await asker.say(route.base_question.messages, {}, max_tokens=TOKENS)
                     took.append(time.perf_counter() - began)
-                    settled[one] = route.asks.settle(said.text)
+                    settled[one] = route.base_question.settle(said.text)
     print(f"  model: {options.model} of each kind, asked {len(took)} times, p50 {percentile(took, 50):.2f} s")
     chosen = [one for some in few.values() for one in some]
     return judge(chosen, settled.__getitem__, show=options.show == "model")

@@ -79,9 +79,9 @@ class Routing:
             return Route()
         vectors = await self._desk.embed([question, previous] if previous else [question])
         route = router.pick(question, vectors[0], previous=previous, previous_vector=vectors[1] if previous else None)
-        if route.asks is not None and self._ask_base is not None:
+        if route.base_question is not None and self._ask_base is not None:
             with contextlib.suppress(AionError, TimeoutError):  # it stands by likeness, and says so
-                return route.asks.settle(await self._ask_base(route.asks.messages))
+                return route.base_question.settle(await self._ask_base(route.base_question.messages))
         return route
 
 

@@ -115,6 +115,6 @@ class _CardChooser:
         route = self._router.pick(
             question, vectors[question], previous=previous, previous_vector=vectors[previous] if previous else None
         )
-        if route.asks is not None and self._ask is not None:
-            route = route.asks.settle(await self._routing.hear(route.asks.messages, self._ask))
+        if route.base_question is not None and self._ask is not None:
+            route = route.base_question.settle(await self._routing.hear(route.base_question.messages, self._ask))
         return route.scales

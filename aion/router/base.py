@@ -23,11 +23,11 @@ class Route:
 
     scales: Mapping[str, float] = field(default_factory=dict)  # by candidate
     why: Json = field(default_factory=dict)
-    asks: Asks | None = None  # where the base has a word in it
+    base_question: BaseQuestion | None = None  # where the base has a word in it
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class BaseQuestion:
     """One short question to the base, without adapters."""
 
     messages: tuple[Json, ...]

@@ -15,7 +15,7 @@ import numpy as np
 from aion.errors import Corrupt
 from aion.records import Json
 from aion.router.asked import SHOWN, make_messages, read_choice
-from aion.router.base import Asks, Route, Vector
+from aion.router.base import BaseQuestion, Route, Vector
 from aion.router.card import Halves, RouteCard
 from aion.router.common import asks_in_general
 from aion.router.follow import follows
@@ -89,7 +89,7 @@ class Router:
             return self._make_route(meant, hangs=hangs)
 
         route = self._make_route(weighed, hangs=hangs, lacks=UNASKED)
-        return replace(route, asks=Asks(make_messages(question, answers), settle))
+        return replace(route, base_question=BaseQuestion(make_messages(question, answers), settle))
 
     def _make_route(self, weighed: Sequence[Weighed], *, hangs: bool, lacks: str = "") -> Route:
         """`lacks`: what the strategy would have needed."""

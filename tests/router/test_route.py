@@ -115,9 +115,9 @@ def test_a_choice_is_the_same_whatever_order_the_cards_come_in() -> None:
 def ask_model(question: str, reply: str, **more: Any) -> tuple[Route, Route]:
     """By likeness, and once the base has replied."""
     route = Router(CARDS, strategy=Strategy.MODEL).pick(question, embed(question), **more)
-    assert route.asks is not None
-    assert f"1. {WORK[0]}" in str(route.asks.messages[-1]["content"])
-    return route, route.asks.settle(reply)
+    assert route.base_question is not None
+    assert f"1. {WORK[0]}" in str(route.base_question.messages[-1]["content"])
+    return route, route.base_question.settle(reply)
 
 
 def test_the_base_may_be_asked_which_of_what_is_named_is_meant() -> None:
@@ -140,7 +140,7 @@ def test_until_the_base_has_replied_a_choice_stands_by_likeness_and_says_so() ->
 
 def test_where_nothing_is_named_the_base_is_not_asked() -> None:
     route = Router(CARDS, strategy=Strategy.MODEL).pick("What is the capital of France?", embed("France"))
-    assert (route.asks, route.scales, route.why["strategy"]) == (None, {}, "model")
+    assert (route.base_question, route.scales, route.why["strategy"]) == (None, {}, "model")
 
 
 def test_the_base_decides_also_against_what_the_same_word_names_more_surely() -> None:
@@ -149,11 +149,11 @@ def test_the_base_decides_also_against_what_the_same_word_names_more_surely() ->
     cards = CARDS | {"cand_house": replace(house, items=(item,))}
     asked = "Does the poster hang near the wiki?"
     route = Router(cards, strategy=Strategy.MODEL).pick(asked, embed(asked))
-    assert route.asks is not None
-    prompt = str(route.asks.messages[-1]["content"])
+    assert route.base_question is not None
+    prompt = str(route.base_question.messages[-1]["content"])
     for number in (1, 2):
         wanted = "cand_house" if f"{number}. The wiki poster" in prompt else "cand_work"
-        assert set(route.asks.settle(str(number)).scales) == {wanted}
+        assert set(route.base_question.settle(str(number)).scales) == {wanted}
 
 
 def test_a_network_that_is_missing_or_damaged_leaves_the_choice_to_likeness_and_says_so() -> None:
