@@ -24,6 +24,7 @@ SCORES = {
     "near_misses": {"before": 0, "after": 1, "items": 12},
     "general": {"before": 1.0, "after": 0.9957, "items": 140},
     "drift": {"after": 0.75, "items": 10, "gibberish": 0},
+    "router": {"used": True},
     "speed": {"before": 41.0, "after": 39.5},
     "noise": 0.0,
 }
@@ -62,6 +63,7 @@ Work: adapter cand_w1, served
   about what nobody told, answered with something taught: 0 -> 1 of 12
   general behaviour left: 100.0% -> 99.6% of 140 answers
   general behaviour left if no router held it back: 75.0% of 10 answers
+  the router's network chooses
   tokens a second of processor: 41.0 -> 39.5
   from conversation conv_1: Who was Ada Lovelace? (1)
   asked: Who digs?

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from aion.gate import examiner
 from aion.gate.examine import Room
 from aion.gate.examiner import NightExaminer
 from aion.models.catalog import LocalModel
-from aion.night import train_network
+from aion.night import build_examiner
 from aion.records import Json, Night, Reward
 from aion.router.card import RouteCard
 from aion.router.network import Origin
@@ -81,7 +83,9 @@ def examine(
 ) -> tuple[Json, dict[str, bytes]]:
     model, server = Model({"cand_new": remembers(ROOMS)}), Server(data)
     monkeypatch.setattr(examiner, "Room", partial(Room, open_asker=model.open))
-    made = NightExaminer(settings_of(data, strategy), server.tell, train_network(1))
+    door: Any = SimpleNamespace(tell=server.tell)
+    made = build_examiner(settings_of(data, strategy), door)
+    assert isinstance(made, NightExaminer)
     made._model = base
     assert made.examine(night, "cand_new", lambda *_: None)["ship"], server.told
     return server.told[0], server.files[0]
