@@ -37,6 +37,7 @@ from aion.models.llama.generator import LlamaGenerator
 from aion.models.queue import AdmissionQueue
 from aion.models.remote import RemoteGenerator
 from aion.records import Json, Scope
+from aion.router.route import Strategy
 from aion.router.table import RouteTable
 from aion.serve.keys import CONTROL_OWNER, KeyRing
 from aion.serve.night_desk import NightDesk
@@ -211,7 +212,7 @@ async def start_generator(
 ) -> tuple[Generator, Promoter]:
     """The base with all adapters that anybody is served, and what changes those."""
     settings = system.settings
-    promoter = Promoter(system.store, system.blobs, table)
+    promoter = Promoter(system.store, system.blobs, table, strategy=Strategy(settings.router.strategy))
     if (delay_s := fake_delay(settings.model.source)) is not None:
         return FakeGenerator(name=settings.model.name, delay_s=delay_s), promoter
     source = await resolve_model(settings, progress)

@@ -16,8 +16,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import structlog
@@ -34,6 +35,10 @@ from aion.sleep.nights.workflow import Clock, Examiner, Over, Reporter, Steps, W
 from aion.sleep.training.full import is_disk_full
 from aion.store.files import make_folder
 from aion.store.lock import began_at
+
+if TYPE_CHECKING:
+    from aion.gate.network import TrainNetwork
+    from aion.router.pairs import Floats
 
 TELL_AGAIN, TELL_AGAIN_S = 120, 5.0
 PR_SET_PDEATHSIG = 1
@@ -153,10 +158,23 @@ def build_steps(settings: Settings, door: Door) -> Steps:
 
 
 def build_examiner(settings: Settings, door: Door) -> Examiner:
-    """The real one."""
+    """The real one, with what trains the router's network where the settings want one."""
     from aion.gate.examiner import NightExaminer  # noqa: PLC0415 - with the engine it brings along
 
-    return NightExaminer(settings, door.tell)
+    return NightExaminer(settings, door.tell, train_network(settings.train.seed))
+
+
+def train_network(seed: int) -> TrainNetwork:
+    """As the gate asks for it, which knows no torch."""
+
+    def train(
+        pairs: tuple[Floats, Floats, Floats, Floats], note: Mapping[str, str], pause: Callable[[], None]
+    ) -> bytes:
+        from aion.sleep.training.router_train import Pairs, train_at_night  # noqa: PLC0415 - brings torch along
+
+        return train_at_night(Pairs(*pairs), seed=seed, note=note, pause=pause)
+
+    return train
 
 
 if __name__ == "__main__":

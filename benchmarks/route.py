@@ -2,7 +2,8 @@
 
 Themes are learned as a night learns them, vectors are of the embedded embedder. A request is counted as right when
 exactly the adapters it belongs to were chosen. `nearest` is what a plain router does: the nearest taught text decides,
-from a cosine of 0.5 on; `network` is trained on the cards it is asked about. Rules were tuned on the part "tune";
+from a cosine of 0.5 on; `network` is trained on the cards it is asked about, as a night trains it; `model` asks the
+embedded base, of a few requests of each kind, because each costs an answer. Rules were tuned on the part "tune";
 "final" is to judge by, and was looked at once (docs/lab.md).
 """
 
@@ -20,16 +21,20 @@ from pathlib import Path
 import numpy as np
 
 from aion.config import Settings
+from aion.gate.asking import EngineAsker
 from aion.models.catalog import resolve_embedder
 from aion.models.llama.embedder import LlamaEmbedder
+from aion.models.opening import require_local
 from aion.records import Example
+from aion.router.asked import TOKENS
 from aion.router.base import Route, Vector
 from aion.router.card import RouteCard
 from aion.router.index import NameIndex
 from aion.router.make import make_card, texts_of
+from aion.router.network import Origin
 from aion.router.pairs import make_pairs
 from aion.router.route import Router, Strategy
-from aion.sleep.training.router_train import Pairs, train_router
+from aion.sleep.training.router_train import Pairs, train_at_night
 from benchmarks.route_data import (
     ASKED_MANY,
     THINGS,
@@ -108,19 +113,49 @@ def run_few(part: str, *, by_edit: bool, options: argparse.Namespace) -> None:
     vectors = asyncio.run(embed(texts))
     cards = build_cards(examples, vectors)
     picks = {"nearest": pick_nearest(cards, vectors)}
-    network = train_router(Pairs(*make_pairs(cards)), seed=options.seed, epochs=4, batch=128, rate=1e-3).weights
+    began = time.perf_counter()
+    note = Origin(tuple(sorted(cards)), "bench").to_note()
+    network = train_at_night(Pairs(*make_pairs(cards)), seed=options.seed, note=note, pause=lambda: None)
+    trained = time.perf_counter() - began
     for one in (Strategy.KEYWORD, Strategy.EMBEDDING, Strategy.NETWORK):
         picks[one.value] = pick_with(Router(cards, strategy=one, network=network), vectors)
     print(f"\n  {part}, taught by {'corrected answers' if by_edit else 'statements'}, {len(cards)} themes")
     scores = {name: judge(asked, pick, show=options.show == name) for name, pick in picks.items()}
     counts = {exam: sum(one.exam == exam for one in asked) for exam in scores["nearest"]}
+    if options.model:
+        router = Router(cards, strategy=Strategy.MODEL)
+        scores["model"] = asyncio.run(judge_model(asked, pick_with(router, vectors), options))
     print(f"  {'exam':<16}{'asked':>6}" + "".join(f"{name:>12}" for name in scores))
     for exam, count in counts.items():
         print(f"  {exam:<16}{count:>6}" + "".join(f"{score[exam]:>12.3f}" for score in scores.values()))
     default = scores[Strategy.EMBEDDING.value]
     took = time_picks(asked, picks[Strategy.EMBEDDING.value])
     figures = [Figure(f"{part}: {exam}", default[exam], "", target, at_least=True) for exam, target in TARGETS.items()]
-    print_table([*figures, *latency(f"{len(cards)} themes", took)])
+    more = [Figure(f"{part}: to train the network", trained, "s"), *latency(f"{len(cards)} themes", took)]
+    print_table([*figures, *more])
+
+
+async def judge_model(asked: Sequence[Asked], pick: Pick, options: argparse.Namespace) -> dict[str, float]:
+    """Of a few requests of each kind; the base is asked where something is named."""
+    few: defaultdict[str, list[Asked]] = defaultdict(list)
+    for one in random.Random(options.seed).sample(asked, len(asked)):
+        if len(few[one.exam]) < options.model:
+            few[one.exam].append(one)
+    took: list[float] = []
+    settled: dict[Asked, Route] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data=Path(folder))
+        async with EngineAsker(await require_local(settings), [], settings) as asker:
+            for one in (one for some in few.values() for one in some):
+                settled[one] = route = pick(one)
+                if route.base_question is not None:
+                    began = time.perf_counter()
+                    said = await asker.say(route.base_question.messages, {}, max_tokens=TOKENS)
+                    took.append(time.perf_counter() - began)
+                    settled[one] = route.base_question.settle(said.text)
+    print(f"  model: {options.model} of each kind, asked {len(took)} times, p50 {percentile(took, 50):.2f} s")
+    chosen = [one for some in few.values() for one in some]
+    return judge(chosen, settled.__getitem__, show=options.show == "model")
 
 
 def time_picks(asked: Sequence[Asked], pick: Pick) -> list[float]:
@@ -204,6 +239,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("tune", "final"), default="final")
     parser.add_argument("--themes", type=int, default=1000, help="invented themes in the second half; 0 leaves it out")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", type=int, default=0, help="requests of each kind that the base is asked about, too")
     parser.add_argument("--show", default="", help="a strategy whose wrong choices are listed")
     options = parser.parse_args()
     meter = print_head(__doc__)

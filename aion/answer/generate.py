@@ -57,8 +57,7 @@ class Writing:
         for number in range(1, count + 1):
             sampling = replace(turn.job.sampling, temperature=AGAIN_TEMPERATURE, max_tokens=tokens, seed=number)
             job = replace(turn.job, sampling=sampling)
-            async with self._queue.admit(_cost(job)), contextlib.aclosing(self._generator.stream(job)) as deltas:
-                drawn.append("".join([delta.text async for delta in deltas]))
+            drawn.append(await say(self._generator, self._queue, job, _cost(job)))
         return drawn
 
     async def _stream(self, job: Job, index: int, turn: OpenTurn) -> AsyncGenerator[Piece, None]:
@@ -67,6 +66,12 @@ class Writing:
             async with contextlib.aclosing(self._generator.stream(job)) as deltas:
                 async for delta in deltas:
                     yield Piece(index, delta)
+
+
+async def say(generator: Generator, queue: AdmissionQueue, job: Job, cost: int) -> str:
+    """The whole text of one job, in its place of the queue."""
+    async with queue.admit(cost), contextlib.aclosing(generator.stream(job)) as deltas:
+        return "".join([delta.text async for delta in deltas])
 
 
 def _vary_seed(job: Job, index: int) -> Job:

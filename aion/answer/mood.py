@@ -6,9 +6,8 @@ reads, and never decides alone. A busy or failing base is no reason to wait: the
 
 from __future__ import annotations
 
-import contextlib
-
 from aion.answer.context import defuse, guess_tokens
+from aion.answer.generate import say
 from aion.errors import AionError
 from aion.models.base import Generator, Job, Sampling
 from aion.models.queue import AdmissionQueue
@@ -50,9 +49,7 @@ class MoodReader:
             adapters="none",
         )
         try:
-            place = self._queue.admit(guess_tokens(task) + 16)
-            async with place, contextlib.aclosing(self._generator.stream(job)) as deltas:
-                said = "".join([delta.text async for delta in deltas])
+            said = await say(self._generator, self._queue, job, guess_tokens(task) + 16)
         except AionError:
             return None
         return next((value for word, value in WORDS.items() if f'"{word}"' in said), None)

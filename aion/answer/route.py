@@ -1,11 +1,12 @@
 """Has the router choose which of a person's adapters take part in an answer, and notes why.
 
 What cannot be routed is answered by the untouched base: a missing embedder or a router that fails costs nobody an
-answer. An adapter that a person names must be one of theirs.
+answer, nor does a base that does not say which. An adapter that a person names must be one of theirs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
 from aion.memory.embedding import EmbeddingDesk
 from aion.records import Json
+from aion.router.asked import Ask
 from aion.router.base import Picks, Route
 from aion.router.table import RouteTable, ServedSet
 
@@ -23,11 +25,12 @@ log = structlog.get_logger()
 
 
 class Routing:
-    """One table of who is served what, and a desk that embeds questions."""
+    """One table of who is served what, a desk that embeds questions, and the base to ask where a router wants it."""
 
-    def __init__(self, table: RouteTable, desk: EmbeddingDesk | None = None) -> None:
+    def __init__(self, table: RouteTable, desk: EmbeddingDesk | None = None, ask: Ask | None = None) -> None:
         self._table = table
         self._desk = desk
+        self._ask_base = ask
 
     def mark(self, turn: OpenTurn) -> Sequence[str]:
         """What an answer depends on besides its question."""
@@ -76,9 +79,13 @@ class Routing:
             return Route()
         texts = [*([question, previous] if previous else [question]), *router.asks(question, previous)]
         vectors = dict(zip(texts, await self._desk.embed(texts), strict=True))
-        return router.pick(
+        route = router.pick(
             question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
         )
+        if route.base_question is not None and self._ask_base is not None:
+            with contextlib.suppress(AionError, TimeoutError):  # it stands by likeness, and says so
+                return route.base_question.settle(await self._ask_base(route.base_question.messages))
+        return route
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

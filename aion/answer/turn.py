@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from aion.answer.again import fingerprint_of, is_repeatable
+from aion.answer.ask_base import BaseAsker
 from aion.answer.confidence import agreement_of, confidence_of
 from aion.answer.context import budget_of, build_context, mark_used, text_of
 from aion.answer.contradiction import find_contradictions
@@ -70,7 +71,8 @@ class Answerer:
         self.mind = mind
         self.settings = settings or Settings()
         self._write = Writing(generator, queue)
-        self.routing = Routing(table or RouteTable(), mind.desk if mind else None)
+        ask = BaseAsker(generator, queue).ask
+        self.routing = Routing(table or RouteTable(), mind.desk if mind else None, ask)
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
         turn = self._open(ask, await self._conversation(ask))

@@ -94,6 +94,9 @@ def _scores(scores: Json) -> Iterator[str]:
         if score := _held(scores, exam):
             before = f"{score['before']:.1%} -> " if "before" in score else ""
             yield f"  {what}: {before}{score['after']:.1%} of {score['items']} answers"
+    if router := scores.get("router"):
+        chooses = "chooses" if router["used"] else "is worse than likeness, which goes on choosing"
+        yield f"  the router's network {chooses}"
     if speed := scores.get("speed"):
         yield f"  tokens a second of processor: {speed['before']} -> {speed['after']}"
 

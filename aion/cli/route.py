@@ -12,6 +12,12 @@ from aion.cli.output import print_json
 from aion.records import Json
 
 LEFT = {"far": "something else is asked of it", "common": "anybody may ask that"}
+BY = {
+    "keyword": "by names alone (keyword)",
+    "embedding": "by names and likeness (embedding)",
+    "model": "by names, and the base's word (model)",
+    "network": "by the trained network (network)",
+}
 
 app = typer.Typer()
 
@@ -39,7 +45,16 @@ def explained(found: Json) -> list[str]:
     if not lines:
         lines = ["the base answers alone" + ("; no adapter is served yet" if found["outcome"] == "none_served" else "")]
     lines += [f"  {one['adapter']}: {_named(one)}" for one in took]
-    return lines + [f"  not {one['adapter']}: {_named(one)}; {LEFT[one['reason']]}" for one in left]
+    lines += [f"  not {one['adapter']}: {_named(one)}; {LEFT[one['reason']]}" for one in left]
+    return lines + _by(found["why"])
+
+
+def _by(why: Json) -> list[str]:
+    """What it goes by, and why not by what was wanted."""
+    if "strategy" not in why:
+        return []
+    instead = f", instead of {why['wanted']}: {why['lacks']}" if "wanted" in why else ""
+    return [f"chosen {BY[why['strategy']]}{instead}"]
 
 
 def _named(one: Json) -> str:

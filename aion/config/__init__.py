@@ -42,6 +42,7 @@ from aion.config.sections import (
     LogSettings,
     MemorySettings,
     ModelSettings,
+    RouterSettings,
     ServerSettings,
     SleepSettings,
     TelemetrySettings,
@@ -69,6 +70,7 @@ __all__ = [
     "LogSettings",
     "MemorySettings",
     "ModelSettings",
+    "RouterSettings",
     "Section",
     "ServerSettings",
     "Settings",
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     sleep: SleepSettings = Field(default_factory=SleepSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+    router: RouterSettings = Field(default_factory=RouterSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     hub: HubSettings = Field(default_factory=HubSettings)
     log: LogSettings = Field(default_factory=LogSettings)

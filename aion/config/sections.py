@@ -287,6 +287,16 @@ class SleepSettings(Section):
     disk_reserve_mb: int = Field(512, ge=0, le=1 << 20, description="Free disk space a night leaves, in MiB.")
 
 
+class RouterSettings(Section):
+    """Which of a person's adapters take part in an answer."""
+
+    strategy: Literal["embedding", "keyword", "model", "network"] = Field(
+        "embedding",
+        description="embedding: names and likeness to what was taught; keyword: names alone; model: the base is asked; "
+        "network: one that nights train. What a strategy lacks, embedding does.",
+    )
+
+
 class GateSettings(Section):
     """What may be served, and how a new adapter comes into use."""
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
-from aion.gate.asking import EngineAsker, OpenAsker
+from aion.gate.asking import Asker, EngineAsker, OpenAsker
 from aion.gate.course import Course, sit_import, sit_lessons
 from aion.gate.decide import Findings, decide
 from aion.gate.general import Golden, golden_path
+from aion.gate.network import Making, Networks, make_networks, name_network
 from aion.gate.paper import Paper, make_paper, read_examples
 from aion.gate.routing import CardRouting, Routing
-from aion.gate.sitting import Interrupted, Pause, Sitting, Tell
+from aion.gate.sitting import BASE, Interrupted, Pause, Sitting, Tell, interrupt
 from aion.gate.triggers import find_phrases
 from aion.models.adapter_file import check_adapter
 from aion.models.base import Embedder
@@ -30,9 +31,12 @@ from aion.models.gguf_file import GgufContents, read_contents
 from aion.models.llama.generator import spec_of
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Example, Json, SuiteItem, Verdict, new_id
+from aion.router.asked import TOKENS, Ask
+from aion.router.route import Strategy
 
 LONGEST = 400  # signs of a reason
 Cards = dict[str, bytes]  # by candidate
+ROUTER = "router"  # in the scores: how a network compares with the rule
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 
 
@@ -64,15 +68,21 @@ class Room:
     tell: Tell  # stage, done, of so many
     open_asker: OpenAsker = EngineAsker
     routing: Routing | None = None  # None: the router that serves
+    making: Making | None = None  # None: no network is wanted
+
+    @property
+    def strategy(self) -> Strategy:
+        return Strategy(self.settings.router.strategy)
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The verdict, and the two blobs it names."""
+    """The verdict, the two blobs it names, and the network that its card names."""
 
     verdict: Verdict
     route: bytes = b""
     report: bytes = b""
+    network: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class _Outcome:
     scores: Json
     route: bytes = b""
     report: bytes = b""
+    network: bytes = b""
 
 
 async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> Examined:
@@ -110,10 +121,12 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
         against=tuple(one.id for one in rivals),
         route=_sum_of(outcome.route),
         report=_sum_of(outcome.report),
+        strategy=room.strategy.value,
+        network=_sum_of(outcome.network),
         at=time.time(),
         seconds=round(time.monotonic() - began, 3),
     )
-    return Examined(verdict, outcome.route, outcome.report)
+    return Examined(verdict, outcome.route, outcome.report, outcome.network)
 
 
 async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> _Outcome:
@@ -126,18 +139,45 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
     paper = make_paper(new.examples())
     if not paper.facts and not _is_imported(new):
         return _refuse(Findings())
-    routing = room.routing or CardRouting(room.embedder)
+    routing = room.routing or CardRouting(room.embedder, room.strategy)
     before, after = await _make_cards(new, rivals, routing)
+    networks = await _make_networks(new, rivals, (before, after), routing, room)
+    if networks.after and new.id in after:
+        after[new.id] = name_network(after[new.id], networks.after)
     golden = _open_golden(room)
     adapters = [Adapter(name=one.id, path=one.adapter, hash=one.candidate.adapter) for one in (*rivals, new)]
     async with room.open_asker(room.base, adapters, room.settings) as asker:
-        choosers = (routing.open(before), routing.open(after))
+        ask = _asking(asker)
+        choosers = (
+            routing.open(before, network=networks.before, ask=ask),
+            routing.open(after, network=networks.after, ask=ask),
+        )
         sitting = Sitting(asker, choosers, golden, pause=room.pause, tell=room.tell)
         course = await _sit(sitting, new, rivals, paper, suite)
     golden.save()
     decision = decide(course.findings)
     route = routing.add_probe(after[new.id], course.probe) if new.id in after else b""
-    return _Outcome(decision.ship, decision.reasons, course.scores, route, sitting.report())
+    scores = course.scores | ({ROUTER: networks.scores} if networks.scores else {})
+    network = networks.after if decision.ship and new.id in after else b""
+    return _Outcome(decision.ship, decision.reasons, scores, route, sitting.report(), network)
+
+
+async def _make_networks(
+    new: Entrant, rivals: Sequence[Entrant], cards: tuple[Cards, Cards], routing: Routing, room: Room
+) -> Networks:
+    if room.making is None:
+        return Networks()
+    papers = {one.id: make_paper(one.examples()) for one in (*rivals, new) if one.id in cards[1]}
+    return await make_networks(cards, papers, room.making, routing.embed, lambda: interrupt(room.pause))
+
+
+def _asking(asker: Asker) -> Ask:
+    """The base, for a router that goes by its word."""
+
+    async def ask(messages: Sequence[Json]) -> str:
+        return (await asker.say(messages, BASE, max_tokens=TOKENS)).text
+
+    return ask
 
 
 async def _sit(

@@ -17,6 +17,8 @@ from pathlib import Path
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
 from aion.gate.examine import Entrant, Examined, Room, examine
+from aion.gate.network import Making, TrainNetwork
+from aion.gate.outcomes import read_outcomes
 from aion.models.catalog import LocalModel
 from aion.models.durable import replacing
 from aion.models.opening import find_embedder_hash, open_embedder, require_local
@@ -25,7 +27,7 @@ from aion.router.card import RouteCard
 from aion.store.files import make_folder
 from aion.store.sqlite import SqliteStore
 
-NIGHTS, CARD, REPORT = "nights", "route.card", "exam.json"
+NIGHTS, CARD, REPORT, NETWORK = "nights", "route.card", "exam.json", "router.safetensors"
 MOST = 1000
 TRIES = 3  # forgetting removes folders of nights that it cannot read: what lay there is written again
 TellServer = Callable[[str, Json], Json]
@@ -33,15 +35,16 @@ Tell = Callable[[str, int, int], None]
 
 
 class NightExaminer:
-    """One for each night; `tell_server` takes rows."""
+    """One for each night; `tell_server` takes rows, `train` makes networks for the router where one is wanted."""
 
-    def __init__(self, settings: Settings, tell_server: TellServer) -> None:
+    def __init__(self, settings: Settings, tell_server: TellServer, train: TrainNetwork | None = None) -> None:
         self._settings = settings
         self._tell_server = tell_server
+        self._train = train
         self._model: LocalModel | None = None
 
     def find_due(self, night: Night) -> list[str]:
-        """The newest of each theme that nobody has examined, or not with today's embedder; the oldest comes first."""
+        """The newest of each theme that nobody has examined, or not as requests are routed today; the oldest first."""
         embedder = asyncio.run(find_embedder_hash(self._settings))
         newest: dict[str, Candidate] = {}
         with self._store() as store:
@@ -60,16 +63,29 @@ class NightExaminer:
             new = self._entrant(store, made)
             served = [self._entrant(store, one) for one in self._rivals(store, night, made)]
             suite = store.served.suite(owner=night.owner)
-        examined = asyncio.run(self._sit(new, served, suite, tell))
+            making = self._making(store, night.owner)
+        examined = asyncio.run(self._sit(new, served, suite, making, tell))
         self._hand_over(night, examined)
         verdict = examined.verdict
         return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
 
-    async def _sit(self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], tell: Tell) -> Examined:
+    def _making(self, store: SqliteStore, owner: str) -> Making | None:
+        if self._train is None or self._settings.router.strategy != "network":
+            return None
+        return Making(train=self._train, read=store.blobs.get, outcomes=read_outcomes(store, owner))
+
+    async def _sit(
+        self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], making: Making | None, tell: Tell
+    ) -> Examined:
         async with open_embedder(self._settings) as embedder:
             follow = _Follow(tell)
             room = Room(
-                settings=self._settings, base=self._base(), embedder=embedder, pause=follow.pause, tell=follow.note
+                settings=self._settings,
+                base=self._base(),
+                embedder=embedder,
+                pause=follow.pause,
+                tell=follow.note,
+                making=making,
             )
             return await examine(new, served, suite, room)
 
@@ -86,7 +102,7 @@ class NightExaminer:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, folder: Path, examined: Examined) -> None:
-        for name, content in ((CARD, examined.route), (REPORT, examined.report)):
+        for name, content in ((CARD, examined.route), (REPORT, examined.report), (NETWORK, examined.network)):
             with replacing(folder / name) as path:
                 path.write_bytes(content)
 
@@ -96,6 +112,8 @@ class NightExaminer:
             return True
         if not verdict.ship or not verdict.route:
             return False
+        if verdict.strategy != self._settings.router.strategy:
+            return True
         try:
             return RouteCard.from_bytes(store.blobs.get(verdict.route)).embedder != embedder
         except AionError:
@@ -150,4 +168,5 @@ class _Follow:
 def _told(night: Night, verdict: Verdict) -> Json:
     """As POST /api/sleep/verdicts takes it."""
     told = json.loads(json.dumps(dataclasses.asdict(verdict)))
-    return {**told, "exam_night": night.id, "route": verdict.route or None, "report": verdict.report or None}
+    sums = {name: told[name] or None for name in ("route", "report", "network")}
+    return {**told, "exam_night": night.id, **sums}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -18,7 +18,9 @@ from aion.errors import Conflict, NotFound, Unavailable
 from aion.gate.ready import Ready, find_ready
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Move, Promotion, Quarantine, new_id
-from aion.router.route import Router
+from aion.router.card import RouteCard
+from aion.router.network import find_network
+from aion.router.route import Router, Strategy
 from aion.router.table import RouteTable, ServedSet
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -46,10 +48,13 @@ class Engine(Protocol):
 class Promoter:
     """One for each server, on its event loop. `plan` before the engine starts, `open` once it has."""
 
-    def __init__(self, store: Store, blobs: BlobStore, table: RouteTable) -> None:
+    def __init__(
+        self, store: Store, blobs: BlobStore, table: RouteTable, *, strategy: Strategy = Strategy.EMBEDDING
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._table = table
+        self._strategy = strategy
         self._base = ""  # sha256 of the model file; none of a model on another server, where no adapter can be served
         self._embedder = ""
         self._engine: Engine | None = None
@@ -129,7 +134,8 @@ class Promoter:
         async with self._changing:
             for row in await asyncio.to_thread(self._store.served.serving):
                 found = self._table.find(row.owner)
-                if found is None or found.promotion != row.id:
+                learned = self._strategy is Strategy.NETWORK  # its network may have learned what is forgotten
+                if learned or found is None or found.promotion != row.id:
                     await self._route(row)
 
     async def restore(self) -> bool:
@@ -223,10 +229,15 @@ class Promoter:
         return ServedSet(
             promotion=row.id,
             names=frozenset(ready),
-            router=Router(adapters),
-            trial=Router(trial) if row.trial else None,
+            router=self._make_router(adapters),
+            trial=self._make_router(trial) if row.trial else None,
             share=row.share,
         )
+
+    def _make_router(self, cards: Mapping[str, RouteCard]) -> Router:
+        """As the examination made it of the same cards."""
+        network = find_network(cards, self._blobs.get) if self._strategy is Strategy.NETWORK else b""
+        return Router(cards, strategy=self._strategy, network=network)
 
     def _ready(self, names: Iterable[str]) -> dict[str, Ready]:
         """Those that are sound; why the others are not is noted."""

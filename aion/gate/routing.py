@@ -5,6 +5,7 @@ Texts are embedded once, however often they are asked. It decides nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -15,9 +16,10 @@ import numpy.typing as npt
 from aion.errors import BadInput
 from aion.models.base import Embedder
 from aion.records import Candidate, Example, Json
+from aion.router.asked import Ask
 from aion.router.card import RouteCard
 from aion.router.make import make_card, texts_of
-from aion.router.route import Router
+from aion.router.route import Router, Strategy
 
 Vector = npt.NDArray[np.float32]
 TOO_LONG = "context_length_exceeded"
@@ -40,15 +42,21 @@ class Routing(Protocol):
 
     def add_probe(self, card: bytes, probe: Json) -> bytes: ...
 
-    def open(self, cards: Mapping[str, bytes]) -> Chooser: ...
+    def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Chooser:
+        """`network`: what was trained over these cards; `ask`: the base, where a strategy goes by its word."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Mapping[str, Vector]: ...
 
 
 class CardRouting:
-    """The router that serves."""
+    """The router that serves, with the strategy that serves."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, strategy: Strategy = Strategy.EMBEDDING) -> None:
         self._embedder = embedder
+        self._strategy = strategy
         self._known: dict[str, Vector] = {}
+        self._replies: dict[str, str] = {}
 
     async def make(self, candidate: Candidate, examples: Sequence[Example], earlier: bytes) -> bytes:
         before = RouteCard.from_bytes(earlier) if earlier else None
@@ -61,8 +69,16 @@ class CardRouting:
     def add_probe(self, card: bytes, probe: Json) -> bytes:
         return replace(RouteCard.from_bytes(card), probe=probe).to_bytes()
 
-    def open(self, cards: Mapping[str, bytes]) -> Chooser:
-        return _CardChooser(Router({name: RouteCard.from_bytes(card) for name, card in cards.items()}), self)
+    def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Chooser:
+        opened = {name: RouteCard.from_bytes(card) for name, card in cards.items()}
+        return _CardChooser(Router(opened, strategy=self._strategy, network=network), self, ask)
+
+    async def hear(self, messages: Sequence[Json], ask: Ask) -> str:
+        """What the base says, asked once."""
+        key = json.dumps(list(messages))
+        if key not in self._replies:
+            self._replies[key] = await ask(messages)
+        return self._replies[key]
 
     async def embed(self, texts: Sequence[str]) -> dict[str, Vector]:
         """Of each text its vector; of one that is too long that of its beginning."""
@@ -87,19 +103,21 @@ class CardRouting:
 
 
 class _CardChooser:
-    """A router, with the vectors it asks for."""
+    """A router, with the vectors and the word of the base it asks for."""
 
-    def __init__(self, router: Router, routing: CardRouting) -> None:
+    def __init__(self, router: Router, routing: CardRouting, ask: Ask | None) -> None:
         self._router = router
         self._routing = routing
+        self._ask = ask
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
-        """Without a vector names decide, and likeness only takes away: what names nothing need not be embedded."""
         beside = self._router.asks(question, previous)
-        if not previous and not beside and not self._router.pick(question, None).scales:
+        if not (previous or beside or self._router.may_take(question)):
             return {}
         vectors = await self._routing.embed([*([question, previous] if previous else [question]), *beside])
         route = self._router.pick(
             question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
         )
+        if route.base_question is not None and self._ask is not None:
+            route = route.base_question.settle(await self._routing.hear(route.base_question.messages, self._ask))
         return route.scales

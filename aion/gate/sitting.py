@@ -72,6 +72,7 @@ class Sitting:
         return Answers(before, after, routes)
 
     async def route(self, messages: Sequence[Json]) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        self.pause()  # a router may ask the base
         question, previous = last_said(messages), said_before(messages)
         before, after = [await one.pick(question, previous) for one in self._choosers]
         return dict(before), dict(after)
@@ -98,10 +99,7 @@ class Sitting:
         return known
 
     def pause(self) -> None:
-        try:
-            self._pause()
-        except BaseException as error:  # whatever it is, it is the caller's
-            raise Interrupted(error) from error
+        interrupt(self._pause)
 
     def note(self, exam: str, question: str, **found: object) -> None:
         """An item of the report."""
@@ -110,6 +108,14 @@ class Sitting:
     def report(self) -> bytes:
         """What was asked and answered, item by item: as long as the candidate is there, and no longer."""
         return json.dumps({"items": self._items}, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+
+
+def interrupt(pause: Pause) -> None:
+    """Call it, and mark what it raises as the caller's own."""
+    try:
+        pause()
+    except BaseException as error:  # whatever it is, it is the caller's
+        raise Interrupted(error) from error
 
 
 def as_messages(question: str) -> tuple[Json, ...]:

@@ -29,6 +29,8 @@ class Verdict:
     against: tuple[str, ...] = ()  # the candidates that were served when it was examined
     route: str = ""  # sha256 of what a router needs to know of it, with a prompt that shows it at work
     report: str = ""  # sha256 of what was asked and answered, item by item
+    strategy: str = "embedding"  # by which the router chose
+    network: str = ""  # sha256 of the network that the card names, where the router chose by one
     at: float = 0.0
     seconds: float = 0.0
 

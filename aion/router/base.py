@@ -1,8 +1,11 @@
-"""What a router is to the rest of AION: one call that gives scales and a reason. No behaviour."""
+"""What a router is to the rest of AION: one call that gives scales and a reason. No behaviour.
+
+A choice that is the base's comes with what to ask it; until whoever can ask has done so, it stands by likeness.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -23,6 +26,15 @@ class Route:
 
     scales: Mapping[str, float] = field(default_factory=dict)  # by candidate
     why: Json = field(default_factory=dict)
+    base_question: BaseQuestion | None = None  # where the base has a word in it
+
+
+@dataclass(frozen=True, slots=True)
+class BaseQuestion:
+    """One short question to the base, without adapters."""
+
+    messages: tuple[Json, ...]
+    settle: Callable[[str], Route]  # by its reply
 
 
 class Picks(Protocol):

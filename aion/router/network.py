@@ -1,21 +1,66 @@
 """Computes the trained router's network in numpy, as torch does; it trains nothing.
 
-Its file is plain safetensors. One that is damaged, of other shapes, or for another embedder is refused.
+Its file is plain safetensors, and says which adapters it was trained and examined over and which turns it learned from.
+One that is damaged, of other shapes, or for another embedder is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from aion.errors import Corrupt
+from aion.errors import AionError, Corrupt
+from aion.router.card import RouteCard
 
 Floats = npt.NDArray[np.float32]
 TENSORS = ("first.weight", "first.bias", "second.weight", "second.bias", "last.weight", "last.bias")
+ORIGIN, METADATA = "origin", "__metadata__"
+HEAD = 1 << 20  # bytes that hold the head of any such file
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a network was made of, by ids: it is used over exactly these adapters, and goes with what it learned."""
+
+    adapters: tuple[str, ...]  # sorted
+    embedder: str
+    turns: tuple[str, ...] = ()
+
+    def to_note(self) -> dict[str, str]:
+        """The metadata of its file: one entry, because several would be written in any order."""
+        return {ORIGIN: json.dumps(asdict(self), sort_keys=True)}
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Origin:
+        """Of a whole file, or of its head."""
+        try:
+            end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+            told = json.loads(json.loads(data[_LENGTH.size : end])[METADATA][ORIGIN])
+            return Origin(tuple(told["adapters"]), str(told["embedder"]), tuple(told["turns"]))
+        except (ValueError, KeyError, TypeError, struct.error):
+            raise Corrupt("the router's network does not say what it is of; let a night train it again") from None
+
+
+def find_network(cards: Mapping[str, RouteCard], read: Callable[[str], bytes]) -> bytes:
+    """That of exactly these adapters, which one of their cards names; none when there is none that can be read."""
+    for _, card in sorted(cards.items()):
+        try:
+            data = read(card.network) if card.network else b""
+            origin = Origin.from_bytes(data) if data else None
+        except AionError:
+            continue
+        alike = {one.embedder for one in cards.values()} == {card.embedder}
+        if origin is not None and alike and origin == Origin(tuple(sorted(cards)), card.embedder, origin.turns):
+            return data
+    return b""
 
 
 class Scorer:

@@ -1,23 +1,39 @@
 """What the router's network sees of a pair, and the pairs that cards give it to learn from.
 
 Each wording of an item is held against its others; near misses, what anybody may ask, and the wordings of the nearest
-other items are what it must not take. No wording of an examination is among them: cards have none.
+other items are what it must not take. No wording of an examination is among them: cards have none. What people said of
+answers that a router chose for adds to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from aion.errors import BadInput
 from aion.router.card import Place, RouteCard
 from aion.router.index import How, NameIndex
 
 Floats = npt.NDArray[np.float32]
 OTHERS = 4  # nearest items of any card that each wording is also held against
 FIGURES = len(How) + 3
+MOST = 30_000  # pairs, about: of more requests some are left out, evenly
+_Pair = tuple[Floats, Floats, Floats, float]
+_Request = tuple[int, str, Floats, int, bool]  # an item, what is asked, its vector, its place among its texts, if meant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A request of a person, and whether something taught turned out to be meant by it."""
+
+    question: str
+    vector: Floats
+    lesson: str
+    wanted: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,28 +67,59 @@ def figures_of(how: How | None, q_D: Floats, texts_T_D: Floats, missed_M_D: Floa
     return np.asarray([*named, *near], np.float32)
 
 
-def make_pairs(cards: Mapping[str, RouteCard]) -> tuple[Floats, Floats, Floats, Floats]:
+def make_pairs(
+    cards: Mapping[str, RouteCard], heard: Sequence[Heard] = (), *, most: int = MOST
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Requests, items, figures and whether they belong together, a row each."""
-    rows = Rows.of(cards)
-    index = NameIndex(cards)
+    rows, index = Rows.of(cards), NameIndex(cards)
     numbers = {place: number for number, place in enumerate(rows.places)}
-    middle_I_D = np.stack([one.mean(axis=0) for one in rows.texts])
-    made: list[tuple[Floats, Floats, Floats, float]] = []
-    for number, place in enumerate(rows.places):
-        item = cards[place.candidate].items[place.number]
-        for asked, q_D, left_out, wanted in _requests(rows, number, item.texts, item.missed, item.common):
-            named = {numbers[one.place]: one.how for one in index.find(asked)}
-            near = np.argsort(-(middle_I_D @ q_D), kind="stable")[: OTHERS + 1].tolist()
-            for other in dict.fromkeys((number, *named, *near)):
-                own = other == number
-                texts = np.delete(rows.texts[other], left_out, axis=0) if own and left_out >= 0 else rows.texts[other]
-                if not own and _says(cards, rows.places[other], asked, named.get(other)):
-                    continue  # it may ask for that one, too
-                t_D = texts[int((texts @ q_D).argmax())]
-                figures = figures_of(named.get(other), q_D, texts, rows.missed[other], rows.common[other])
-                made.append((q_D, t_D, figures, float(own and wanted)))
+    made = [*_of_cards(cards, rows, index, numbers, most), *_of_heard(cards, rows, index, numbers, heard)]
+    if not made:
+        raise BadInput("these cards hold no requests to make pairs of; teach more first")
     columns = tuple(zip(*made, strict=True))
     return np.stack(columns[0]), np.stack(columns[1]), np.stack(columns[2]), np.asarray(columns[3], np.float32)
+
+
+def _of_cards(
+    cards: Mapping[str, RouteCard], rows: Rows, index: NameIndex, numbers: Mapping[Place, int], most: int
+) -> Iterator[_Pair]:
+    middle_I_D = np.stack([one.mean(axis=0) for one in rows.texts])
+    total = sum(len(one) for kind in (rows.texts, rows.missed, rows.common) for one in kind)
+    every = max(1, -(-total * (OTHERS + 2) // most))
+    for number, asked, q_D, left_out, wanted in itertools.islice(_all_requests(cards, rows), 0, None, every):
+        named = {numbers[one.place]: one.how for one in index.find(asked)}
+        near = np.argsort(-(middle_I_D @ q_D), kind="stable")[: OTHERS + 1].tolist()
+        for other in dict.fromkeys((number, *named, *near)):
+            own = other == number
+            texts = np.delete(rows.texts[other], left_out, axis=0) if own and left_out >= 0 else rows.texts[other]
+            if own or not _says(cards, rows.places[other], asked, named.get(other)):  # else it may ask for that, too
+                yield _pair_up(rows, other, named.get(other), q_D, texts, wanted=own and wanted)
+
+
+def _of_heard(
+    cards: Mapping[str, RouteCard],
+    rows: Rows,
+    index: NameIndex,
+    numbers: Mapping[Place, int],
+    heard: Sequence[Heard],
+) -> Iterator[_Pair]:
+    taught = {cards[place.candidate].items[place.number].lesson: number for place, number in numbers.items()}
+    for one in heard:
+        if (number := taught.get(one.lesson)) is not None:
+            how = {numbers[named.place]: named.how for named in index.find(one.question)}.get(number)
+            yield _pair_up(rows, number, how, one.vector, rows.texts[number], wanted=one.wanted)
+
+
+def _pair_up(rows: Rows, number: int, how: How | None, q_D: Floats, texts_T_D: Floats, *, wanted: bool) -> _Pair:
+    figures = figures_of(how, q_D, texts_T_D, rows.missed[number], rows.common[number])
+    return q_D, texts_T_D[int((texts_T_D @ q_D).argmax())], figures, float(wanted)
+
+
+def _all_requests(cards: Mapping[str, RouteCard], rows: Rows) -> Iterator[_Request]:
+    for number, place in enumerate(rows.places):
+        item = cards[place.candidate].items[place.number]
+        for request in _requests(rows, number, item.texts, item.missed, item.common):
+            yield number, *request
 
 
 def _requests(

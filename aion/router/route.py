@@ -1,19 +1,21 @@
 """Chooses adapters for one request: those of which something taught is named in it and meant by it; else none.
 
-Pure numpy over what cards hold, in well under 2 ms besides the embedding. It knows no engine, asks no model by itself,
-and keeps nothing of what it is asked.
+Pure numpy over what cards hold, in well under 2 ms besides the embedding. It knows no engine, asks no model by itself
+(it gives what to ask), and keeps nothing of what it is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
 
+from aion.errors import Corrupt
 from aion.records import Json
-from aion.router.asked import SHOWN, Ask, make_prompt, read_choice
-from aion.router.base import NO_WORDS, Route, Vector
+from aion.router.asked import SHOWN, make_messages, read_choice
+from aion.router.base import NO_WORDS, BaseQuestion, Route, Vector
 from aion.router.card import Halves, Place, RouteCard
 from aion.router.common import asks_in_general
 from aion.router.follow import follows
@@ -30,11 +32,13 @@ LESS_LIKE = {
     How.PARTLY: 0.15,
 }  # the vectors know a name only as it was taught
 GENERAL = 0.2  # more of a margin is asked of a request in the form of a general question
+NO_NETWORK = "no network that a night trained fits these adapters"
+UNASKED = "the base did not say which, or not in time"
 POINTS = 0.05  # likeness that a question that says "it" has at least to what it hangs on
 
 
 class Strategy(StrEnum):
-    """What a choice goes by. To become the setting `router.strategy`."""
+    """What a choice goes by: the setting `router.strategy`."""
 
     KEYWORD = "keyword"  # names alone
     EMBEDDING = "embedding"  # names, and likeness to what was taught
@@ -51,14 +55,12 @@ class Router:
         *,
         strategy: Strategy = Strategy.EMBEDDING,
         network: bytes = b"",
-        ask: Ask | None = None,
     ) -> None:
-        """`network` are the trained weights, `ask` asks the base; a strategy without what it needs goes by likeness."""
+        """`network` are the trained weights; a strategy without what it needs goes by likeness, and says so."""
         self._cards = dict(cards)
-        self._ask = ask
         self._strategy = strategy
         self._index = NameIndex(self._cards)
-        self._judge = NetworkJudge(self._cards, network) if network and cards else None
+        self._judge = _open_judge(self._cards, network) if strategy is Strategy.NETWORK else None
         self._texts = {name: _starts([len(item.texts) for item in card.items]) for name, card in cards.items()}
         self._common = {name: _starts([len(item.common) for item in card.items]) for name, card in cards.items()}
 
@@ -83,13 +85,41 @@ class Router:
                 for one in self._weigh(previous, previous_vector, words)
                 if vector is None or self._likeness(one.named.place, vector) >= POINTS
             ]
-        chosen = _settle(weighed)
+        if self._strategy is Strategy.MODEL and weighed:
+            return self._let_ask(weighed, f"{previous} {question}" if hangs else question, hangs=hangs)
+        lacks = NO_NETWORK if self._strategy is Strategy.NETWORK and self._judge is None else ""
+        return self._make_route(weighed, hangs=hangs, lacks=lacks)
+
+    def _let_ask(self, weighed: Sequence[Weighed], question: str, *, hangs: bool) -> Route:
+        """By likeness, until the base says which. Nothing named, nothing to ask: most requests must not wait."""
+        shown = weighed[:SHOWN]
+        answers = [self._cards[one.named.place.candidate].items[one.named.place.number].answer for one in shown]
+
+        def settle(reply: str) -> Route:
+            chosen = read_choice(reply, len(shown))
+            meant = [replace(one, left=None if at == chosen else Left.FAR) for at, one in enumerate(shown)]
+            return self._make_route(meant, hangs=hangs)
+
+        route = self._make_route(weighed, hangs=hangs, lacks=UNASKED)
+        return replace(route, base_question=BaseQuestion(make_messages(question, answers), settle))
+
+    def _make_route(self, weighed: Sequence[Weighed], *, hangs: bool, lacks: str = "") -> Route:
+        """`lacks`: what the strategy would have needed."""
+        by = Strategy.EMBEDDING if lacks else self._strategy
+        chosen = _settle([one for one in weighed if one.left is None] if by is Strategy.MODEL else weighed)
         why = {
-            "strategy": self._strategy.value,
+            "strategy": by.value,
             "took": [self._explain(one, hangs=hangs) for one in chosen.values()],
             "left": [self._explain(one, hangs=hangs) for one in weighed if one.left is not None],
         }
-        return Route(scales=dict.fromkeys(chosen, SCALE), why=why)
+        return Route(
+            scales=dict.fromkeys(chosen, SCALE),
+            why=why | ({"wanted": self._strategy.value, "lacks": lacks} if lacks else {}),
+        )
+
+    def may_take(self, question: str) -> bool:
+        """Whether anything is named in it. Likeness only takes away from that, so nothing else need be embedded."""
+        return self._judge is not None or bool(self._index.find(question))
 
     def asks(self, question: str, previous: str = "") -> list[str]:
         """Words whose vectors it needs besides, to tell whether one means the same as another; mostly none."""
@@ -101,21 +131,11 @@ class Router:
     def _weigh(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
         same = same_things(self._index.find_exchanged(question), words)
         named = self._index.find(question) + [Named(one.place, (one.qualifier,), How.SYNONYM) for one in same]
-        if self._strategy is Strategy.NETWORK and self._judge is not None and vector is not None:
+        if self._judge is not None and vector is not None:
             return self._judge.weigh(named, vector)
-        if self._strategy is Strategy.MODEL and self._ask is not None:
-            return self._weigh_asked(named[:SHOWN], question, self._ask)
         if self._strategy is Strategy.KEYWORD or vector is None:
             return [Weighed(one, 1.0, 0.0) for one in named]
         return [self._weigh_one(one, question, vector) for one in named]
-
-    def _weigh_asked(self, named: Sequence[Named], question: str, ask: Ask) -> list[Weighed]:
-        """Nothing is asked where nothing is named: most requests are general, and must not wait."""
-        if not named:
-            return []
-        answers = [self._cards[one.place.candidate].items[one.place.number].answer for one in named]
-        chosen = read_choice(ask(make_prompt(question, answers)), len(answers))
-        return [Weighed(one, 1.0, 0.0, None if at == chosen else Left.FAR) for at, one in enumerate(named)]
 
     def _weigh_one(self, named: Named, question: str, vector: Vector) -> Weighed:
         card = self._cards[named.place.candidate]
@@ -144,6 +164,14 @@ class Router:
             "cosine": round(one.cosine, 3),
         }
         return told | ({"reason": one.left.value} if one.left else {})
+
+
+def _open_judge(cards: Mapping[str, RouteCard], network: bytes) -> NetworkJudge | None:
+    """None where there is no network, or only a damaged one."""
+    try:
+        return NetworkJudge(cards, network) if network and cards else None
+    except Corrupt:
+        return None
 
 
 def _starts(counts: Sequence[int]) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request
@@ -18,7 +18,7 @@ from aion.errors import AionError
 from aion.records import Json, Promotion, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
-from aion.serve.night_waste import drop_exam
+from aion.serve.night_waste import drop_exam, drop_networks
 from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_control
 from aion.serve.system import System
 
@@ -45,6 +45,8 @@ class VerdictTold(Strict):
     against: list[Id] = Field(max_length=100)
     route: Sum | None = None
     report: Sum | None = None
+    strategy: Literal["embedding", "keyword", "model", "network"] = "embedding"
+    network: Sum | None = Field(None, description="Of the router, that its card names.")
     at: Amount
     seconds: Amount
 
@@ -97,16 +99,18 @@ def gate_routes(system: System) -> APIRouter:
 
 
 def _take_verdict(system: System, body: VerdictTold) -> Verdict:
-    names = {"route": body.route, "report": body.report}
-    told = body.model_dump(exclude={"exam_night", "route", "report"})
+    names = {"route": body.route, "report": body.report, "network": body.network}
+    told = body.model_dump(exclude={"exam_night", *names})
     told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
-    verdict = Verdict(route=body.route or "", report=body.report or "", **told)
+    told |= {name: sum_ or "" for name, sum_ in names.items()}
+    verdict = Verdict(**told)
     try:
         take_exam(system.settings.data, system.blobs, body.exam_night, body.candidate, names)
         kept = system.store.served.add_verdict(verdict).result()
     except AionError:
         drop_exam(system.store, system.blobs, verdict)
         raise
+    drop_networks(system.store, system.blobs)  # what it learned may have been forgotten meanwhile
     if not kept.ship:
         _give_up_refused(system, kept)
     return kept

@@ -22,7 +22,7 @@ from aion.store.blobs import BlobStore
 NIGHTS, OUT, EXAMPLES, MANIFEST = "nights", "out", "examples.jsonl", "manifest.json"
 ADAPTER, WEIGHTS, CONFIG, RECORD = "adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "record.json"
 IMPORTANCE = "importance.safetensors"  # only where the training held to old weights
-CARD, EXAM = "route.card", "exam.json"
+CARD, EXAM, NETWORK = "route.card", "exam.json", "router.safetensors"
 LONGEST_NOTE = 8 << 20
 AGAIN = "let the night make it again"
 
@@ -72,7 +72,7 @@ def take_candidate(data: Path, blobs: BlobStore, made: Made) -> Candidate:
 def take_exam(data: Path, blobs: BlobStore, night: str, candidate: str, sums: Mapping[str, str | None]) -> None:
     """The files of a verdict, which lie under the night that examined; none of those it does not have."""
     folder = data / NIGHTS / night / exam_folder(candidate)
-    for name, file in (("route", CARD), ("report", EXAM)):
+    for name, file in (("route", CARD), ("report", EXAM), ("network", NETWORK)):
         if sum_ := sums.get(name):
             _keep(folder, file, sum_, blobs)
 

@@ -3,7 +3,8 @@
 A lesson whose source is forgotten loses its place, in the transaction that forgets; one whose document nobody approves
 any more, right after that is written, or when it is taken back again. Whatever teaches a lesson without a place goes:
 done again, or at the next start, it comes to the same, so it may be cut short anywhere. From the same transaction on
-that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to.
+that retires an adapter nobody is served it; that requests under way stop using it is the server's to see to. A network
+of the router goes with any adapter it was trained over, and with any turn it learned from.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import structlog
 
-from aion.errors import AionError, Conflict
+from aion.errors import AionError, Conflict, Corrupt
 from aion.records import Candidate, Verdict, new_id
+from aion.router.network import HEAD, Origin
 from aion.serve.night_take import NIGHTS, Made, take_candidate
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -39,6 +41,7 @@ def clear_forgotten(store: Store, blobs: BlobStore, data: Path) -> list[str]:
     retired = _retire(store)
     needed = _needed(store)
     _drop_files(store, blobs, [one for one in store.nights.candidates(owner=None, limit=MOST) if one.retired], needed)
+    drop_networks(store, blobs)
     _drop_jobs(store, blobs, data / NIGHTS, needed)
     return retired
 
@@ -69,8 +72,28 @@ def take_over(store: Store, blobs: BlobStore, data: Path, made: Made) -> Candida
 
 def drop_exam(store: Store, blobs: BlobStore, verdict: Verdict) -> None:
     """The files of a verdict that the store did not take: they may hold what was forgotten meanwhile."""
-    for name in {verdict.route, verdict.report} - {""} - _needed(store):
+    for name in {verdict.route, verdict.report, verdict.network} - {""} - _needed(store):
         blobs.remove(name)
+
+
+def drop_networks(store: Store, blobs: BlobStore) -> None:
+    """Of the router, those that learned what is forgotten. One that does not say what it learned is no use and goes."""
+    retired = {one.id for one in store.nights.candidates(owner=None, limit=MOST) if one.retired}
+    names = {one.network for one in store.served.verdicts(owner=None, limit=MOST)} - {""}
+    origins = {name: _read_origin(blobs, name) for name in names if blobs.path(name).exists()}
+    turns = {turn for origin in origins.values() if origin is not None for turn in origin.turns}
+    gone = {turn for turn in turns if store.turn(turn, owner=None) is None}
+    for name, origin in origins.items():
+        if origin is None or retired.intersection(origin.adapters) or gone.intersection(origin.turns):
+            blobs.remove(name)
+
+
+def _read_origin(blobs: BlobStore, name: str) -> Origin | None:
+    with blobs.path(name).open("rb") as file:
+        try:
+            return Origin.from_bytes(file.read(HEAD))
+        except Corrupt:
+            return None
 
 
 def teaches_forgotten(store: Store, owner: str, lessons: Sequence[str]) -> bool:
@@ -108,7 +131,7 @@ def _files_of(store: Store, candidates: Sequence[Candidate]) -> set[str]:
     ids = {one.id for one in candidates}
     examined = [one for one in store.served.verdicts(owner=None, limit=MOST) if one.candidate in ids]
     own = {name for one in candidates for name in (one.adapter, one.peft, one.dataset, one.importance)}
-    return (own | {name for one in examined for name in (one.route, one.report)}) - {""}
+    return (own | {name for one in examined for name in (one.route, one.report, one.network)}) - {""}
 
 
 def _drop_jobs(store: Store, blobs: BlobStore, nights: Path, needed: AbstractSet[str]) -> None:

@@ -18,6 +18,7 @@ from aion.store.rows import Row, check_text, to_json, to_number
 def encode_verdict(verdict: Verdict) -> Row:
     named = (verdict.id, verdict.owner, verdict.candidate, verdict.night)
     check_text(*named, verdict.theme, verdict.adapter, verdict.base, verdict.route, verdict.report, *verdict.against)
+    check_text(verdict.strategy, verdict.network)
     _refuse_texts(verdict.scores)
     return proven(*named, to_json(asdict(verdict)))
 

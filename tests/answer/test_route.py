@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from aion.answer.ask_base import BaseAsker
 from aion.answer.open_turn import OpenTurn
 from aion.answer.route import Routing
+from aion.answer.turn import Answerer
 from aion.capture.draft import AnswerDraft, TurnDraft
-from aion.errors import NotFound
+from aion.errors import NotFound, Unavailable
 from aion.memory.embedding import EmbeddingDesk
-from aion.models.base import Job, Sampling
-from aion.models.fake import FakeEmbedder
+from aion.models.base import Delta, Job, Sampling
+from aion.models.fake import FakeEmbedder, FakeGenerator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, TurnKind
+from aion.router.asked import TOKENS
 from aion.router.base import NO_WORDS, Route, Vector
+from aion.router.route import Router, Strategy
 from aion.router.table import RouteTable, ServedSet
+from tests.router.taught import WORK, card_of
 
 pytestmark = pytest.mark.anyio
 
@@ -166,3 +172,62 @@ async def test_an_answer_given_before_a_promotion_is_not_given_again_after_it(de
     assert found is not None
     table.put("ana", dataclasses.replace(found, promotion="promo_2"))
     assert tuple(routing.mark(turn)) != before
+
+
+BILLING = "Who maintains the billing service?"
+CARDS = {"cand_work": card_of(WORK)}
+
+
+def asking_table() -> RouteTable:
+    table = RouteTable()
+    router = Router(CARDS, strategy=Strategy.MODEL)
+    table.put("ana", ServedSet(promotion="promo_1", names=frozenset({"cand_work"}), router=router))
+    return table
+
+
+async def test_the_base_says_which_is_meant_where_the_router_wants_its_word(desk: EmbeddingDesk) -> None:
+    for reply, expected in (("1", {"cand_work": 1.0}), ("0", "none")):
+        asker = BaseAsker(FakeGenerator(reply), AdmissionQueue(1, 10_000))
+        turn = open_turn(BILLING)
+        assert await chosen(Routing(asking_table(), desk, asker.ask), turn) == expected
+        assert turn.steps["route"]["why"]["strategy"] == "model"
+        assert (await Routing(asking_table(), desk, asker.ask).explain("ana", BILLING))["why"]["strategy"] == "model"
+
+
+async def test_a_base_that_fails_or_is_slow_or_busy_costs_nothing_but_its_word(desk: EmbeddingDesk) -> None:
+    failing = BaseAsker(FakeGenerator("0", fail_at=0), AdmissionQueue(1, 10_000))
+    slow = BaseAsker(FakeGenerator("0", delay_s=30.0), AdmissionQueue(1, 10_000), longest_s=0.01)
+
+    async def busy(messages: Sequence[Json]) -> str:
+        raise Unavailable("the engine is being started")
+
+    for ask in (failing.ask, slow.ask, busy, None):
+        turn = open_turn(BILLING)
+        assert await chosen(Routing(asking_table(), desk, ask), turn) == {"cand_work": 1.0}
+        why = turn.steps["route"]["why"]
+        assert (why["strategy"], why["wanted"]) == ("embedding", "model")
+
+
+class Noting(FakeGenerator):
+    """Notes what it is asked."""
+
+    jobs: tuple[Job, ...] = ()
+
+    def stream(self, job: Job) -> AsyncGenerator[Delta, None]:
+        self.jobs += (job,)
+        return super().stream(job)
+
+
+async def test_the_base_is_asked_without_adapters_and_its_place_is_given_back(desk: EmbeddingDesk) -> None:
+    queue, generator = AdmissionQueue(1, 10_000), Noting("0", delay_s=30.0)
+    await chosen(Routing(asking_table(), desk, BaseAsker(generator, queue, longest_s=0.01).ask), open_turn(BILLING))
+    assert (queue.running, queue.waiting, generator.running, generator.stopped) == (0, 0, 0, 1)
+    (job,) = generator.jobs
+    assert (job.adapters, job.sampling.temperature, job.sampling.max_tokens) == ("none", 0.0, TOKENS)
+
+
+async def test_whoever_answers_has_the_base_asked(desk: EmbeddingDesk) -> None:
+    unused, mind = cast("Any", None), cast("Any", SimpleNamespace(desk=desk))
+    queue = AdmissionQueue(1, 10_000)
+    answerer = Answerer(FakeGenerator("0"), unused, queue, mind=mind, table=asking_table())
+    assert (await answerer.routing.explain("ana", BILLING))["why"]["strategy"] == "model"

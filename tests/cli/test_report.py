@@ -25,6 +25,7 @@ SCORES = {
     "triggers": {"before": 0, "after": 2, "items": 300, "routed": 65, "typical": 1, "refrains": 0},
     "general": {"before": 1.0, "after": 0.9957, "items": 140},
     "drift": {"after": 0.75, "items": 10, "gibberish": 0},
+    "router": {"used": True},
     "speed": {"before": 41.0, "after": 39.5},
     "noise": 0.0,
 }
@@ -64,6 +65,7 @@ Work: adapter cand_w1, served
   general questions that a word of its training takes over: 0 -> 2 of 300
   general behaviour left: 100.0% -> 99.6% of 140 answers
   general behaviour left if no router held it back: 75.0% of 10 answers
+  the router's network chooses
   tokens a second of processor: 41.0 -> 39.5
   from conversation conv_1: Who was Ada Lovelace? (1)
   asked: Who digs?

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from aion.cli.route import LEFT
+from aion.cli.route import BY, LEFT
+from aion.router.route import Strategy
 from aion.router.scoring import Left
 from tests.cli.canned_server import serve
 from tests.cli.conftest import Ran
@@ -96,6 +97,21 @@ def test_without_a_server_each_says_how_to_start_one(aion: Aion, data: Path, wor
             {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"took": [TOOK | {"words": [], "how": "near"}]}},
             ["cand_1 x 1", "  cand_1: is like what it was taught (near, cosine 0.81)"],
         ),
+        (
+            {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"strategy": "network", "took": [TOOK], "left": []}},
+            ["cand_1 x 1", "  cand_1: names billing (exact, cosine 0.81)", "chosen by the trained network (network)"],
+        ),
+        (
+            {
+                "outcome": "none",
+                "scales": {},
+                "why": {"strategy": "embedding", "took": [], "left": [], "wanted": "model", "lacks": "it is slow"},
+            },
+            [
+                "the base answers alone",
+                "chosen by names and likeness (embedding), instead of model: it is slow",
+            ],
+        ),
         ({"outcome": "none_served", "scales": {}, "why": {}}, ["the base answers alone; no adapter is served yet"]),
     ],
 )
@@ -110,6 +126,7 @@ def test_a_route_is_explained(aion: Aion, data: Path, found: Any, lines: list[st
 
 def test_each_reason_of_the_router_has_its_words() -> None:
     assert LEFT.keys() == {one.value for one in Left}
+    assert BY.keys() == {one.value for one in Strategy}
 
 
 def test_a_suite_is_added_to_shown_and_taken_from(aion: Aion, data: Path) -> None:

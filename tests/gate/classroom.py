@@ -28,6 +28,8 @@ from aion.models.fake import FakeEmbedder
 from aion.models.gguf_file import read_header
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Example, ExampleKind, Json, Lesson, LessonKind, SuiteItem
+from aion.router.asked import Ask
+from aion.router.base import Vector
 from aion.sleep.lessons.dataset import build_dataset, write_examples
 from aion.sleep.lessons.find import Lessons
 from tests.sleep.export.makers import WIDTH, finish, write_base
@@ -196,8 +198,11 @@ class ByWord:
     def add_probe(self, card: bytes, probe: Json) -> bytes:
         return json.dumps(json.loads(card) | {"probe": probe}).encode()
 
-    def open(self, cards: Mapping[str, bytes]) -> Choice:
+    def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Choice:
         return Choice({name: json.loads(card)["words"] for name, card in cards.items()}, general=self.general)
+
+    async def embed(self, texts: Sequence[str]) -> Mapping[str, Vector]:
+        return {}
 
 
 class Choice:

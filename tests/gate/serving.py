@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aion.errors import Unavailable
+from aion.gate.network import name_network
 from aion.gate.promote import Commit, Promoter
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Promotion, new_id
+from aion.router.route import Strategy
 from aion.router.table import RouteTable
 from aion.store.sqlite import SqliteStore
 from tests.router.taught import GARDEN, WORK, card_of
@@ -48,17 +50,31 @@ class House:
         self.store = SqliteStore(data)
         self.start()
 
-    def start(self) -> None:
+    def start(self, strategy: Strategy = Strategy.EMBEDDING) -> None:
         """As after a start of the server."""
         self.table = RouteTable()
-        self.promoter = Promoter(self.store, self.store.blobs, self.table)
+        self.promoter = Promoter(self.store, self.store.blobs, self.table, strategy=strategy)
         self.engine = Held(self.promoter.plan(BASE))
         self.promoter.open(self.engine, embedder=EMBEDDER)
 
-    def make(self, name: str, taught: str = "work", *, created: float = 20.0, ship: bool = True, **changes: str) -> str:
-        """A candidate of a night of its own, examined; taught nothing, it has no card, as one from elsewhere."""
+    def make(
+        self,
+        name: str,
+        taught: str = "work",
+        *,
+        created: float = 20.0,
+        ship: bool = True,
+        network: bytes = b"",
+        **changes: str,
+    ) -> str:
+        """A candidate of a night of its own, examined; taught nothing, it has no card, as one from elsewhere.
+
+        `network` is that of the set it was examined in.
+        """
         adapter = self.store.blobs.put(f"adapter of {name}".encode())
-        card = self.store.blobs.put(CARDS[taught]) if taught else ""
+        named = name_network(CARDS[taught], network) if network else CARDS.get(taught, b"")
+        card = self.store.blobs.put(named) if named else ""
+        sum_ = self.store.blobs.put(network) if network else ""
         lessons = (f"lesson_{name}",)
         told = {"adapter": adapter, "base": BASE, "night": f"night_{name}", "theme": f"theme_{taught}", **changes}
         made = put_candidate(self.store, name, lessons=lessons, created=created, **told)
@@ -66,7 +82,7 @@ class House:
             [make_lesson(id=lessons[0], theme=made.theme, owner=made.owner)], at=created
         ).result()
         self.store.served.add_verdict(
-            make_verdict(made, ship=ship, route=card, report=card, against=(), id=new_id("ver"))
+            make_verdict(made, ship=ship, route=card, report=card, network=sum_, against=(), id=new_id("ver"))
         ).result()
         return made.id
 

@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from aion.answer.ask_base import BaseAsker
 from aion.config import Settings
 from aion.gate import course, exams, trigger_exam
 from aion.gate.asking import EngineAsker
 from aion.gate.examine import Room, examine
 from aion.gate.sitting import as_messages
 from aion.models.fake import FakeEmbedder
+from aion.models.llama.generator import LlamaGenerator
 from aion.models.llama.spec import Adapter, read_probe
+from aion.models.queue import AdmissionQueue
 from aion.models.wire import CHAT
+from aion.router.asked import TOKENS, make_messages, read_choice
 from tests.gate.classroom import FIRST, lessons_about, make_entrant
 from tests.models.engines import smollm, write_lora
+from tests.router.taught import WORK
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 SKY = as_messages('Why is the sky "blue"?')
@@ -91,3 +96,18 @@ async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert found.verdict.scores["noise"] == 0.0
     assert found.verdict.scores["triggers"]["items"] >= 100
     assert found.verdict.scores["speed"]["after"] > 1.0
+
+
+async def test_the_base_says_which_of_what_is_named_is_meant_and_the_served_one_says_the_same(
+    asker: EngineAsker, tmp_path: Path
+) -> None:
+    told = make_messages("Who maintains the billing service?", [WORK[2], WORK[0]])
+    reply = (await asker.say(told, {}, max_tokens=TOKENS)).text
+    assert read_choice(reply, 2) is not None
+    generator = LlamaGenerator(smollm(), make_settings(tmp_path))
+    await generator.start()
+    try:
+        asked = BaseAsker(generator, AdmissionQueue(1, 10_000), longest_s=60.0)
+        assert (await asked.ask(told)).strip() == reply
+    finally:
+        await generator.close()

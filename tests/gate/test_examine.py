@@ -18,6 +18,7 @@ from aion.gate.general import Golden
 from aion.gate.sitting import Sitting, as_messages
 from aion.models.catalog import LocalModel
 from aion.records import Check, Json, SuiteItem
+from aion.router.asked import Ask
 from tests.gate.classroom import (
     FIRST,
     GENERAL,
@@ -52,9 +53,9 @@ def new(tmp_path: Path, base: LocalModel) -> Entrant:
 class Greedy(ByWord):
     """Its new adapter takes everybody's questions."""
 
-    def open(self, cards: Mapping[str, bytes]) -> Choice:
+    def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Choice:
         taken = {"cand_new": json.dumps({"words": [*FIRST, *SECOND]}).encode()}
-        return super().open(taken if "cand_new" in cards else cards)
+        return super().open(taken if "cand_new" in cards else cards, network=network, ask=ask)
 
 
 class CancelledError(Exception):

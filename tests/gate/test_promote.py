@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
+from aion.app import start_generator
+from aion.config import Settings
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.records import Move
-from tests.gate.serving import House
+from aion.router.network import Origin
+from aion.router.pairs import FIGURES
+from aion.router.route import Strategy
+from tests.gate.serving import BASE, House
 from tests.router.taught import GARDEN, WORK, embed
 from tests.store.night_examples import make_night
 from tests.store.served_examples import make_verdict
@@ -241,3 +250,69 @@ async def test_without_an_engine_nothing_is_gone_back_to_and_nothing_put_aside(h
         await house.promoter.roll_back("ana", reason="", actor="ana")
     assert house.store.served.promotion(owner="ana") == before
     assert house.store.nights.quarantined(owner="ana") == []
+
+
+def network_of(*names: str, turns: tuple[str, ...] = ()) -> bytes:
+    """Of these adapters; it takes nothing, which shows that it is at work."""
+    layers = {"first": (8, 4 * len(VECTORS["work"]) + FIGURES), "second": (4, 8), "last": (1, 4)}
+    tensors = {f"{layer}.weight": np.zeros(shape, np.float32) for layer, shape in layers.items()}
+    tensors |= {f"{layer}.bias": np.full(shape[:1], -9.0, np.float32) for layer, shape in layers.items()}
+    return save(tensors, metadata=Origin(tuple(sorted(names)), "words", turns).to_note())
+
+
+def chosen_by(house: House) -> str:
+    served = house.table.find("ana")
+    assert served is not None
+    return str(served.router.pick(ASKED["work"], VECTORS["work"]).why["strategy"])
+
+
+async def test_a_network_is_promoted_and_taken_back_with_the_adapters_it_was_examined_over(house: House) -> None:
+    house.start(Strategy.NETWORK)
+    work = house.make("w1", network=network_of("cand_w1"))
+    garden = house.make("g1", "garden", network=network_of("cand_w1", "cand_g1"))
+    await house.promote(work)
+    assert (chosen_by(house), asked(house, "work")) == ("network", [])
+    await house.promote(garden)
+    assert chosen_by(house) == "network"
+    await house.promoter.take_out("ana", work, reason="", actor="ana")
+    assert (chosen_by(house), asked(house, "garden")) == ("embedding", [garden])  # over this set nothing was examined
+    await house.promoter.roll_back("ana", "night_w1", reason="", actor="ana")
+    assert chosen_by(house) == "network"
+
+
+async def test_without_the_setting_or_with_a_damaged_network_the_rule_chooses(house: House) -> None:
+    data = network_of("cand_w1")
+    work = house.make("w1", network=data)
+    await house.promote(work)
+    assert (chosen_by(house), asked(house, "work")) == ("embedding", [work])
+    house.start(Strategy.NETWORK)
+    assert chosen_by(house) == "network"
+    name = house.store.served.verdicts(owner="ana")[0].network
+    house.store.blobs.path(name).write_bytes(data[:-1] + b"x")
+    house.start(Strategy.NETWORK)
+    assert (chosen_by(house), asked(house, "work")) == ("embedding", [work])
+
+
+async def test_a_network_that_learned_what_is_forgotten_chooses_no_more(house: House) -> None:
+    house.start(Strategy.NETWORK)
+    await house.promote(house.make("w1", network=network_of("cand_w1")))
+    house.store.blobs.remove(house.store.served.verdicts(owner="ana")[0].network)
+    assert chosen_by(house) == "network"
+    await house.promoter.refresh()
+    assert chosen_by(house) == "embedding"
+
+
+async def test_the_setting_says_by_which_strategy_requests_are_routed(house: House, tmp_path: Path) -> None:
+    await house.promote(house.make("w1"))
+    for strategy in Strategy:
+        told = {"data": tmp_path, "model": {"source": "fake"}, "router": {"strategy": strategy.value}}
+        system: Any = SimpleNamespace(
+            settings=Settings.model_validate(told), store=house.store, blobs=house.store.blobs
+        )
+        _, promoter = await start_generator(system, lambda *_: None, house.table)
+        promoter.plan(BASE)
+        promoter.open(house.engine, embedder="words")
+        served = house.table.find("ana")
+        assert served is not None
+        why = served.router.pick(ASKED["work"], VECTORS["work"]).why
+        assert why.get("wanted", why["strategy"]) == strategy.value

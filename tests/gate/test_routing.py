@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from aion.gate.general import general_items
 from aion.gate.routing import CardRouting
 from aion.models.fake import FakeEmbedder
+from aion.records import Json
 from aion.router.card import RouteCard
+from aion.router.route import Strategy
 from tests.gate.classroom import FIRST, lessons_about, make_base, make_entrant
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +37,22 @@ async def test_the_probe_is_kept_with_the_card(tmp_path: Path) -> None:
     probed = RouteCard.from_bytes(routing.add_probe(card, {"taught": "Rufus."}))
     assert dict(probed.probe) == {"taught": "Rufus."}
     assert replace(probed, probe={}).to_bytes() == card
+
+
+async def test_a_router_that_goes_by_the_bases_word_gets_it_once(tmp_path: Path) -> None:
+    entrant = make_entrant(tmp_path, make_base(tmp_path), ROOMS)
+    routing, told = CardRouting(FakeEmbedder(), Strategy.MODEL), []
+
+    async def ask(messages: Sequence[Json]) -> str:
+        told.append(messages)
+        return "0"
+
+    card = await routing.make(entrant.candidate, entrant.examples(), b"")
+    asked = "Who maintains the billing room?"
+    for _ in range(2):
+        assert await routing.open({"cand_new": card}, ask=ask).pick(asked, "") == {}
+        assert await routing.open({"cand_new": card}).pick(asked, "") == {"cand_new": 1.0}
+    assert len(told) == 1
 
 
 class Counting(FakeEmbedder):

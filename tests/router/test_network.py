@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +14,10 @@ from safetensors.torch import load
 from aion.errors import BadInput, Corrupt
 from aion.nets.router import PairScorer
 from aion.router.index import How
-from aion.router.network import Scorer
-from aion.router.pairs import FIGURES, make_pairs
+from aion.router.network import Origin, Scorer, find_network
+from aion.router.pairs import FIGURES, Heard, make_pairs
 from aion.router.route import Router, Strategy
-from aion.sleep.training.router_train import Pairs, train_router
+from aion.sleep.training.router_train import Pairs, train_at_night, train_router
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
 CARDS = {"cand_work": card_of(WORK), "cand_garden": card_of(GARDEN, "garden")}
@@ -89,3 +93,64 @@ def test_pairs_of_one_kind_are_refused() -> None:
     one = Pairs(PAIRS.q_N_D[:3], PAIRS.t_N_D[:3], PAIRS.figures_N_F[:3], np.ones(3, np.float32))
     with pytest.raises(BadInput, match="teach more first"):
         train_router(one, seed=1)
+
+
+def test_a_night_makes_the_same_bytes_on_any_number_of_threads_and_notes_what_of() -> None:
+    origin, steps, threads = Origin(("cand_garden", "cand_work"), "words", ("turn_1",)), [], torch.get_num_threads()
+    made = train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: None)
+    torch.set_num_threads(threads + 1)
+    again = train_at_night(PAIRS, seed=3, note=origin.to_note(), pause=lambda: steps.append(torch.get_num_threads()))
+    assert torch.get_num_threads() == threads + 1
+    torch.set_num_threads(threads)
+    assert again == made
+    assert len(steps) > 50
+    assert set(steps) == {1}
+    assert Origin.from_bytes(made) == origin
+
+
+def test_what_people_said_of_answers_is_learned_too() -> None:
+    asked = "Whom do I phone about invoices?"
+    for wanted in (True, False):
+        pairs = make_pairs(
+            CARDS, [Heard(asked, embed(asked), "les_0", wanted), Heard(asked, embed(asked), "gone", True)]
+        )
+        assert len(pairs[3]) == len(PAIRS.wanted_N) + 1
+        assert (pairs[0][-1] == embed(asked)).all()
+        assert pairs[3][-1] == wanted
+
+
+def test_of_many_requests_some_are_left_out_evenly() -> None:
+    few = make_pairs(CARDS, most=len(PAIRS.wanted_N) // 2)
+    assert 0.2 * len(PAIRS.wanted_N) < len(few[3]) < 0.6 * len(PAIRS.wanted_N)
+    assert 0 < few[3].sum() < len(few[3])
+
+
+def noted(*adapters: str, embedder: str = "words") -> bytes:
+    note = Origin(tuple(sorted(adapters)), embedder).to_note()
+    return train_router(PAIRS, seed=1, epochs=1, note=note).weights
+
+
+def found_by(cards: Mapping[str, object], blobs: Mapping[str, bytes]) -> bytes:
+    def read(name: str) -> bytes:
+        if name not in blobs:
+            raise Corrupt("not what was written")
+        return blobs[name]
+
+    return find_network(cards, read)  # type: ignore[arg-type]
+
+
+def test_a_network_is_used_over_exactly_the_adapters_it_was_examined_over() -> None:
+    right = noted("cand_work", "cand_garden")
+    for data, found in (
+        (right, right),
+        (noted("cand_work"), b""),
+        (noted("cand_work", "cand_garden", "cand_more"), b""),
+        (noted("cand_work", "cand_garden", embedder="other"), b""),
+        (TRAINED.weights, b""),
+        (b"no network", b""),
+    ):
+        name = hashlib.sha256(data).hexdigest()
+        cards = CARDS | {"cand_work": replace(CARDS["cand_work"], network=name)}
+        assert found_by(cards, {name: data}) == found
+        assert found_by(cards, {}) == b""
+    assert found_by(CARDS, {}) == b""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
+from aion.config import RouterSettings
 from aion.router.asked import read_choice
 from aion.router.base import Route
+from aion.router.card import Key
 from aion.router.common import asks_in_general
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
@@ -107,19 +113,64 @@ def test_a_choice_is_the_same_whatever_order_the_cards_come_in() -> None:
     assert (turned.scales, turned.why) == (pick(asked).scales, pick(asked).why)
 
 
+def ask_model(question: str, reply: str, **more: Any) -> tuple[Route, Route]:
+    """By likeness, and once the base has replied."""
+    route = Router(CARDS, strategy=Strategy.MODEL).pick(question, embed(question), **more)
+    assert route.base_question is not None
+    assert f"1. {WORK[0]}" in str(route.base_question.messages[-1]["content"])
+    return route, route.base_question.settle(reply)
+
+
 def test_the_base_may_be_asked_which_of_what_is_named_is_meant() -> None:
-    told: list[str] = []
+    before, after = ask_model("What is a billing service?", "1.")
+    assert (before.scales, after.scales) == ({}, {"cand_work": 1.0})
+    assert after.why["strategy"] == "model"
+    before, after = ask_model("Who maintains the billing service?", "0")
+    assert (before.scales, after.scales) == ({"cand_work": 1.0}, {})
+    asked = {"previous": "Who maintains the billing service?", "previous_vector": embed(WORK[0])}
+    before, after = ask_model("And since when?", "1", **asked)
+    assert (after.scales, after.why["took"][0]["how"]) == ({"cand_work": 1.0}, "follows")
 
-    def ask(prompt: str) -> str:
-        told.append(prompt)
-        return "1." if "maintains" in prompt.splitlines()[-3] else "0"
 
-    router = Router(CARDS, strategy=Strategy.MODEL, ask=ask)
-    assert router.pick("Who maintains the billing service?", None).scales == {"cand_work": 1.0}
-    assert router.pick("What is a billing service?", None).scales == {}
-    assert router.pick("What is the capital of France?", None).scales == {}
-    assert len(told) == 2
-    assert f"1. {WORK[0]}" in told[0]
+def test_until_the_base_has_replied_a_choice_stands_by_likeness_and_says_so() -> None:
+    route, _ = ask_model("Who maintains the billing service?", "0")
+    usual = pick("Who maintains the billing service?")
+    assert route.scales == usual.scales
+    assert route.why == usual.why | {"wanted": "model", "lacks": "the base did not say which, or not in time"}
+
+
+def test_where_nothing_is_named_the_base_is_not_asked() -> None:
+    route = Router(CARDS, strategy=Strategy.MODEL).pick("What is the capital of France?", embed("France"))
+    assert (route.base_question, route.scales, route.why["strategy"]) == (None, {}, "model")
+
+
+def test_the_base_decides_also_against_what_the_same_word_names_more_surely() -> None:
+    house = card_of(("The wiki poster was bought in Limmarn.",), "house")
+    item = replace(house.items[0], keys=(Key(("wiki",), ("wiki", "poster")),))
+    cards = CARDS | {"cand_house": replace(house, items=(item,))}
+    asked = "Does the poster hang near the wiki?"
+    route = Router(cards, strategy=Strategy.MODEL).pick(asked, embed(asked))
+    assert route.base_question is not None
+    prompt = str(route.base_question.messages[-1]["content"])
+    for number in (1, 2):
+        wanted = "cand_house" if f"{number}. The wiki poster" in prompt else "cand_work"
+        assert set(route.base_question.settle(str(number)).scales) == {wanted}
+
+
+def test_a_network_that_is_missing_or_damaged_leaves_the_choice_to_likeness_and_says_so() -> None:
+    asked = "Who maintains the billing service?"
+    for network in (b"", b"damaged"):
+        route = Router(CARDS, strategy=Strategy.NETWORK, network=network).pick(asked, embed(asked))
+        assert route.scales == pick(asked).scales
+        assert (route.why["strategy"], route.why["wanted"]) == ("embedding", "network")
+        assert "no network" in route.why["lacks"]
+
+
+def test_each_strategy_is_a_setting() -> None:
+    for one in Strategy:
+        assert RouterSettings.model_validate({"strategy": one.value}).strategy == one.value
+    with pytest.raises(ValidationError, match="'embedding', 'keyword', 'model' or 'network'"):
+        RouterSettings.model_validate({"strategy": "likeness"})
 
 
 @pytest.mark.parametrize(("reply", "wanted"), [("2", 1), (" Note 1.", 0), ("0", None), ("7", None), ("none", None)])

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
+from aion.router.network import Origin
 from aion.store.sqlite import SqliteStore
 from tests.gate.serving import BASE, House
 from tests.serve.people import Person
@@ -39,7 +42,7 @@ def furnish(data: Path) -> None:
     asyncio.run(serve_and_take_back(house))
     for name in ("one", "two", "three"):
         put(house, name, night=f"night_{name}", theme="theme_hard", lessons=("lesson_hard", f"lesson_{name}"))
-    for name in ("late", "sum", "told"):
+    for name in ("late", "sum", "told", "net"):
         put(house, name)
     made = put_candidate(house.store, "import", lessons=(), base=BASE, owner="bea", theme="theme_import")
     house.store.served.add_verdict(make_verdict(made, against=())).result()
@@ -93,9 +96,23 @@ def test_a_verdict_is_taken_once_with_its_files(up: RunningServer) -> None:
     assert set(FILES.values()) <= {(up.data / "blobs" / one[:2] / one[2:]).read_bytes() for one in kept(up)}
 
 
+def test_the_network_of_a_verdict_is_kept_with_it_and_the_strategy_it_was_examined_by(up: RunningServer) -> None:
+    network = save({"one": np.zeros(1, np.float32)}, metadata=Origin(("cand_net",), "words").to_note())
+    told = told_of(up, "net") | {"strategy": "network", "network": hashlib.sha256(network).hexdigest()}
+    assert tell(up, "verdicts", **told).status_code == 500  # it lies nowhere
+    (up.data / "nights" / "night_1" / "exam-cand_net" / "router.safetensors").write_bytes(network)
+    assert tell(up, "verdicts", **told | {"strategy": "guessing"}).status_code == 400
+    tell(up, "verdicts", **told).raise_for_status()
+    with closing(SqliteStore(up.data, read_only=True)) as store:
+        verdict = store.served.verdict("cand_net", owner="ana")
+        assert verdict is not None
+        assert (verdict.strategy, store.blobs.get(verdict.network)) == ("network", network)
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
+        ({"network": "f" * 64}, 500),
         ({"report": "f" * 64}, 500),  # another file than the one that was summed
         ({"route": "f" * 64}, 500),
         ({"adapter": "f" * 64}, 409),  # of other bytes than the candidate's

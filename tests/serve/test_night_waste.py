@@ -11,14 +11,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from aion.records import Candidate, Move
+from aion.router.network import Origin
 from aion.serve.night_waste import clear_forgotten
 from aion.store.sqlite import SqliteStore
 from tests.serve.people import MINDFUL, Person
 from tests.serve.test_sleep_api import BASE, start, tell
 from tests.serving import RunningServer, running
+from tests.store.examples import make_turn
 from tests.store.night_examples import make_candidate, make_lesson, make_theme
 from tests.store.served_examples import make_promotion, make_verdict, put_candidate
 
@@ -192,3 +196,30 @@ def test_what_an_examination_kept_goes_with_its_candidate_unless_another_needs_i
         assert (row.move, row.adapters) == (Move.RETIRE, ("cand_kept",))
         assert clear_forgotten(store, store.blobs, tmp_path) == []
         assert list(store.verify()) == []
+
+
+def test_a_network_goes_with_any_adapter_it_is_of_and_with_any_turn_it_learned_from(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store:
+        turns = [make_turn(conversation=name) for name in ("conv_stays", "conv_goes")]
+        for one in turns:
+            store.append_turn(one).result()
+        stays, goes = (one.id for one in turns)
+        names = []
+        for adapters, learned in (
+            (("cand_kept",), (stays,)),
+            (("cand_kept",), (stays, goes)),
+            (("cand_gone", "cand_kept"), ()),
+        ):
+            note = Origin(adapters, "words", learned).to_note()
+            names.append(store.blobs.put(save({"one": np.zeros(1, np.float32)}, metadata=note)))
+        put_candidate(store, "gone", lessons=("lesson_gone",))
+        made = put_candidate(store, "kept", lessons=("lesson_kept",))
+        store.nights.place_lessons([make_lesson(id="lesson_kept", theme="theme_kept")], at=1.0).result()
+        for name in names:
+            card = store.blobs.put(name.encode())
+            store.served.add_verdict(make_verdict(made, route=card, report=card, network=name)).result()
+        assert clear_forgotten(store, store.blobs, tmp_path) == ["cand_gone"]
+        assert set(store.blobs) & set(names) == set(names[:2])
+        store.forget_conversation("conv_goes", owner="ana").result()
+        clear_forgotten(store, store.blobs, tmp_path)
+        assert set(store.blobs) & set(names) == set(names[:1])

@@ -1,0 +1,133 @@
+"""What a night examines, and what it hands over: with the router's network where the settings want one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from aion.config import Settings
+from aion.gate import examiner
+from aion.gate.examine import Room
+from aion.gate.examiner import NightExaminer
+from aion.models.catalog import LocalModel
+from aion.night import build_examiner
+from aion.records import Json, Night, Reward
+from aion.router.card import RouteCard
+from aion.router.network import Origin
+from aion.store.sqlite import SqliteStore
+from tests.gate.classroom import FIRST, Model, lessons_about, make_base, make_entrant, remembers
+from tests.gate.serving import BASE, House
+from tests.store.examples import make_turn
+from tests.store.memory_examples import make_experience
+from tests.store.night_examples import make_lesson, make_night, make_theme
+
+ROOMS = lessons_about(FIRST[:4], "theme_work")
+ASKED = "Whom do I tell that the billing room is cold?"
+
+
+def settings_of(data: Path, strategy: str) -> Settings:
+    told = {"data": data, "router": {"strategy": strategy}, "embedder": {"source": "fake"}, "engine": {"threads": 1}}
+    return Settings.model_validate(told)
+
+
+class Server:
+    """Takes what the night tells, with the files that lie there then."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.told: list[Json] = []
+        self.files: list[dict[str, bytes]] = []
+
+    def tell(self, what: str, body: Json) -> Json:
+        assert what == "verdicts"
+        self.told.append(body)
+        folder = self.data / "nights" / body["exam_night"] / f"exam-{body['candidate']}"
+        self.files.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        return {}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> LocalModel:
+    return make_base(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path, base: LocalModel) -> Iterator[SqliteStore]:
+    """A candidate that waits, and an answer that was liked although what was asked was left to the base."""
+    with closing(SqliteStore(tmp_path / "data")) as made:
+        entrant = make_entrant(tmp_path, base, ROOMS)
+        for content in (entrant.adapter.read_bytes(), entrant.dataset):
+            made.blobs.put(content)
+        made.nights.put_theme(make_theme(id="theme_work")).result()
+        made.nights.place_lessons([make_lesson(id=one.id, theme=one.theme) for one in ROOMS], at=1.0).result()
+        made.nights.add_candidate(entrant.candidate).result()
+        left = {"lesson": ROOMS[0].id, "how": "named"}
+        step: Json = {"outcome": "none", "scales": {}, "why": {"took": [], "left": [left]}}
+        turn = make_turn(id="turn_1", messages=({"role": "user", "content": ASKED},), steps={"route": step})
+        made.append_turn(turn).result()
+        reward = Reward(explicit=1.0, implicit=None, emotional=None, total=1.0)
+        made.experience.put_experience(make_experience(turn.id, reward=reward)).result()
+        yield made
+
+
+def examine(
+    data: Path, base: LocalModel, strategy: str, night: Night, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Json, dict[str, bytes]]:
+    model, server = Model({"cand_new": remembers(ROOMS)}), Server(data)
+    monkeypatch.setattr(examiner, "Room", partial(Room, open_asker=model.open))
+    door: Any = SimpleNamespace(tell=server.tell)
+    made = build_examiner(settings_of(data, strategy), door)
+    assert isinstance(made, NightExaminer)
+    made._model = base
+    assert made.examine(night, "cand_new", lambda *_: None)["ship"], server.told
+    return server.told[0], server.files[0]
+
+
+def test_a_night_trains_the_network_and_hands_it_over_with_its_card(
+    tmp_path: Path, base: LocalModel, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, files = examine(tmp_path / "data", base, "network", make_night(), monkeypatch)
+    network = files["router.safetensors"]
+    assert told["network"] == hashlib.sha256(network).hexdigest() == RouteCard.from_bytes(files["route.card"]).network
+    assert told["strategy"] == "network"
+    origin = Origin.from_bytes(network)
+    assert (origin.adapters, origin.turns) == (("cand_new",), ("turn_1",))
+    again, _ = examine(tmp_path / "data", base, "network", make_night(id="night_2"), monkeypatch)
+    assert again["network"] == told["network"]
+
+
+def test_with_any_other_strategy_no_time_is_spent_on_it(
+    tmp_path: Path, base: LocalModel, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise AssertionError("nobody wants a network")
+
+    monkeypatch.setattr("aion.sleep.training.router_train.train_at_night", refuse)
+    told, files = examine(tmp_path / "data", base, "keyword", make_night(), monkeypatch)
+    assert (told["strategy"], told["network"], files["router.safetensors"]) == ("keyword", None, b"")
+    assert "router" not in told["scores"]
+
+
+def test_what_was_examined_by_another_strategy_is_examined_again(
+    tmp_path: Path, base: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def words(_: Settings) -> str:
+        return "words"
+
+    monkeypatch.setattr(examiner, "find_embedder_hash", words)
+    house = House(tmp_path / "data")
+    with closing(house.store):
+        served = house.make("w1")
+        house.make("g1", "garden", ship=False)
+        for strategy, due in (("embedding", []), ("network", [served])):
+            made = NightExaminer(settings_of(tmp_path / "data", strategy), lambda *_: {})
+            made._model = replace(base, sha256=BASE)
+            assert made.find_due(make_night()) == due
