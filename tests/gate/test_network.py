@@ -99,7 +99,7 @@ async def test_one_that_is_no_worse_than_the_rule_is_taken_and_names_what_it_is_
     assert found.scores["heard"] == 1
     for kind in ("wordings", "near_misses", "general"):
         score = found.scores[kind]
-        assert score["items"] >= score["after"] >= score["before"] > 0.8 * score["items"]
+        assert score["items"] >= score["after"] >= score["before"] > 0.75 * score["items"]
     assert (await taught.make(Trainer(), LIKED)).after == found.after
 
 
