@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.lessons.phrasing.around import surround
@@ -16,7 +17,7 @@ from aion.sleep.lessons.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.lessons.phrasing.facts import Fact, read_fact, tell_apart
 from aion.sleep.lessons.phrasing.names import Renamed, ask_by_other_names
 from aion.sleep.lessons.phrasing.together import answer_together, put_together
-from aion.sleep.lessons.phrasing.wording import STEM, Wording, reword, word
+from aion.sleep.lessons.phrasing.wording import STEM, Wording, reword, split_belonging, word
 from aion.sleep.lessons.words import normal
 
 RENAMED = 4  # trained wordings of a fact under another name
@@ -30,9 +31,10 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
     known = Counter(
         stem for one in [*taught, *lessons] for stem in stems_of(f"{one.question} {one.answer} {one.statement}")
     )
+    shared = _shared_things(facts)
     made: list[Example] = []
     for fact in facts:
-        made += _worded(fact, held_out)
+        made += _worded(fact, held_out, shared)
         made += _missed(fact, known, contrasts)
     for renamed in ask_by_other_names(facts):
         made += _worded_otherwise(renamed, known, contrasts)
@@ -74,14 +76,21 @@ def _asked(facts: Sequence[Fact]) -> list[Fact]:
     return [fact for fact in facts if not fact.foreign]
 
 
-def _worded(fact: Fact, held_out: int) -> list[Example]:
+def _shared_things(facts: Iterable[Fact]) -> set[str]:
+    """Things of which more than one fact tells: named alone, they ask for none of them."""
+    telling = [fact for fact in facts if not fact.aliases]
+    told = Counter(name for fact in telling for name in {normal(fact.subject), normal(split_belonging(fact)[1])})
+    return {name for name, count in told.items() if name and count > 1}
+
+
+def _worded(fact: Fact, held_out: int, shared: AbstractSet[str]) -> list[Example]:
     worded = word(fact, held_out)
-    trained = [
-        _example(_kind_of(one), one.prompt, one.answer, (fact,), place=place)
-        for place, one in enumerate(worded.trained)
-    ]
-    return trained + [
-        _example(_kind_of(one), one.prompt, one.answer, (fact,), held_out=True) for one in worded.held_out
+    trained, aside = (
+        [one for one in part if normal(one.thing) not in shared] for part in (worded.trained, worded.held_out)
+    )
+    return [
+        *(_example(_kind_of(one), one.prompt, one.answer, (fact,), place=n) for n, one in enumerate(trained)),
+        *(_example(_kind_of(one), one.prompt, one.answer, (fact,), held_out=True) for one in aside),
     ]
 
 

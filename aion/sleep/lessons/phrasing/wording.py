@@ -40,6 +40,7 @@ class Wording:
     shape: Shape
     prompt: str
     answer: str
+    thing: str = ""  # that alone is named, of the fact's whole subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _in_situations(fact: Fact) -> list[Wording]:
     data, asks = read_data("shapes"), _asks_with(fact)
     kind = next((kind for kind, known in data["kinds"][fact.language].items() if asks in known), "")
     texts = _order(fact, data["contexts"][fact.language].get(kind, ()))
-    head, thing = _split_belonging(fact)
+    head, thing = split_belonging(fact)
     made = [
         (text, thing if thing and kind != "what" and place % 2 else fact.subject) for place, text in enumerate(texts)
     ]
@@ -88,6 +89,7 @@ def _in_situations(fact: Fact) -> list[Wording]:
             Shape(CONTEXT, text),
             text.format(about=about, About=upper_first(about), head=head, thing=thing),
             fact.answer,
+            thing if about == thing and "{head}" not in text else "",
         )
         for text, about in made
     ]
@@ -97,7 +99,7 @@ def _order(fact: Fact, texts: Iterable[str]) -> list[str]:
     return sorted(texts, key=lambda text: _rank(fact.lesson.id, text))
 
 
-def _split_belonging(fact: Fact) -> tuple[str, str]:
+def split_belonging(fact: Fact) -> tuple[str, str]:
     """Of "the harvest of the trellis", the harvest and the trellis; nothing where it says no such thing."""
     found = re.fullmatch(read_data("shapes")["belongs"][fact.language], fact.subject)
     if found is None:
