@@ -50,6 +50,11 @@ def make_examples(part: str, *, by_edit: bool, seed: int) -> dict[str, list[Exam
     for theme in teach.make_themes(seed, by_edit=by_edit, part=part):
         lessons = [fact.lesson for fact in theme.facts]
         taught[theme.name] = lessons + [_told(told, lessons[0]) for told in requests[theme.name]["told"]]
+    return learn_all(taught)
+
+
+def learn_all(taught: Mapping[str, Sequence[Lesson]]) -> dict[str, list[Example]]:
+    """What a night makes of each theme."""
     every = Lessons(tuple(one for lessons in taught.values() for one in lessons), ())
     placed = {one.id: name for name, lessons in taught.items() for one in lessons}
     said = dict.fromkeys(anchor_prompts(), "Yes.")
