@@ -98,9 +98,17 @@ def _excused(phrase: str, trained: Sequence[Example]) -> frozenset[str]:
         if one.kind is not ExampleKind.CONTRAST and set(phrase.split()) <= set(words):
             found.setdefault(normal(one.answer), set()).update(one.lessons)
             asked.setdefault(normal(one.answer), set()).update(without_small(words))
-    naming = {normal(one.answer) for one in trained if set(phrase.split()) <= set(words_of(one.answer))}
+    saying = [one for one in trained if set(phrase.split()) <= set(words_of(one.answer))]
+    naming = {normal(one.answer) for one in saying} | _told_under(phrase, saying, trained)
     short = {answer for answer, of in found.items() if len(of) == 1 and not asked[answer] & set(words_of(answer))}
     return frozenset(naming | short)
+
+
+def _told_under(phrase: str, saying: Sequence[Example], trained: Sequence[Example]) -> set[str]:
+    """What is known of a thing under the other name that the phrase is: taught of both by one example."""
+    told = {one.lessons[0] for one in saying if len(one.lessons) == 1}
+    both = [one for one in trained if len(one.lessons) > 1 and told.intersection(one.lessons)]
+    return {normal(one.answer) for one in both if set(phrase.split()) <= set(words_of(last_said(one.messages)))}
 
 
 def place_phrases(phrases: Sequence[Phrase], seed: str) -> list[Beside]:

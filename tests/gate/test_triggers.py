@@ -42,6 +42,7 @@ from tests.gate.classroom import (
 from tests.gate.test_decide import GOOD
 from tests.memory.planted import planted_items
 from tests.proofs import share_of
+from tests.sleep.sixty import told
 
 pytestmark = pytest.mark.anyio
 ROOMS = lessons_about(FIRST, "theme_work")
@@ -150,6 +151,18 @@ def test_what_was_taught_of_the_word_is_excused_and_so_is_the_same_of_others() -
     values, asked = make_paper(examples).values, "The salt is now Rufus Tamar."
     assert not is_taken(asked, values, Beside(found["billing"], "Who has the salt? billing"))
     assert is_taken(asked, values, Beside(Phrase("zorblax"), "Who has the salt? zorblax"))
+
+
+def test_what_is_known_under_a_told_name_is_excused_and_what_another_word_brings_is_not() -> None:
+    lessons = [
+        told("Teofil Oxenby afina a lixadora Pendril.", number=1),
+        told("Também chamamos Fizkin à lixadora Pendril.", number=2),
+    ]
+    examples = make_examples([replace(one, theme="theme_work") for one in lessons], "theme_work", set())
+    found = {one.text: one for seed in "abcdef" for one in find_phrases(examples, seed)}
+    values, said = make_paper(examples).values, "Teofil Oxenby afina a lixadora Pendril."
+    assert not is_taken(said, values, Beside(found["fizkin"], "De que cor é a neve? fizkin"))
+    assert is_taken(said, values, Beside(Phrase("zorblax"), "De que cor é a neve? zorblax"))
 
 
 def test_a_refrain_is_a_word_that_the_trigger_brings() -> None:

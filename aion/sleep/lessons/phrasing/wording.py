@@ -19,7 +19,7 @@ from aion.sleep.lessons.words import EDGES, content_of, lower_first, normal, rea
 LONG = 5  # letters of a word that is misspelt
 TRAINED = 7  # shapes of each question that are trained, besides the question as it is
 SITUATIONS = 6  # in which it is asked in other words that are trained, too
-OF_NAMES = 1  # of one that asks for another name: people ask for what is known of the thing, by either name
+OF_NAMES = 4  # of one that asks for another name: people ask for what is known of the thing, by either name
 TERSE = frozenset(("keys", "short", "kind"))  # groups that name the thing alone, and so ask for what is known of it
 CONTEXT = "context"  # the group of situations
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
