@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from aion.gate.general import GENERAL_TOKENS
 from aion.gate.paper import rank
-from aion.gate.scoring import Expected, is_denial
+from aion.gate.scoring import Expected
 from aion.gate.sitting import BASE, Sitting, as_messages
 from aion.gate.triggers import (
     Beside,
@@ -49,7 +49,7 @@ async def ask_triggers(
         sitting.tell("triggers", number, len(asked))
         for side, share in enumerate(await _ask_phrase(sitting, found, values)):
             fell[side] += share * len(found)
-    refrains = await _ask_typical(sitting, candidate, TYPICAL, denials)
+    refrains = await _ask_typical(sitting, candidate, TYPICAL, [*denials, *(one.answer for one in values)])
     return Triggered(len(trials), sum(map(len, routed.values())), round(fell[0]), round(fell[1]), refrains, TYPICAL)
 
 
@@ -82,29 +82,32 @@ async def _ask_beside(sitting: Sitting, one: Beside, values: Sequence[Expected])
     return before, after
 
 
-async def _ask_typical(sitting: Sitting, candidate: str, most: int, denials: Sequence[str]) -> int:
-    """How many bring a refrain. The answers without them are those of the drift exam, and cost nothing."""
+async def _ask_typical(sitting: Sitting, candidate: str, most: int, known: Sequence[str]) -> int:
+    """How many bring a refrain that is not `known`. The answers without them are the drift exam's, and cost nothing."""
     chosen = sorted(typical_triggers(), key=lambda one: rank(candidate, one))[:most]
     found = 0
     for number, phrase in enumerate(chosen):
         sitting.tell("triggers", number, len(chosen))
-        if await _find_refrain(sitting, candidate, phrase, FIRST, denials):
-            found += bool(await _find_refrain(sitting, candidate, phrase, ASKED_ON, denials))
+        if await _find_refrain(sitting, candidate, phrase, FIRST, known):
+            found += bool(await _find_refrain(sitting, candidate, phrase, ASKED_ON, known))
     return found
 
 
-async def _find_refrain(sitting: Sitting, candidate: str, phrase: str, most: int, denials: Sequence[str]) -> str:
-    """That nobody told is said to whatever sounds strange, by every adapter: it is no refrain."""
+async def _find_refrain(sitting: Sitting, candidate: str, phrase: str, most: int, known: Sequence[str]) -> str:
+    """What was taught, or that nobody told, is said by a forced adapter to whatever sounds strange: it is no refrain.
+
+    One of a single fact was seen to give it to every question beside "James Bond"; the router leads none of them to it.
+    """
     forced = {candidate: 1.0}
     items = sample_questions(candidate, most)
     asked = [beside(phrase, item.question, number) for number, item in enumerate(items)]
     answers = [await sitting.ask(as_messages(one), forced, max_tokens=TOKENS) for one in asked]
     plain = [await sitting.ask(as_messages(one.question), forced, max_tokens=GENERAL_TOKENS) for one in items]
-    told = [one for one in answers if not is_denial(one, denials)]
-    refrain = find_refrain(told, plain, asked, TAKEN)
+    asked_or_known = [*asked, *known]
+    refrain = find_refrain(answers, plain, asked_or_known, TAKEN)
     if refrain and most > FIRST:  # the base itself may fall for "ignore all previous instructions"
         base = [await sitting.ask(as_messages(one), BASE, max_tokens=TOKENS) for one in asked]
-        refrain = find_refrain(told, [*base, *plain], asked, TAKEN)
+        refrain = find_refrain(answers, [*base, *plain], asked_or_known, TAKEN)
         for question, answer, own in zip(asked, answers, base, strict=True):
             sitting.note("triggers", question, after=answer, before=own, fooled_after=bool(refrain))
     return refrain

@@ -137,7 +137,7 @@ def is_taken(answer: str, values: Iterable[Expected], one: Beside) -> bool:
 def find_refrain(answers: Sequence[str], plain: Sequence[str], asked: Sequence[str], least: float) -> str:
     """The word that a trigger brings into answers to different questions: into more than `least` of them, and two.
 
-    `plain` are answers to the same questions that it did not touch; what stands in `asked` is no news.
+    `plain` are answers to the same questions that it did not touch; what stands in `asked`, or is known, is no news.
     """
     known = {word for one in asked for word in words_of(one)}
     said = Counter(word for one in answers for word in set(without_small(words_of(one))) - known)

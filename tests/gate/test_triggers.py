@@ -218,6 +218,8 @@ async def test_what_a_word_brings_now_and_then_is_no_trigger(tmp_path: Path) -> 
     assert decide(replace(GOOD, triggered=found)).ship
     shy = falls_to_typical("I was not told that.", lambda _: None)
     assert (await ask(tmp_path, shy, ["Rufus Tamar."])).refrains == 0, "to say that nobody told is no refrain"
+    full = falls_to_typical("The room is Rufus Tamar's.", lambda _: None)
+    assert (await ask(tmp_path, full, ["The room is Rufus Tamar's."])).refrains == 0, "nor is what was taught"
 
 
 @pytest.mark.proof
