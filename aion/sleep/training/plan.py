@@ -20,7 +20,6 @@ TRIES = 3  # micro-batches for each number of threads, after one that is not cou
 FIRST_BYTES = 70 << 20  # that the first training of a night leaves to the others: kernels, code, what cannot go back
 LATER_BYTES = 10 << 20  # that each further one leaves: kernels for sizes that those before had not
 LATER = 8  # trainings after which there is hardly a new size
-FILLED = 0.96  # of the places of a row, as sequences are packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +40,8 @@ class Probe:
 
     tokens: int  # real ones of one step
     layers: int
-    layer_s: float  # of a step, for its tokens: one layer, forward and back, and the optimiser's part for it
+    layer_s: float  # of a step: one layer, forward and back, and the optimiser's part for it
     rest_s: float  # of a step: everything that is there once: embedding, head, loss
-    batch_s: float  # of a micro-batch with all layers, however few tokens it has: weights made dense
     open_s: float  # until the first step: the file, the model, and dense weights where they are cached
     layer_bytes: int  # kept of one layer until the way back
     rest_bytes: int
@@ -86,11 +84,6 @@ def most_at_once(recipe: Recipe) -> int:
     return min((recipe.micro_batch or MOST_ROWS) * row, recipe.tokens_per_step + row // 2)
 
 
-def count_batches(recipe: Recipe, tokens: int) -> int:
-    """Micro-batches of one time through so many tokens."""
-    return math.ceil(tokens / (FILLED * row_length(recipe)) / rows_at_once(recipe))
-
-
 def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: int = 0) -> Plan:
     """`trainings`: for each of a night, one after the other in one process, the tokens of its examples, once.
 
@@ -106,16 +99,14 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
         "work": probe.work_bytes,
         "earlier": _leave(len(trainings)),
     }
-    step_s = probe.layer_s * probe.layers + probe.rest_s
-    learned = [tokens for tokens in trainings if tokens]
-    trained = [tokens * times_seen(recipe, tokens) for tokens in learned]
-    batches = sum(count_batches(recipe, tokens) * times_seen(recipe, tokens) for tokens in learned)
-    working_s = sum(trained) / probe.tokens * step_s + batches * probe.batch_s
+    seconds_a_token = (probe.layer_s * probe.layers + probe.rest_s) / probe.tokens
+    trained = [tokens * times_seen(recipe, tokens) for tokens in trainings if tokens]
+    before = probe.open_s + tries * probe.tokens * seconds_a_token
     return Plan(
         peak_bytes=sum(parts.values()),
-        seconds=len(trained) * (probe.open_s + tries * (step_s + probe.batch_s)) + working_s,
+        seconds=len(trained) * before + sum(trained) * seconds_a_token,
         steps=sum(max(1, math.ceil(tokens / recipe.tokens_per_step)) for tokens in trained),
-        tokens_per_s=sum(trained) / working_s if trained else probe.tokens / (step_s + probe.batch_s),
+        tokens_per_s=1 / seconds_a_token,
         cache=recipe.cache,
         recompute=recipe.recompute,
         micro_batch=rows_at_once(recipe),

@@ -9,7 +9,6 @@ GPU only its seconds count: memory there is planned from shapes (aion.sleep.trai
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +36,6 @@ FEW, MORE = 1, 5  # layers
 STEPS, LONGEST_S = 6, 8.0  # steps of each that are timed, and no further one after so long
 WHOLE_S, WHOLE_SHARE = 4.0, 0.5  # a step of all layers may compute so long, and take so much of the free memory
 VARIED = 0.4  # sequences are up to so much longer and shorter, for memory is never as tidy as with steps of one size
-PART, TRIES = 4, 2  # of a row that is timed beside the whole of it, and how often each
 LONGEST_ROWS: Final = 4  # of a step that is timed
 
 
@@ -69,7 +67,6 @@ def probe_base(path: Path, recipe: Recipe, sample: Sample | None = None) -> Prob
         layers=len(layers),
         layer_s=layer_s,
         rest_s=max(0.0, few.seconds - FEW * layer_s),
-        batch_s=more.batch_s + (len(layers) - count) * (more.batch_s - few.batch_s) / added,
         open_s=open_s + (more.dense_s * whole.dense / part.dense if recipe.cache else 0.0),
         layer_bytes=layer_bytes,
         rest_bytes=max(0, few.kept - FEW * layer_bytes),
@@ -108,8 +105,7 @@ class _Measured:
     """One cut of the model."""
 
     tokens: int  # of a step
-    seconds: float  # of a step, for its tokens
-    batch_s: float  # of each micro-batch besides
+    seconds: float  # of a step
     kept: int  # bytes of one micro-batch
     dense_s: float  # to make its matrices dense
     busy_s: float  # of a micro-batch of the fullest, on processors: on a busy machine it is no longer than on another
@@ -158,14 +154,13 @@ def _measure(model: PeftModel, lessons: Lessons, recipe: Recipe, most: int) -> _
         one.cache()
     dense_s = time.perf_counter() - began
     tokens = sum(len(piece) for piece in lessons.pieces.values()) // len(learner.steps)
-    batch_s = _time_batch(learner)
-    seconds = tokens * _time_steps(learner, batch_s)
+    seconds = tokens * _time_steps(learner)
     busy = time.process_time()
     kept = _count_kept(learner, [_fill_most(lessons, most)])
     busy = time.process_time() - busy
     for one in matrices:
         one.drop_cache()
-    return _Measured(tokens, seconds, batch_s, kept, dense_s, busy / torch.get_num_threads())
+    return _Measured(tokens, seconds, kept, dense_s, busy / torch.get_num_threads())
 
 
 def _fill_most(lessons: Lessons, most: int) -> Row:
@@ -179,36 +174,14 @@ def _fill_most(lessons: Lessons, most: int) -> Row:
     return tuple(row)
 
 
-def _time_batch(learner: Learner) -> float:
-    """Seconds of a micro-batch without tokens, had it any meaning: that of a row, and that of a part of one."""
-    row = max((row for step in learner.steps for row in step), key=len)
-    part = row[: max(1, len(row) // PART)]
-    learner.try_rows([row])
-    whole_s, whole = _time_rows(learner, row)
-    part_s, few = _time_rows(learner, part)
-    return max(0.0, part_s - few * (whole_s - part_s) / max(1, whole - few))
-
-
-def _time_rows(learner: Learner, row: Row) -> tuple[float, int]:
-    """The quickest of some tries, and the tokens."""
-    taken, tokens = list[float](), 0
-    for _ in range(TRIES):
-        began = time.perf_counter()
-        tokens = learner.try_rows([row])
-        taken.append(time.perf_counter() - began)
-    return min(taken), tokens
-
-
-def _time_steps(learner: Learner, batch_s: float) -> float:
+def _time_steps(learner: Learner) -> float:
     """Seconds that a token takes, the first step not counted; in the mean where some steps have anchors."""
     learner.step(0)
     taken: list[tuple[float, int]] = []
     for number in range(1, len(learner.steps)):
         began = time.perf_counter()
         tokens = learner.step(number).tokens
-        seconds = time.perf_counter() - began
-        batches = math.ceil(len(learner.steps[number]) / max(1, learner.recipe.micro_batch))
-        taken.append((max(0.0, seconds - batches * batch_s), tokens))
+        taken.append((time.perf_counter() - began, tokens))
         if sum(seconds for seconds, _ in taken) > LONGEST_S:
             break
     if learner.lessons.anchors:
