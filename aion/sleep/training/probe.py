@@ -32,7 +32,7 @@ from aion.sleep.training.learner import Learner, Lessons
 from aion.sleep.training.plan import ADAPTER_BYTES, Probe, Sample, most_at_once, row_length, rows_at_once
 from aion.sleep.training.train import peak_bytes
 
-FEW, MORE = 1, 5  # layers
+FEW, MORE = 1, 9  # layers: what all of them take is drawn on from these, and an error of theirs with it
 STEPS, LONGEST_S = 6, 8.0  # steps of each that are timed, and no further one after so long
 WHOLE_S, WHOLE_SHARE = 4.0, 0.5  # a step of all layers may compute so long, and take so much of the free memory
 VARIED = 0.4  # sequences are up to so much longer and shorter, for memory is never as tidy as with steps of one size
