@@ -36,8 +36,9 @@ RECIPE = Recipe(epochs=2.0, cache=False)
 
 def test_memory_is_the_sum_of_what_was_measured() -> None:
     made = predict(PROBE, RECIPE, [1000])
-    assert made.peak_bytes == 10_000 + 2_000 + 40_000 + 100 * 16 + 500 + 10 * 1_000 + 700
-    assert predict(PROBE, replace(RECIPE, cache=True), [1000]).peak_bytes == made.peak_bytes + 80_000
+    held = 10_000 + 2_000 + 40_000 + 100 * 16 + 500 + 10 * 1_000 + 700
+    assert made.peak_bytes == held * 1.05 == sum(made.parts.values())
+    assert predict(PROBE, replace(RECIPE, cache=True), [1000]).peak_bytes == (held + 80_000) * 1.05
 
 
 def test_time_is_that_of_all_layers_and_tokens() -> None:
@@ -53,7 +54,8 @@ def test_each_theme_of_a_night_opens_the_base_and_settles_what_is_left_open() ->
     made = predict(PROBE, RECIPE, [1000, 500, 1000], tries=6)
     assert made.seconds == pytest.approx(37.5 + 3 * 3.0 + 3 * 9.0)
     assert made.steps == 8 + 4 + 8
-    assert made.peak_bytes == predict(PROBE, RECIPE, [1000]).peak_bytes + FIRST_BYTES + LATER_BYTES
+    left = 1.05 * (FIRST_BYTES + LATER_BYTES)
+    assert made.peak_bytes == pytest.approx(predict(PROBE, RECIPE, [1000]).peak_bytes + left, abs=1)
     assert predict(PROBE, RECIPE, []).seconds == 0
 
 

@@ -19,6 +19,7 @@ MOST_ROWS = 4  # at once, where the recipe leaves it open
 TRIES = 3  # micro-batches for each number of threads, after one that is not counted
 FIRST_BYTES = 70 << 20  # that the first training of a night leaves to the others: kernels, code, what cannot go back
 LATER_BYTES = 10 << 20  # that each further one leaves: kernels for sizes that those before had not
+HEAP = 0.05  # that is held beside all this once a training has met every size of a step: a probe meets few
 LATER = 8  # trainings after which there is hardly a new size
 
 
@@ -99,6 +100,7 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
         "work": probe.work_bytes,
         "earlier": _leave(len(trainings)),
     }
+    parts["heap"] = round(HEAP * sum(parts.values()))
     seconds_a_token = (probe.layer_s * probe.layers + probe.rest_s) / probe.tokens
     trained = [tokens * times_seen(recipe, tokens) for tokens in trainings if tokens]
     before = probe.open_s + tries * probe.tokens * seconds_a_token
