@@ -99,7 +99,7 @@ async def remembered(corpus: Corpus, settings: Settings, cache: Path) -> AsyncIt
 async def remember_all(corpus: Corpus, writer: MemoryWriter, desk: EmbeddingDesk, cache: Path) -> None:
     vectors = await vectors_of(list(corpus.texts.values()), desk, cache)
     memories = [
-        Memory(id=name, owner=OWNER, kind=MemoryKind.NOTE, text=text, sources=(), created=AT, updated=AT)
+        Memory(id=name, owner=OWNER, kind=MemoryKind.PASSAGE, text=text, sources=(), created=AT, updated=AT)
         for name, text in corpus.texts.items()
     ]
     for start in range(0, len(memories), BATCH):

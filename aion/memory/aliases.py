@@ -7,6 +7,7 @@ was taught of either it does not know.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST_WORDS = 6  # of a name, its article counted: a longer one is a whole tale
@@ -85,6 +86,17 @@ def read_alias(sentence: str) -> OtherName | None:
             words = found.groupdict(default="")
             return _pair(words.get("known") or "lhe", words["other"] or words.get("named", ""))
     return None
+
+
+def use_known_names(question: str, sentences: Iterable[str]) -> str:
+    """The question with each other name that a sentence tells exchanged for the one by which the thing is known."""
+    for sentence in sentences:
+        pair = read_alias(sentence)
+        if pair is not None and pair.known not in PRONOUNS:
+            name = re.escape(re.sub(r"^(?:the|[oa]s?) ", "", pair.other, flags=re.IGNORECASE))
+            said = re.compile(rf"(?:\b(?:the|[oa]s?) )?(?<![\w-]){name}(?![\w-])")
+            question = pair.known.join(said.split(question))
+    return question
 
 
 def _pair(known: str, other: str) -> OtherName | None:

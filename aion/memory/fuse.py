@@ -9,33 +9,22 @@ nearer, nor that the first by words shares one common word of ten with the quest
 the part of the question's distinct terms that stand in the memory. One without a vector counts as just near enough.
 entity_share is the part of the question's entity weight that stands in the memory.
 
-A memory stays when its cosine reaches the floor, or when words stand in for it: it holds an identifier that the
-question names (code, a day, a number of three digits or more that is no year), or WORD_SHARE of the question's terms.
-Without vectors words decide alone.
+Which of them are near enough at all is decided in near.py.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aion.config import MemorySettings
 from aion.memory.base import Hits, Recalled
+from aion.memory.near import NOTHING, Asked, Held, is_near, word_share
+from aion.memory.relation import Pairs
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
 
-WORD_SHARE = 0.6
 EXACT_KINDS = ("number", "date", "code")  # the same or another one: no part of them counts
-_YEAR = re.compile(r"(?:19|20)\d\d")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A question as recall sees it."""
-
-    terms: tuple[str, ...]  # distinct
-    entities: tuple[Entity, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +36,14 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What stands in a memory."""
+class Candidates:
+    """What both searches brought, by seq but for documents, which are by id."""
 
-    terms: frozenset[str]
-    keys: frozenset[str]  # of its entities
+    memories: Sequence[Memory]
+    places: Mapping[int, Places]
+    cosines: Mapping[int, float]
+    bm25: Mapping[int, float]
+    documents: Mapping[str, float]
 
 
 def merge_ranks(by_meaning: Hits, by_words: Hits, settings: MemorySettings) -> dict[int, Places]:
@@ -67,37 +59,30 @@ def _worth(hits: Hits, weight: float, k: float) -> dict[int, float]:
 
 
 def judge(
-    memories: Sequence[Memory],
-    asked: Asked,
-    *,
-    places: Mapping[int, Places],
-    cosines: Mapping[int, float],
-    bm25: Mapping[int, float],
-    documents: Mapping[str, float],
-    settings: MemorySettings,
+    candidates: Candidates, asked: Asked, *, settings: MemorySettings, same: Pairs = NOTHING
 ) -> tuple[list[Recalled], int]:
     """Those near enough, best first, and how many were not."""
     found: list[Recalled] = []
-    for memory in memories:
-        held = _Held(frozenset(terms_of(memory.text)), frozenset(memory.entities))
-        cosine = cosines.get(memory.seq)
-        if not _is_near(asked, held, cosine, settings.floor):
+    for memory in candidates.memories:
+        held = Held.of(memory)
+        cosine = candidates.cosines.get(memory.seq)
+        if not is_near(asked, held, cosine, settings.floor, same):
             continue
         share = _entity_share(asked.entities, held)
-        document = max(0.0, documents.get(memory.document, 0.0))
+        document = max(0.0, candidates.documents.get(memory.document, 0.0))
         boost = 1 + settings.entity_boost * share + settings.document_boost * document
         found.append(
             Recalled(
                 memory=memory,
-                score=_closeness(places[memory.seq], cosine, _word_share(asked, held), settings) * boost,
+                score=_closeness(candidates.places[memory.seq], cosine, word_share(asked, held), settings) * boost,
                 cosine=cosine,
-                bm25=bm25.get(memory.seq),
+                bm25=candidates.bm25.get(memory.seq),
                 entity_share=share,
                 document_cosine=document,
             )
         )
     found.sort(key=lambda one: (-one.score, -one.memory.updated, one.memory.seq))
-    return found, len(memories) - len(found)
+    return found, len(candidates.memories) - len(found)
 
 
 def _closeness(place: Places, cosine: float | None, word_share: float, settings: MemorySettings) -> float:
@@ -105,33 +90,14 @@ def _closeness(place: Places, cosine: float | None, word_share: float, settings:
     return place.meaning + place.words + settings.vector_weight * near + settings.text_weight * word_share
 
 
-def _is_near(asked: Asked, held: _Held, cosine: float | None, floor: float) -> bool:
-    if cosine is not None and cosine >= floor:
-        return True
-    if any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
-        return True
-    return _word_share(asked, held) >= WORD_SHARE
-
-
-def _word_share(asked: Asked, held: _Held) -> float:
-    return len(held.terms.intersection(asked.terms)) / len(asked.terms) if asked.terms else 0.0
-
-
-def _entity_share(entities: Sequence[Entity], held: _Held) -> float:
+def _entity_share(entities: Sequence[Entity], held: Held) -> float:
     total = sum(entity.weight for entity in entities)
     return sum(entity.weight * _part_in(entity, held) for entity in entities) / total if total else 0.0
 
 
-def _part_in(entity: Entity, held: _Held) -> float:
+def _part_in(entity: Entity, held: Held) -> float:
     """Whole when the memory has it; a name or phrase also by the part of its words that stand there."""
     if entity.key in held.keys or entity.kind in EXACT_KINDS:
         return float(entity.key in held.keys)
     words = terms_of(entity.text)
     return sum(word in held.terms for word in words) / len(words) if words else 0.0
-
-
-def _identifies(entity: Entity) -> bool:
-    """Whether two texts that both hold it are likely to be about one thing; a month, a year or "20" stands in many."""
-    if entity.kind == "number":
-        return sum(sign.isdigit() for sign in entity.key) >= 3 and not _YEAR.fullmatch(entity.key)
-    return entity.kind == "code" or (entity.kind == "date" and len(re.findall(r"\d+", entity.key)) > 1)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from aion.config import MemorySettings
 from aion.errors import AionError
+from aion.memory.aliases import use_known_names
 from aion.memory.base import Hits, MemoryIndex, Recall, Recalled, Vector, Window
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import QUERY_LIMIT, entities_of
-from aion.memory.fuse import Asked, judge, merge_ranks
+from aion.memory.fuse import Candidates, judge, merge_ranks
+from aion.memory.near import ANYTHING, NOTHING, Asked, find_exchanged, same_kinds
 from aion.memory.terms import terms_of
 from aion.memory.windows import topic_of, window_of
 from aion.records import Entity
@@ -26,7 +29,6 @@ from aion.store.base import Memories
 
 JUDGED = 3  # candidates read for each memory wanted: boosts and the floor decide among them
 LEAST_JUDGED = 20
-ANYTHING = -1.0  # a floor below every cosine
 
 
 class Recaller:
@@ -50,7 +52,17 @@ class Recaller:
         self._clock = clock
 
     async def recall(self, owner: str, question: str, *, limit: int, window: Window | None = None) -> Recall:
-        """Without a window, the question's own words may name one: all that was told then is near a question for it."""
+        """Without a window, the question's own words may name one: all that was told then is near a question for it.
+
+        What is called by another name that a person told is looked for by the name it is known by as well.
+        """
+        found = await self._find(owner, question, limit=limit, window=window)
+        called = use_known_names(question, [item.memory.text for item in found.items])
+        if called == question:
+            return found
+        return _join(found, await self._find(owner, called, limit=limit, window=window), limit)
+
+    async def _find(self, owner: str, question: str, *, limit: int, window: Window | None) -> Recall:
         began = time.perf_counter()
         named = window_of(question, self._clock()) if window in {None, Window()} else None
         asked = self._read(topic_of(question) if named else question)
@@ -60,9 +72,9 @@ class Recaller:
             asyncio.to_thread(self._search_words, owner, asked, within), self._search_meaning(owner, question, within)
         )
         searched = time.perf_counter()
-        items, below = await asyncio.to_thread(
-            self._fuse, owner, asked, vector, by_meaning, by_words, limit=limit, floor=floor
-        )
+        most = max(JUDGED * limit, LEAST_JUDGED)
+        candidates = await asyncio.to_thread(self._fetch, owner, vector, by_meaning, by_words, most=most)
+        items, below = await self._judge(asked, candidates, self._settings.model_copy(update={"floor": floor}))
         ended = time.perf_counter()
         return Recall(
             items=tuple(items[:limit]),
@@ -79,7 +91,7 @@ class Recaller:
 
     def _read(self, question: str) -> Asked:
         terms = tuple(dict.fromkeys(terms_of(question)))
-        return Asked(terms=terms, entities=tuple(self._entities(question, QUERY_LIMIT)))
+        return Asked(text=question, terms=terms, entities=tuple(self._entities(question, QUERY_LIMIT)))
 
     async def _search_meaning(self, owner: str, question: str, window: Window) -> tuple[Vector | None, Hits, float]:
         """The question's vector, what is near it, and the milliseconds that embedding took."""
@@ -97,19 +109,9 @@ class Recaller:
             return []
         return self._index.search_terms(asked.terms, owner=owner, limit=self._settings.candidates, window=window)
 
-    def _fuse(
-        self,
-        owner: str,
-        asked: Asked,
-        vector: Vector | None,
-        by_meaning: Hits,
-        by_words: Hits,
-        *,
-        limit: int,
-        floor: float,
-    ) -> tuple[list[Recalled], int]:
+    def _fetch(self, owner: str, vector: Vector | None, by_meaning: Hits, by_words: Hits, *, most: int) -> Candidates:
         places = merge_ranks(by_meaning, by_words, self._settings)
-        best = list(places)[: max(JUDGED * limit, LEAST_JUDGED)]
+        best = list(places)[:most]
         found = self._memories.fetch(best, owner=owner)
         memories = [found[seq] for seq in best if seq in found]
         cosines = dict(by_meaning)
@@ -117,14 +119,19 @@ class Recaller:
             missing = [memory.seq for memory in memories if memory.seq not in cosines]
             stored = self._memories.vectors(missing, owner=owner, embedder=self._desk.hash)
             cosines |= {seq: float(np.frombuffer(data, "<f4") @ vector) for seq, data in stored.items()}
-        return judge(
-            memories,
-            asked,
-            places=places,
-            cosines=cosines,
-            bm25=dict(by_words),
-            documents=self._document_cosines({memory.document for memory in memories} - {""}, vector, owner),
-            settings=self._settings.model_copy(update={"floor": floor}),
+        documents = self._document_cosines({memory.document for memory in memories} - {""}, vector, owner)
+        return Candidates(memories, places, cosines, dict(by_words), documents)
+
+    async def _judge(
+        self, asked: Asked, candidates: Candidates, settings: MemorySettings
+    ) -> tuple[list[Recalled], int]:
+        """Where nothing is near, another word may have been used for what a thing is."""
+        items, below = await asyncio.to_thread(judge, candidates, asked, settings=settings)
+        exchanged = [] if items else find_exchanged(asked, candidates.memories)
+        vectors = await self._embed_all(list({text for one in exchanged for text in one.pair}))
+        same = same_kinds(exchanged, vectors) if vectors else NOTHING
+        return (
+            await asyncio.to_thread(judge, candidates, asked, settings=settings, same=same) if same else (items, below)
         )
 
     def _document_cosines(self, ids: set[str], vector: Vector | None, owner: str) -> dict[str, float]:
@@ -138,9 +145,24 @@ class Recaller:
         }
 
     async def _embed(self, question: str) -> Vector | None:
-        if not self._desk.ready or not question.strip():
-            return None
+        return (await self._embed_all([question])).get(question) if question.strip() else None
+
+    async def _embed_all(self, texts: Sequence[str]) -> dict[str, Vector]:
+        """Empty while there is no embedder: words alone must do."""
+        if not self._desk.ready or not texts:
+            return {}
         try:
-            return (await self._desk.embed([question]))[0]
+            return dict(zip(texts, await self._desk.embed(texts), strict=True))
         except AionError:
-            return None  # words alone must do
+            return {}
+
+
+def _join(found: Recall, more: Recall, limit: int) -> Recall:
+    """Each memory as it was found best, best first."""
+    best: dict[int, Recalled] = {}
+    for one in (*found.items, *more.items):
+        known = best.get(one.memory.seq)
+        best[one.memory.seq] = one if known is None or one.score > known.score else known
+    items = sorted(best.values(), key=lambda one: -one.score)
+    timings = {name: round(took + more.timings[name], 3) for name, took in found.timings.items()}
+    return replace(found, items=tuple(items[:limit]), timings=timings)

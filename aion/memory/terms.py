@@ -31,6 +31,9 @@ _PORTUGUESE = (
     "tudo um uma umas uns vai voce voces vos sao"
 )
 STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_PORTUGUESE.split())
+_ONLY_ENGLISH = frozenset(_ENGLISH.split()) - frozenset(_PORTUGUESE.split()) - {"a"}
+_ACCENTED = frozenset("áàâãçéêíóôõú")
+_ONLY_PORTUGUESE = frozenset(_PORTUGUESE.split()) - frozenset(_ENGLISH.split())
 
 # (ending, what takes its place, letters that must be left): the first that fits is applied.
 _SINGULAR = (("ation", "ate", 3),)
@@ -61,10 +64,22 @@ def terms_of(text: str) -> list[str]:
 
 def words_of(text: str) -> list[str]:
     """Lower-case ASCII words and numbers; accents are dropped, "don't" is "don", other scripts are left out."""
-    plain = _APOSTROPHE.sub(" ", text.casefold())
-    if not plain.isascii():
-        plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
-    return [word[:LONGEST] for word in _WORD.findall(plain)]
+    return [word[:LONGEST] for word in _WORD.findall(fold(_APOSTROPHE.sub(" ", text)))]
+
+
+def fold(text: str) -> str:
+    """Small letters without accents."""
+    plain = text.casefold()
+    if plain.isascii():
+        return plain
+    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
+
+
+def lean_of(text: str) -> int:
+    """How many more signs of Portuguese it has than of English: small words, accents. 0 where they say nothing."""
+    words = set(words_of(text))
+    accents = not text.isascii() and any(sign in _ACCENTED for sign in text.casefold())
+    return len(words & _ONLY_PORTUGUESE) + accents - len(words & _ONLY_ENGLISH)
 
 
 def stem(word: str) -> str:

@@ -11,27 +11,29 @@ from functools import cache
 
 # "takes", "reads": hardly ever plural nouns.
 _ENGLISH = """
-    accept achieve allow appear arrive ask attend bake bear become begin belong borrow break breed bring build burn
-    buy call calm carry catch choose clean climb close collect come comprise connect consist consult consume contain
-    contribute cook create decide deliver depend destroy die differ draw dream dry earn eat employ enable enjoy
-    enter exceed exist expect expire explain face fail fall feed feel fetch fill find finish flood fly follow forget
-    freeze gather get give go graze grow guard hang happen hate have hear help hide hold host hurt improve include
-    inherit keep kill know lack land last laugh lay lead leak lean learn leave lend let lie like listen live look
-    lose love maintain make manage mean meet melt mend mow need nest obey occur offer open operate oppose overlook
-    owe own paint pay perch perform play pour prefer prepare prevent produce protect provide prune pull put raise
-    react read receive recommend reduce refer refuse rehearse reject rely remain remember remove renew rent repair
-    replace represent require rescue respond ride ring rise run say see seem sell send separate serve settle sew
-    share shine show shrink sing sink sit sleep smell smoke snore sort sow speak spend stand start stay steal stick
-    stop study suffer suit supply support surround survive swim switch take talk taste teach tell tend think throw
-    tie train translate travel treat trim tune turn understand use visit wait wake walk want warm wash watch water
-    wear weave weigh win wipe work worry write yield
+    accept achieve allow appear arrive ask attend bake bear become begin belong borrow break breed bring build
+    burn buy call calm carry catch choose clean climb close collect come comprise connect consist consult
+    consume contain contribute cook cost create decide deliver depart depend destroy die differ draw dream drive
+    dry earn eat employ enable enjoy enter exceed exist expect expire explain face fail fall feed feel fetch
+    fill find finish flood fly follow forget freeze gather get give go graze grow guard hang happen hate have
+    hear help hide hold host hurt improve include inherit keep kill know lack land last laugh lay lead leak lean
+    learn leave lend let lie like listen live look lose love maintain make manage mean meet melt mend mow need
+    nest obey occur offer open operate oppose overlook owe own paint pay perch perform play pour prefer prepare
+    prevent produce protect provide prune pull put raise react read receive recommend reduce refer refuse
+    rehearse reject rely remain remember remove renew rent repair replace represent require rescue respond ride
+    ring rise run say see seem sell send separate serve settle sew share shine show shrink sing sink sit sleep
+    smell smoke snore sort sow speak spend stand start stay steal stick stop study suffer suit supply support
+    surround survive swim switch take talk taste teach tell tend think throw tie train translate travel treat
+    trim tune turn understand use visit wait wake walk want warm wash watch water wear weave weigh win wipe work
+    worry write yield
 """
 _ALSO_NOUNS = """
-    ask bear burn buy call calm catch clean climb close cook draw dream drink drop face fall feed fill find flood
-    fly get guard hang hate help host hurt lack land last laugh lead leak lean let lie like look love mean need nest
-    offer own paint play pour pull put raise rent repair rescue ride ring rise run say sew share shine show sink
-    sleep smell smoke sort stand start stay stick stop study suit supply support surround switch talk taste throw
-    tie train travel treat trim tune turn use view visit wait wake walk wash watch water win wipe work worry yield
+    ask bear burn buy call calm catch clean climb close cook cost draw dream drink drive drop face fall feed
+    fill find flood fly get guard hang hate help host hurt lack land last laugh lead leak lean let lie like look
+    love mean need nest offer own paint play pour pull put raise rent repair rescue ride ring rise run say sew
+    share shine show sink sleep smell smoke sort stand start stay stick stop study suit supply support surround
+    switch talk taste throw tie train travel treat trim tune turn use view visit wait wake walk wash watch water
+    win wipe work worry yield
 """
 _ENGLISH_PAST = """
     ate became began bought broke brought came caught chose drank drew drove fell flew gave got grew held hung kept
@@ -73,16 +75,15 @@ _ENDINGS = {
 
 
 @cache
-def english_base() -> frozenset[str]:
-    """What several do: "take"."""
-    return frozenset(_ENGLISH.split())
+def english_base(*, clear: bool = False) -> frozenset[str]:
+    """What several do: "take"; only forms that are no nouns where it has to be clear."""
+    return frozenset(_ENGLISH.split()) - (frozenset(_ALSO_NOUNS.split()) if clear else frozenset())
 
 
 @cache
 def english_third(*, clear: bool) -> frozenset[str]:
     """What one does: "takes"; only forms that are no nouns where it has to be clear."""
-    verbs = english_base() - (frozenset(_ALSO_NOUNS.split()) if clear else frozenset())
-    return frozenset(third_person(verb) for verb in verbs)
+    return frozenset(third_person(verb) for verb in english_base(clear=clear))
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from aion.router.words import fold
+from aion.memory.terms import fold
 
 _FORMS = {
     "en": (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from aion.router.words import fold
+from aion.memory.terms import fold
 
 _POINTS = re.compile(
     r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that one|this one|"

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from aion.memory.synonyms import find_synonym
 from aion.memory.terms import stem
 from aion.router.card import Key, Place, RouteCard
 from aion.router.heads import Exchanged, HeadIndex
-from aion.router.synonyms import find_synonym
 from aion.router.words import Run, Spellings, plain_runs
 
 

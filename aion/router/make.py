@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from aion.errors import BadInput
-from aion.memory.terms import stem
+from aion.memory.terms import fold, stem
 from aion.records import Example, ExampleKind, Json
 from aion.router.alias import find_aliases
 from aion.router.calibrate import choose_threshold
 from aion.router.card import Item, Key, RouteCard
 from aion.router.common import MARGINS, common_questions, language_of
-from aion.router.words import Run, fold, runs_of, stems_of
+from aion.router.words import Run, runs_of, stems_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 _DONE = re.compile(

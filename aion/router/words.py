@@ -7,18 +7,16 @@ A run ends at a stop word, a sign, or the mark of a possessive: of "who maintain
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aion.memory.terms import LONGEST, STOP_WORDS, stem
+from aion.memory.spelling import SPELT, is_slip, without_one
+from aion.memory.terms import LONGEST, STOP_WORDS, fold, stem
 
 Run = tuple[str, ...]
-OTHER = 8  # letters of a word that has one other letter: a shorter one is another word as often
-SPELT = 4  # letters that a word has at least before another spelling of it is looked for
 _PIECE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s'\u2019]")
 _OF = frozenset(["de", "da", "do", "das", "dos"])
 _ARTICLES = frozenset(
@@ -46,14 +44,6 @@ _ARTICLES = frozenset(
     ]
 )
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
-
-
-def fold(text: str) -> str:
-    """Small letters without accents."""
-    plain = text.casefold()
-    if plain.isascii():
-        return plain
-    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
 
 
 @lru_cache(maxsize=4096)
@@ -122,7 +112,7 @@ class Spellings:
         words = {word for text in texts for run in plain_runs(text) for word in run}
         for word in words:
             if len(word) >= SPELT and word.isalpha() and stem(word) in wanted:
-                for one in _without_one(word) | {word}:
+                for one in without_one(word) | {word}:
                     self._shorter[one].add(word)
 
     def find(self, word: str) -> str:
@@ -130,21 +120,6 @@ class Spellings:
         own = stem(word)
         if own in self._stems or len(word) < SPELT or not word.isalpha():
             return own
-        near = {known for one in (word, *_without_one(word)) for known in self._shorter.get(one, ())}
-        fitting = sorted(known for known in near if known[0] == word[0] and _is_slip(word, known))
+        near = {known for one in (word, *without_one(word)) for known in self._shorter.get(one, ())}
+        fitting = sorted(known for known in near if is_slip(word, known))
         return stem(fitting[0]) if fitting else own
-
-
-def _without_one(word: str) -> set[str]:
-    return {word[:place] + word[place + 1 :] for place in range(len(word))}
-
-
-def _is_slip(word: str, known: str) -> bool:
-    if len(word) == len(known):
-        places = [place for place, (one, other) in enumerate(zip(word, known, strict=True)) if one != other]
-        exchanged = len(places) == 2 and places[1] - places[0] == 1
-        if exchanged:
-            return word[places[0]] == known[places[1]] and word[places[1]] == known[places[0]]
-        return len(places) == 1 and len(known) >= OTHER
-    longer, shorter = (word, known) if len(word) > len(known) else (known, word)
-    return len(shorter) >= SPELT and len(longer) - len(shorter) == 1 and shorter in _without_one(longer)

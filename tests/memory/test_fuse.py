@@ -7,7 +7,8 @@ import pytest
 from aion.config import MemorySettings
 from aion.memory.base import Recalled
 from aion.memory.entities import QUERY_LIMIT, entities_of
-from aion.memory.fuse import Asked, Places, judge
+from aion.memory.fuse import Candidates, Places, judge
+from aion.memory.near import Asked
 from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 
@@ -37,20 +38,21 @@ def decide(
     settings: MemorySettings = SETTINGS,
 ) -> tuple[list[Recalled], int]:
     """All found at the same places, so that what they hold decides."""
-    return judge(
+    terms = tuple(dict.fromkeys(terms_of(question)))
+    candidates = Candidates(
         memories,
-        Asked(terms=tuple(dict.fromkeys(terms_of(question))), entities=entities_of(question, QUERY_LIMIT)),
         places={memory.seq: Places(0.01, 0.01) for memory in memories},
         cosines={} if cosine is None else {memory.seq: cosine for memory in memories},
         bm25={},
         documents=documents or {},
-        settings=settings,
     )
+    asked = Asked(text=question, terms=terms, entities=entities_of(question, QUERY_LIMIT))
+    return judge(candidates, asked, settings=settings)
 
 
 @pytest.mark.parametrize(("cosine", "stays"), [(0.36, True), (0.35, True), (0.34, False), (None, False)])
 def test_a_memory_stays_from_the_floor_on(cosine: float | None, stays: bool) -> None:
-    items, below = decide("What does Rui drive?", note("The neighbours have a green van"), cosine=cosine)
+    items, below = decide("What do I drive?", note("The neighbours have a green van"), cosine=cosine)
     assert (len(items), below) == ((1, 0) if stays else (0, 1))
 
 

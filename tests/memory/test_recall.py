@@ -102,7 +102,7 @@ async def test_nobody_recalls_what_another_told(mind: Mind) -> None:
 
 async def test_no_more_are_given_than_wanted_and_the_best_come_first(mind: Mind) -> None:
     for number in range(30):
-        await mind.remember(f"the ferry number {number} is white")
+        await mind.remember(f"the ferry to Kaldor number {number} is white")
     await mind.remember("the ferry to Kaldor")
     found = await mind.recaller().recall("ana", "the ferry to Kaldor", limit=3)
     assert len(found.items) == 3
@@ -332,3 +332,46 @@ async def test_a_question_of_something_else_recalls_nothing(real_mind: Mind, que
     found = await real_mind.recaller().recall("ana", question, limit=3)
     assert found.items == ()
     assert found.below_floor == len(TOLD)
+
+
+NAMED = (
+    "The voucher dashboard is maintained by Ida Kestrel.",
+    "The ticket code of the newsletter queue is HN-7761.",
+    "We also call the voucher dashboard Pogla.",
+    "A lixadora Pendril foi comprada em Braga.",
+)
+
+
+@pytest.fixture(scope="module")
+async def firm(real_mind: Mind) -> Mind:
+    for text in NAMED:
+        await real_mind.remember(text, owner="firm")
+    return real_mind
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Which colleague keeps the voucher dashboard running?", {NAMED[0]}),
+        ("The vuocher dashboard has crashed, whom should I phone?", {NAMED[0]}),
+        ("Under which code do I file a ticket for the newsletter queue?", {NAMED[1]}),
+        ("Who looks after the voucher control panel?", {NAMED[0], NAMED[2]}),
+        ("Whom do I phone about Pogla?", {NAMED[0], NAMED[2]}),
+        ("Em que terra comprámos a lixadora Pendril?", {NAMED[3]}),
+        ("Which colleague keeps the customs dashboard running?", set()),
+        ("Which colleague keeps the voucher importer running?", set()),
+        ("What is the ticket code of the loyalty ledger?", set()),
+        ("Who looks after the newsletter control panel?", set()),
+        ("Whom do I phone about Zorbim?", set()),
+        ("Em que terra comprámos a lixadora Bristo?", set()),
+        ("Qual é a capital do Japão?", set()),
+        ("Bom dia!", set()),
+    ],
+)
+async def test_what_is_told_of_one_thing_is_not_recalled_for_another(
+    firm: Mind, question: str, found: set[str]
+) -> None:
+    got = set(texts_of(await firm.recaller().recall("firm", question, limit=5)))
+    assert got >= found
+    assert bool(got) == bool(found)

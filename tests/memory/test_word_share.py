@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from aion.config import MemorySettings
-from aion.memory.fuse import Asked, Places, judge, merge_ranks
+from aion.memory.fuse import Candidates, Places, judge, merge_ranks
+from aion.memory.near import Asked
 from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 
@@ -21,15 +22,10 @@ def ordered(
 ) -> dict[int, float]:
     """Judge them as recall does: the score of each seq, best first. `by_meaning` has cosines, the nearest first."""
     places = merge_ranks(list(by_meaning.items()), [(seq, 5.0) for seq in by_words], PLAIN)
-    items, _ = judge(
-        [note(seq, texts[seq]) for seq in places],
-        Asked(terms=tuple(dict.fromkeys(terms_of(question))), entities=()),
-        places=places,
-        cosines=by_meaning,
-        bm25=dict.fromkeys(by_words, 5.0),
-        documents={},
-        settings=PLAIN,
-    )
+    memories = [note(seq, texts[seq]) for seq in places]
+    candidates = Candidates(memories, places, by_meaning, dict.fromkeys(by_words, 5.0), documents={})
+    asked = Asked(text=question, terms=tuple(dict.fromkeys(terms_of(question))), entities=())
+    items, _ = judge(candidates, asked, settings=PLAIN)
     return {item.memory.seq: round(item.score, 6) for item in items}
 
 
@@ -46,8 +42,8 @@ def test_nearness_and_the_part_of_the_questions_words_are_added_to_the_ranks() -
 
 
 def test_what_is_much_nearer_outdoes_one_common_word() -> None:
-    texts = {1: "Rui goes to work by ferry", 2: "The way to bake bread is slow"}
-    question = "Which way does Rui travel between home and office?"
+    texts = {1: "My brother goes to work by ferry", 2: "The way to bake bread is slow"}
+    question = "Which way does my brother travel between home and office?"
     assert list(ordered(question, texts, {1: 0.6, 2: 0.36}, [2, 1])) == [1, 2]
 
 
