@@ -15,7 +15,7 @@ from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.lessons.phrasing.around import surround
 from aion.sleep.lessons.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.lessons.phrasing.facts import Fact, read_fact, tell_apart
-from aion.sleep.lessons.phrasing.names import Renamed, ask_by_other_names
+from aion.sleep.lessons.phrasing.names import Renamed, ask_by_name, ask_by_other_names
 from aion.sleep.lessons.phrasing.together import answer_together, put_together
 from aion.sleep.lessons.phrasing.wording import STEM, Wording, reword, split_belonging, word
 from aion.sleep.lessons.words import normal
@@ -32,11 +32,13 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
         stem for one in [*taught, *lessons] for stem in stems_of(f"{one.question} {one.answer} {one.statement}")
     )
     shared = _shared_things(facts)
+    others = ask_by_other_names(facts)
+    explained = {one.told.lesson.id for one in others}
     made: list[Example] = []
     for fact in facts:
-        made += _worded(fact, held_out, shared)
+        made += _worded(ask_by_name(fact) if fact.lesson.id in explained else fact, held_out, shared)
         made += _missed(fact, known, contrasts)
-    for renamed in ask_by_other_names(facts):
+    for renamed in others:
         made += _worded_otherwise(renamed, known, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)

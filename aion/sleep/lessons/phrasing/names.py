@@ -42,6 +42,14 @@ def ask_by_other_names(facts: Sequence[Fact]) -> list[Renamed]:
     return made
 
 
+def ask_by_name(fact: Fact) -> Fact:
+    """One that tells another name, asked about by that name: who names the thing asks for what is known of it."""
+    other = fact.aliases[0].other
+    asked = [one for one in (fact.question, *fact.others) if normal(other) in normal(one)]
+    first = [one for one in (fact.question, *fact.others) if one not in asked][:1]
+    return replace(fact, question=asked[0], others=tuple([*asked[1:], *first]), subject=other) if asked else fact
+
+
 def call(subject: str, alias: OtherName, language: str) -> str:
     """The subject with the other name in it; "" where it does not name the same thing."""
     before = read_data(f"facts_{language}")["alias"]["before"]
