@@ -25,7 +25,7 @@ from aion.night import train_network
 from aion.router.card import RouteCard
 from aion.router.network import Origin
 from aion.router.pairs import FIGURES, Floats
-from aion.router.route import Strategy
+from aion.router.route import Router, Strategy
 from tests.gate.classroom import FIRST, SECOND, Model, lessons_about, make_base, make_entrant, remembers
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +77,15 @@ class Class:
         making = Making(train=trainer, read=unread, outcomes=outcomes)
         return await make_networks((before, self.cards), papers, making, self.routing.embed, lambda: None)
 
+    async def count_ruled(self) -> int:
+        """Of the wordings that were put aside, those that the rule leads to the adapter that learned them."""
+        router, found = Router({name: RouteCard.from_bytes(card) for name, card in self.cards.items()}), 0
+        for name, one in self.entrants.items():
+            for question in (question for fact in make_paper(one.examples()).facts for question in fact.questions):
+                vectors = await self.routing.embed([question.text])
+                found += router.pick(question.text, vectors[question.text]).scales.keys() == {name}
+        return found
+
 
 @pytest.fixture
 async def taught(tmp_path: Path) -> Class:
@@ -99,7 +108,10 @@ async def test_one_that_is_no_worse_than_the_rule_is_taken_and_names_what_it_is_
     assert found.scores["heard"] == 1
     for kind in ("wordings", "near_misses", "general"):
         score = found.scores[kind]
-        assert score["items"] >= score["after"] >= score["before"] > 0.75 * score["items"]
+        assert score["items"] >= score["after"] >= score["before"]
+    # The fake knows no sense, only words: "whose work is the shed room?" is to it like "what is a shed?".
+    assert found.scores["wordings"]["before"] == await taught.count_ruled()
+    assert all(found.scores[kind]["before"] > 0.9 * found.scores[kind]["items"] for kind in ("near_misses", "general"))
     assert (await taught.make(Trainer(), LIKED)).after == found.after
 
 
