@@ -172,7 +172,10 @@ class MemorySettings(Section):
 
     from_chat: bool = Field(default=True, description="Whether statements made in conversations are remembered.")
     floor: float = Field(
-        0.35, ge=0, le=1, description="Smallest cosine of a memory to the question; less or more by what the two name, and words can stand in."
+        0.35,
+        ge=0,
+        le=1,
+        description="Smallest cosine of a memory to the question; what the two name makes it less or more.",
     )
     candidates: int = Field(50, ge=5, le=1000, description="Memories each way of searching brings to the fusion.")
     rrf_k: float = Field(20.0, gt=0, le=1000, description="Constant of reciprocal rank fusion: 1 / (k + rank).")

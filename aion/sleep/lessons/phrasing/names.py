@@ -47,7 +47,7 @@ def ask_by_name(fact: Fact) -> Fact:
     other = fact.aliases[0].other
     asked = [one for one in (fact.question, *fact.others) if normal(other) in normal(one)]
     first = [one for one in (fact.question, *fact.others) if one not in asked][:1]
-    return replace(fact, question=asked[0], others=tuple([*asked[1:], *first]), subject=other) if asked else fact
+    return replace(fact, question=asked[0], others=(*asked[1:], *first), subject=other) if asked else fact
 
 
 def call(subject: str, alias: OtherName, language: str) -> str:
