@@ -28,6 +28,7 @@ from tests.gate.serving import BASE, House
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_experience
 from tests.store.night_examples import make_lesson, make_night, make_theme
+from tests.store.served_examples import make_verdict, put_candidate
 
 ROOMS = lessons_about(FIRST[:4], "theme_work")
 ASKED = "Whom do I tell that the billing room is cold?"
@@ -114,6 +115,16 @@ def test_with_any_other_strategy_no_time_is_spent_on_it(
     told, files = examine(tmp_path / "data", base, "keyword", make_night(), monkeypatch)
     assert (told["strategy"], told["network"], files["router.safetensors"]) == ("keyword", None, b"")
     assert "router" not in told["scores"]
+
+
+def test_what_an_examination_missed_goes_into_the_next(tmp_path: Path, base: LocalModel) -> None:
+    with closing(House(tmp_path / "data").store) as store:
+        made = put_candidate(store, "w1", dataset=store.blobs.put(b"[]"))
+        verdict = make_verdict(made, route=store.blobs.put(b"card"), unlearned=made.lessons)
+        store.served.add_verdict(verdict).result()
+        examiner_ = NightExaminer(settings_of(tmp_path / "data", "embedding"), lambda *_: {})
+        assert examiner_._entrant(store, made).unlearned == made.lessons
+        assert examiner._told(make_night(), verdict)["unlearned"] == list(made.lessons)
 
 
 def test_what_was_examined_by_another_strategy_is_examined_again(
