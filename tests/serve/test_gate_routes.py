@@ -42,6 +42,9 @@ def furnish(data: Path) -> None:
     asyncio.run(serve_and_take_back(house))
     for name in ("one", "two", "three"):
         put(house, name, night=f"night_{name}", theme="theme_hard", lessons=("lesson_hard", f"lesson_{name}"))
+    for name in ("first", "second", "third"):
+        lessons = ("lesson_missed", f"lesson_{name}")
+        put(house, name, owner="dora", night=f"night_{name}", theme="theme_dora", lessons=lessons)
     for name in ("late", "sum", "told", "net"):
         put(house, name)
     made = put_candidate(house.store, "import", lessons=(), base=BASE, owner="bea", theme="theme_import")
@@ -56,7 +59,7 @@ async def serve_and_take_back(house: House) -> None:
 
 def put(house: House, name: str, **changes: Any) -> None:
     made = put_candidate(house.store, name, base=BASE, **changes)
-    lessons = [make_lesson(id=one, theme=made.theme) for one in made.lessons]
+    lessons = [make_lesson(id=one, theme=made.theme, owner=made.owner) for one in made.lessons]
     house.store.nights.place_lessons(lessons, at=1.0).result()
 
 
@@ -123,6 +126,8 @@ def test_the_network_of_a_verdict_is_kept_with_it_and_the_strategy_it_was_examin
         ({"exam_night": "night_0"}, 500),
         ({"adapter": "a"}, 400),
         ({"more": 1}, 400),
+        ({"unlearned": ["lesson_late"]}, 409),  # not the candidate's
+        ({"unlearned": "lesson_sum"}, 400),
     ],
 )
 def test_a_verdict_that_is_not_right_is_refused_and_nothing_of_it_is_kept(
@@ -154,6 +159,19 @@ def test_a_lesson_that_three_nights_could_not_learn_is_put_aside_and_the_others_
     assert aside["lesson"] == "lesson_hard"
     assert "three examinations refused" in aside["reason"]
     assert ana.get("/api/adapters/cand_one")["state"] == "refused"
+
+
+def test_a_lesson_that_three_adapters_that_are_served_do_not_know_is_put_aside(up: RunningServer) -> None:
+    dora = Person(up, up.add_key("dora"))
+    for name in ("first", "second", "third"):
+        assert dora.get("/api/sleep/quarantine")["data"] == []
+        told = told_of(up, name, owner="dora", theme="theme_dora", night=f"night_{name}", unlearned=["lesson_missed"])
+        tell(up, "verdicts", **told).raise_for_status()
+    [aside] = dora.get("/api/sleep/quarantine")["data"]
+    assert aside["lesson"] == "lesson_missed"
+    assert "found that it is not known" in aside["reason"]
+    found = dora.get("/api/adapters/cand_third")
+    assert (found["unlearned"], found["state"]) == (["lesson_missed"], "passed")
 
 
 def promotion(up: RunningServer, *candidates: str, owner: str = "bea", night: str = "night_1") -> Any:
