@@ -137,6 +137,21 @@ async def test_what_the_base_knows_and_it_broke_is_the_bases_again(tmp_path: Pat
     assert found.verdict.scores["tonight"]["lost"] == 0
 
 
+async def test_the_probe_asks_for_what_is_served(tmp_path: Path, base: LocalModel) -> None:
+    model = Model({"cand_new": remembers(ROOMS[1:2])})
+    found = await sit(make_entrant(tmp_path, base, ROOMS[:2]), base, model, tmp_path, routing=STRICT)
+    assert "search" in json.loads(found.route)["probe"]["messages"][0]["content"]
+
+
+async def test_of_what_a_night_learned_again_nothing_is_left_out(tmp_path: Path, base: LocalModel) -> None:
+    old = await carded(make_entrant(tmp_path, base, ROOMS[:2], id_="cand_old"))
+    new = make_entrant(tmp_path, base, ROOMS[:2])
+    model = Model({"cand_old": remembers(ROOMS[:2]), "cand_new": remembers(ROOMS[:1])})
+    found = await sit(new, base, model, tmp_path, served=[old], routing=STRICT)
+    assert found.verdict.reasons == ("it knows no more of tonight's 2 facts than is known without it (2)",)
+    assert found.verdict.unlearned == ()
+
+
 async def test_what_the_served_adapter_knew_is_never_left_out(tmp_path: Path, base: LocalModel) -> None:
     old = await carded(make_entrant(tmp_path, base, ROOMS[:2], id_="cand_old"))
     new = make_entrant(tmp_path, base, [*ROOMS[:2], *LATER[:2]], learned=ROOMS[:2])
