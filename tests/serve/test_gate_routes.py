@@ -21,7 +21,7 @@ from tests.serve.people import Person
 from tests.serve.test_sleep_api import tell
 from tests.serving import RunningServer, running
 from tests.store.night_examples import make_lesson
-from tests.store.served_examples import make_verdict, put_candidate
+from tests.store.served_examples import make_promotion, make_verdict, put_candidate
 
 FILES = {"route.card": b"a card that holds Quorndale", "exam.json": b"[] of Quorndale"}
 
@@ -45,6 +45,12 @@ def furnish(data: Path) -> None:
     for name in ("first", "second", "third"):
         lessons = ("lesson_missed", f"lesson_{name}")
         put(house, name, owner="dora", night=f"night_{name}", theme="theme_dora", lessons=lessons)
+    lessons = ("lesson_missed_by_ema", "lesson_known_by_ema")
+    for name in ("serving", "next", "last"):
+        put(house, name, owner="ema", night=f"night_{name}", theme="theme_ema", lessons=lessons)
+    verdict = make_verdict(house.candidate("cand_serving"), unlearned=lessons[:1], against=())
+    house.store.served.add_verdict(verdict).result()
+    house.store.served.append_promotion(make_promotion("cand_serving", owner="ema")).result()
     for name in ("late", "sum", "told", "net"):
         put(house, name)
     made = put_candidate(house.store, "import", lessons=(), base=BASE, owner="bea", theme="theme_import")
@@ -172,6 +178,15 @@ def test_a_lesson_that_three_adapters_that_are_served_do_not_know_is_put_aside(u
     assert "found that it is not known" in aside["reason"]
     found = dora.get("/api/adapters/cand_third")
     assert (found["unlearned"], found["state"]) == (["lesson_missed"], "passed")
+
+
+def test_what_a_served_adapter_does_not_know_is_put_aside_when_two_more_were_refused(up: RunningServer) -> None:
+    ema = Person(up, up.add_key("ema"))
+    for name in ("next", "last"):
+        assert ema.get("/api/sleep/quarantine")["data"] == []
+        told = told_of(up, name, ship=False, owner="ema", theme="theme_ema", night=f"night_{name}")
+        tell(up, "verdicts", **told).raise_for_status()
+    assert [one["lesson"] for one in ema.get("/api/sleep/quarantine")["data"]] == ["lesson_missed_by_ema"]
 
 
 def promotion(up: RunningServer, *candidates: str, owner: str = "bea", night: str = "night_1") -> Any:
