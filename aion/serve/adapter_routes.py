@@ -73,10 +73,8 @@ def adapter_routes(system: System) -> APIRouter:
     @router.get("/api/adapters/{adapter}", summary="One adapter: its scores, and what it learned from")
     def one_adapter(request: Request, adapter: Ref) -> Json:
         found = _find(system, adapter, principal_of(request).sees)
-        verdict = system.store.served.verdict(found.id, owner=found.owner)
         return adapter_json(system, found) | {
             "lessons": list(found.lessons),
-            "unlearned": list(verdict.unlearned) if verdict is not None else [],
             "sources": list(found.sources),
             "learned_from": reporter.find_origins(found.sources, found.owner),
             "parent": found.parent,
@@ -145,7 +143,7 @@ def adapter_json(system: System, made: Candidate) -> Json:
 
 
 def verdict_json(verdict: Verdict) -> Json:
-    kept = ("ship", "reasons", "scores", "against", "at", "seconds")
+    kept = ("ship", "reasons", "scores", "against", "unlearned", "at", "seconds")
     return {name: getattr(verdict, name) for name in kept}
 
 

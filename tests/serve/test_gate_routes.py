@@ -177,7 +177,7 @@ def test_a_lesson_that_three_adapters_that_are_served_do_not_know_is_put_aside(u
     assert aside["lesson"] == "lesson_missed"
     assert "found that it is not known" in aside["reason"]
     found = dora.get("/api/adapters/cand_third")
-    assert (found["unlearned"], found["state"]) == (["lesson_missed"], "passed")
+    assert (found["examined"]["unlearned"], found["state"]) == (["lesson_missed"], "passed")
 
 
 def test_what_a_served_adapter_does_not_know_is_put_aside_when_two_more_were_refused(up: RunningServer) -> None:
