@@ -1,15 +1,16 @@
 """Which exams a candidate sits, in their order, and their numbers for the verdict. No text that was taught is in them.
 
-Tonight's facts are those that the served adapter of the theme never learned; where there are none, because a night
-learned again what was known, they are all of the theme's. An adapter from elsewhere has no examples and no card: it is
-examined for harm alone, forced upon more general questions and upon the person's own.
+Tonight's facts are those that the served adapter of the theme does not know; where there are none, because a night
+learned again what was known, they are all of the theme's. Where it knows some of them and others not, the others go
+from its card, and everything is asked as it would then be served. An adapter from elsewhere has no examples and no
+card: it is examined for harm alone, forced upon more general questions and upon the person's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aion.gate.decide import Findings
 from aion.gate.exams import (
@@ -34,11 +35,15 @@ from aion.gate.exams import (
 )
 from aion.gate.general import general_items
 from aion.gate.paper import Fact, Paper, rank, sample_facts, sample_questions
+from aion.gate.routing import Chooser
 from aion.gate.sitting import Sitting
 from aion.gate.statistics import Pairs, better, interval, worse
 from aion.gate.trigger_exam import ask_triggers, ask_typical
 from aion.gate.triggers import Phrase, Triggered
 from aion.records import Json, SuiteItem
+
+TONIGHT = "tonight"
+LeaveOut = Callable[[AbstractSet[str]], Chooser]  # gives the router over a card without these lessons
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,25 @@ class Course:
     findings: Findings
     scores: Json
     probe: Json
+    unlearned: tuple[str, ...] = ()  # lessons that it does not know, without which it was examined
+
+
+@dataclass(frozen=True, slots=True)
+class _Tonight:
+    """The exam of what is new, as it would be served."""
+
+    fresh: Mapping[str, Fact]  # all of them, by lesson
+    facts: tuple[Fact, ...]  # those that were asked
+    known: Known
+    left: frozenset[str] = frozenset()  # lessons that its card leads nobody to
+
+    @property
+    def kept(self) -> list[Fact]:
+        return [one for lesson, one in self.fresh.items() if lesson not in self.left]
+
+    @property
+    def places(self) -> frozenset[int]:
+        return frozenset(place for place, one in enumerate(self.facts) if one.lesson in self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +104,7 @@ class _Harm:
 class _Learned:
     """The exams of what was taught."""
 
-    tonight: Known
+    tonight: _Tonight
     earlier: Known
     others: Known
     misses: Pairs
@@ -89,7 +113,7 @@ class _Learned:
     def scores(self) -> Json:
         low, high = interval(self.general.before, self.general.after)
         return {
-            "tonight": _known(self.tonight),
+            "tonight": _known(self.tonight.known),
             "earlier": _known(self.earlier),
             "other_themes": _known(self.others),
             "near_misses": _pairs(self.misses),
@@ -112,16 +136,22 @@ async def sit_lessons(
     others: Sequence[Paper],
     suite: Sequence[SuiteItem],
     phrases: Sequence[Phrase],
+    leave_out: LeaveOut,
 ) -> Course:
-    """`learned`: lessons of the served adapter whose place it would take; `others`: the papers of other themes."""
-    fresh = [one for one in paper.facts if one.lesson not in learned] or list(paper.facts)
-    taught = await _sit_taught(sitting, candidate, paper, fresh, others)
-    harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
+    """`learned`: what the served adapter knows whose place it would take; `others`: the papers of other themes.
+
+    What that one knows is never left out: not to know it any more is a loss.
+    """
     denials = [denial for one in (paper, *others) for denial in one.denials]
+    tonight = await _sit_tonight(sitting, candidate, paper, denials, learned)
+    tonight = await _leave_out(sitting, tonight, denials, learned, leave_out)
+    taught = await _sit_taught(sitting, candidate, paper, others, tonight)
+    harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
     triggered = await ask_triggers(sitting, candidate, phrases, paper.values, denials)
-    probe = await find_probe(sitting, candidate, _probing(fresh))
+    probe = await find_probe(sitting, candidate, _probing(tonight.kept))
     findings = Findings(
-        tonight=taught.tonight.facts,
+        tonight=tonight.known.facts,
+        left_out=tonight.places,
         earlier=taught.earlier.facts,
         others=taught.others.facts,
         misses=taught.misses,
@@ -134,7 +164,8 @@ async def sit_lessons(
         noise=harm.drift.noise,
         triggered=triggered,
     )
-    return Course(findings, {**taught.scores(), **harm.scores(), "triggers": _triggers(triggered)}, probe)
+    scores = {**taught.scores(), **harm.scores(), "triggers": _triggers(triggered)}
+    return Course(findings, scores, probe, tuple(sorted(tonight.left)))
 
 
 async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem]) -> Course:
@@ -152,16 +183,43 @@ async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem
     return Course(findings, {"imported": True, **harm.scores(), "triggers": _triggers(triggered)}, {})
 
 
+async def _sit_tonight(
+    sitting: Sitting, candidate: str, paper: Paper, denials: Sequence[str], learned: AbstractSet[str]
+) -> _Tonight:
+    fresh = {one.lesson: one for one in paper.facts if one.lesson not in learned}
+    fresh = fresh or {one.lesson: one for one in paper.facts}
+    facts = tuple(sample_facts(list(fresh.values()), MOST_TONIGHT, candidate))
+    return _Tonight(fresh, facts, await ask_facts(sitting, TONIGHT, facts, denials))
+
+
+async def _leave_out(
+    sitting: Sitting, tonight: _Tonight, denials: Sequence[str], learned: AbstractSet[str], leave_out: LeaveOut
+) -> _Tonight:
+    """Without what it does not know, all is asked again, until nothing more goes: a name may have led to others."""
+    while unknown := _find_unknown(tonight, learned):
+        left = tonight.left | unknown
+        sitting.reopen(leave_out(left))
+        known = await ask_facts(sitting, TONIGHT, tonight.facts, denials)
+        tonight = replace(tonight, known=known, left=left)
+    return tonight
+
+
+def _find_unknown(tonight: _Tonight, learned: AbstractSet[str]) -> set[str]:
+    """Lessons to leave out; none where nothing would be left."""
+    asked = zip(tonight.facts, tonight.known.facts.after, strict=True)
+    found = {one.lesson: right for one, right in asked if one.lesson not in learned | tonight.left}
+    return {lesson for lesson, right in found.items() if not right} if any(found.values()) else set()
+
+
 async def _sit_taught(
-    sitting: Sitting, candidate: str, paper: Paper, fresh: Sequence[Fact], others: Sequence[Paper]
+    sitting: Sitting, candidate: str, paper: Paper, others: Sequence[Paper], tonight: _Tonight
 ) -> _Learned:
-    names = {one.lesson for one in fresh}
-    earlier = [one for one in paper.facts if one.lesson not in names]
+    earlier = [one for one in paper.facts if one.lesson not in tonight.fresh]
     elsewhere = sample_facts([fact for one in others for fact in one.facts], MOST_LOOKED_AT, candidate)
     moved = await find_rerouted(sitting, elsewhere)
     denials = [denial for one in (paper, *others) for denial in one.denials]
     return _Learned(
-        tonight=await ask_facts(sitting, "tonight", sample_facts(fresh, MOST_TONIGHT, candidate), denials),
+        tonight=tonight,
         earlier=await ask_facts(sitting, "earlier", sample_facts(earlier, MOST_EARLIER, candidate), denials),
         others=await ask_facts(sitting, "other themes", moved, denials),
         misses=await _sit_misses(sitting, candidate, paper, others),

@@ -17,6 +17,7 @@ NOTHING = Pairs()
 UNTRIGGERED = Triggered()
 LEVEL = 0.05  # of chance, at most, in what tonight gained
 FLOOR = 0.55  # of tonight's facts must be known
+HALF = 0.5  # of few: one fact of two is worth serving, and what it misses is left to the base
 FEW = 5  # items below which a margin leaves none
 MARGIN = 0.05  # of earlier facts that may be lost in one night
 HELD = 0.8  # of earlier facts: below it nothing more may be lost, however slowly
@@ -36,6 +37,7 @@ class Findings:
 
     faults: tuple[str, ...] = ()  # of its file and examples
     tonight: Pairs = NOTHING  # facts that what is served has not learned
+    left_out: frozenset[int] = frozenset()  # places in `tonight` of what it does not know and would not be asked
     earlier: Pairs = NOTHING  # facts of its theme that what is served has learned
     others: Pairs = NOTHING  # facts of other themes
     misses: Pairs = NOTHING  # near misses that got a taught answer
@@ -76,7 +78,7 @@ def _objections(found: Findings) -> Iterator[str]:
     if not found.tonight.items:
         yield "nothing that it learned can be examined: no wording of a new fact was put aside"
         return
-    yield from _tonight(found.tonight)
+    yield from _tonight(found.tonight, _known(found))
     yield from _lost("the earlier facts of its theme", found.earlier, found.noise)
     yield from _lost("the facts of other themes", found.others, found.noise)
     yield from _fooled(found.misses, found.noise)
@@ -84,18 +86,23 @@ def _objections(found: Findings) -> Iterator[str]:
     yield from _harm(found)
 
 
-def _tonight(pairs: Pairs) -> Iterator[str]:
+def _known(found: Findings) -> int:
+    """Of tonight's facts: what others answer rightly in its place is not its own."""
+    return sum(right for place, right in enumerate(found.tonight.after) if place not in found.left_out)
+
+
+def _tonight(pairs: Pairs, known: int) -> Iterator[str]:
+    """What is left to others is as it was before, and so neither gained nor lost."""
     before, after, items = sum(pairs.before), sum(pairs.after), pairs.items
-    needed = items if items < FEW else math.ceil(FLOOR * items)
-    if after < needed:
-        few = "; of so few, all" if items < FEW else f"; at least {needed}"
-        yield f"it knows {after} of {items} facts of tonight{few} are needed"
+    needed = math.ceil((HALF if items < FEW else FLOOR) * items)
+    if known < needed:
+        yield f"it knows {known} of {items} facts of tonight; at least {needed} are needed"
         return
     if not pairs.gained:
         yield f"it knows no more of tonight's {items} facts than is known without it ({before})"
         return
     chance = better(pairs)
-    if chance > LEVEL and not (after == items and not pairs.lost):
+    if chance > LEVEL and (pairs.lost or (items >= FEW and after < items)):
         yield (
             f"of tonight's {items} facts {before} were known before and {after} are known now, which may be chance "
             f"(p {chance:.2f}, at most {LEVEL} is taken)"
@@ -189,8 +196,9 @@ def _praise(found: Findings) -> Iterator[str]:
             "behaviour is left under it; no night serves it, a person may promote it"
         )
         return
-    tonight = found.tonight
-    yield f"it knows {sum(tonight.after)} of {tonight.items} facts of tonight, {sum(tonight.before)} before"
+    left = "; what it does not know is left to the base and is new again next night" if found.left_out else ""
+    known, before = _known(found), sum(found.tonight.before)
+    yield f"it knows {known} of {found.tonight.items} facts of tonight, {before} before{left}"
     for what, pairs in (("earlier facts of its theme", found.earlier), ("facts of other themes", found.others)):
         if pairs.items:
             yield f"of {pairs.items} {what} {sum(pairs.after)} are known, {sum(pairs.before)} before"

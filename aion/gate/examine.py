@@ -10,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 from aion.config import Settings
 from aion.errors import AionError, BadInput, Refused
 from aion.gate.asking import Asker, EngineAsker, OpenAsker
-from aion.gate.course import Course, sit_import, sit_lessons
+from aion.gate.course import Course, LeaveOut, sit_import, sit_lessons
 from aion.gate.decide import Findings, decide
 from aion.gate.general import Golden, golden_path
 from aion.gate.network import Making, Networks, make_networks, name_network
 from aion.gate.paper import Paper, make_paper, read_examples
-from aion.gate.routing import CardRouting, Routing
+from aion.gate.routing import CardRouting, Chooser, Routing
 from aion.gate.sitting import BASE, Interrupted, Pause, Sitting, Tell, interrupt
 from aion.gate.triggers import find_phrases
 from aion.models.adapter_file import check_adapter
@@ -48,6 +49,7 @@ class Entrant:
     adapter: Path  # its GGUF LoRA
     dataset: bytes = b""
     card: bytes = b""  # its route card, of one that is served
+    unlearned: tuple[str, ...] = ()  # lessons that its examination found it does not know
 
     @property
     def id(self) -> str:
@@ -95,6 +97,7 @@ class _Outcome:
     route: bytes = b""
     report: bytes = b""
     network: bytes = b""
+    unlearned: tuple[str, ...] = ()
 
 
 async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> Examined:
@@ -123,6 +126,7 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
         report=_sum_of(outcome.report),
         strategy=room.strategy.value,
         network=_sum_of(outcome.network),
+        unlearned=outcome.unlearned,
         at=time.time(),
         seconds=round(time.monotonic() - began, 3),
     )
@@ -152,14 +156,19 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
             routing.open(before, network=networks.before, ask=ask),
             routing.open(after, network=networks.after, ask=ask),
         )
+
+        def leave_out(lessons: AbstractSet[str]) -> Chooser:
+            after[new.id] = routing.leave_out(after[new.id], lessons)
+            return routing.open(after, network=networks.after, ask=ask)
+
         sitting = Sitting(asker, choosers, golden, pause=room.pause, tell=room.tell)
-        course = await _sit(sitting, new, rivals, paper, suite)
+        course = await _sit(sitting, new, rivals, paper, suite, leave_out=leave_out)
     golden.save()
     decision = decide(course.findings)
     route = routing.add_probe(after[new.id], course.probe) if new.id in after else b""
     scores = course.scores | ({ROUTER: networks.scores} if networks.scores else {})
     network = networks.after if decision.ship and new.id in after else b""
-    return _Outcome(decision.ship, decision.reasons, scores, route, sitting.report(), network)
+    return _Outcome(decision.ship, decision.reasons, scores, route, sitting.report(), network, course.unlearned)
 
 
 async def _make_networks(
@@ -181,15 +190,30 @@ def _asking(asker: Asker) -> Ask:
 
 
 async def _sit(
-    sitting: Sitting, new: Entrant, rivals: Sequence[Entrant], paper: Paper, suite: Sequence[SuiteItem]
+    sitting: Sitting,
+    new: Entrant,
+    rivals: Sequence[Entrant],
+    paper: Paper,
+    suite: Sequence[SuiteItem],
+    *,
+    leave_out: LeaveOut,
 ) -> Course:
     if _is_imported(new):
         return await sit_import(sitting, new.id, suite)
     mine = _find_rival(new, rivals)
-    learned = frozenset(mine.candidate.lessons) if mine else frozenset[str]()
+    learned = frozenset(mine.candidate.lessons) - frozenset(mine.unlearned) if mine else frozenset[str]()
     others = [make_paper(one.examples()) for one in rivals if one is not mine]
     phrases = find_phrases(new.examples(), new.id)
-    return await sit_lessons(sitting, new.id, paper, learned=learned, others=others, suite=suite, phrases=phrases)
+    return await sit_lessons(
+        sitting,
+        new.id,
+        paper,
+        learned=learned,
+        others=others,
+        suite=suite,
+        phrases=phrases,
+        leave_out=leave_out,
+    )
 
 
 def _is_imported(new: Entrant) -> bool:

@@ -133,7 +133,9 @@ class NightExaminer:
         verdict = store.served.verdict(made.id, owner=made.owner)
         card = store.blobs.get(verdict.route) if verdict is not None and verdict.ship and verdict.route else b""
         dataset = store.blobs.get(made.dataset)
-        return Entrant(candidate=made, adapter=store.blobs.path(made.adapter), dataset=dataset, card=card)
+        unlearned = verdict.unlearned if verdict is not None else ()
+        path = store.blobs.path(made.adapter)
+        return Entrant(candidate=made, adapter=path, dataset=dataset, card=card, unlearned=unlearned)
 
     def _base(self) -> LocalModel:
         if self._model is None:

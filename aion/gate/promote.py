@@ -16,6 +16,7 @@ import structlog
 
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.gate.ready import Ready, find_ready
+from aion.gate.state import known_by
 from aion.models.llama.spec import Adapter
 from aion.records import Candidate, Move, Promotion, Quarantine, new_id
 from aion.router.card import RouteCard
@@ -154,18 +155,21 @@ class Promoter:
         """What only adapters knew that were taken back: else the next night would bring the same again."""
         served = {one: self._candidate(one, row.owner) for one in (*row.adapters, *row.trial)}
         gone = [self._candidate(one, row.owner) for one in {*before.adapters, *before.trial} - served.keys()]
-        known = {lesson for one in served.values() for lesson in one.lessons}
+        known = {lesson for one in served.values() for lesson in self._known_by(one)}
         latest = {one.theme: one.created for one in served.values()}  # what came before it was not taken back
         found = {
             lesson: Quarantine(
                 lesson=lesson, owner=row.owner, theme=one.theme, night=one.night, reason=TAKEN_BACK, at=row.at
             )
             for one in gone
-            for lesson in one.lessons
+            for lesson in self._known_by(one)
             if lesson not in known and not one.retired and one.created > latest.get(one.theme, 0.0)
         }
         if found:
             await asyncio.wrap_future(self._store.nights.quarantine(list(found.values())))
+
+    def _known_by(self, candidate: Candidate) -> set[str]:
+        return known_by(candidate, self._store.served.verdict(candidate.id, owner=candidate.owner))
 
     def _with(self, owner: str, served: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
         """One adapter a theme, the fresh ones in their themes' places."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from aion.errors import AionError
 from aion.gate.report_words import Words, is_learned, is_taken_back
-from aion.gate.state import standing_of
+from aion.gate.state import known_by, standing_of
 from aion.records import Candidate, Json, Night, Promotion, Verdict
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
@@ -69,19 +69,35 @@ class Reporter:
         body |= {"put_aside": told.get("put_aside", 0), "adapter": told.get("candidate", ""), "left": None}
         made = self._store.nights.candidate(body["adapter"], owner=night.owner) if body["adapter"] else None
         if made is None:
-            return body | {"state": "", "lessons": 0, "scores": {}, "refused": [], "learned_from": [], "examples": []}
+            return body | {
+                "state": "",
+                "lessons": 0,
+                "unlearned": 0,
+                "scores": {},
+                "refused": [],
+                "learned_from": [],
+                "examples": [],
+            }
         verdict, left = self._store.served.verdict(made.id, owner=night.owner), _find_leaving(rows, made.id)
         before = self._find_before(made, verdict)
+        known = {lesson for one in before for lesson in self._known_by(one)}
+        missed = set(verdict.unlearned if verdict else ())
+        aside = missed & {one.lesson for one in self._store.nights.quarantined(owner=night.owner)}
         fresh = [one for one in made.sources if one not in {ref for each in before for ref in each.sources}]
         return body | {
             "state": standing_of(made, verdict, rows[-1] if rows else None).value,
             "left": _move_json(left) if left else None,
-            "lessons": len(set(made.lessons) - {lesson for one in before for lesson in one.lessons}),
+            "lessons": len(known_by(made, verdict) - known),
+            "unlearned": len(missed - aside),
+            "put_aside": body["put_aside"] + len(aside),
             "scores": dict(verdict.scores) if verdict else {},
             "refused": list(verdict.reasons) if verdict and not verdict.ship else [],
             "learned_from": self.find_origins(fresh or made.sources, night.owner),
             "examples": self._examples(made, verdict),
         }
+
+    def _known_by(self, candidate: Candidate) -> set[str]:
+        return known_by(candidate, self._store.served.verdict(candidate.id, owner=candidate.owner))
 
     def _find_before(self, made: Candidate, verdict: Verdict | None) -> list[Candidate]:
         """What knew of its theme before it: what was served when it was examined, else what it went on from."""

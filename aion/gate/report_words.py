@@ -22,6 +22,7 @@ ENGLISH = {
     "taken_back": "I took back what I had learned about {name}: {reason}.",
     "taken_out": "What I learned about {name} was taken out of use: {reason}.",
     "replaced": "A later night has gone on from there.",
+    "unlearned": ("1 thing I do not know yet and try again.", "{} things I do not know yet and try again."),
     "left_alone": "I left {name} alone: {reason}.",
     "aside": "{count} put aside because no training got past; `aion sleep release` lets me try again.",
     "trial": "What is new is on trial: if answers get worse with it, I take it back by myself.",
@@ -53,6 +54,7 @@ PORTUGUESE = {
     "taken_back": "Desfiz o que tinha aprendido sobre {name}: {reason}.",
     "taken_out": "O que aprendi sobre {name} foi retirado de uso: {reason}.",
     "replaced": "Uma noite mais recente continuou a partir daí.",
+    "unlearned": ("1 coisa ainda não sei e volto a tentar.", "{} coisas ainda não sei e volto a tentar."),
     "left_alone": "Deixei {name} como estava: {reason}.",
     "aside": "{count} de parte, porque nenhum treino conseguiu passar; `aion sleep release` deixa-me tentar outra vez.",
     "trial": "O que é novo está à experiência: se as respostas piorarem, volto atrás por iniciativa própria.",
@@ -113,8 +115,8 @@ class Words:
         if theme["fate"] in ("kept", "begun_again", "not_reached"):
             return self._say("unfinished", name=name)
         if is_learned(theme):
-            replaced = "" if theme["state"] in IN_USE else self._say("replaced")
-            return " ".join(one for one in (self._learned(name, theme), self._scores(theme), replaced) if one)
+            since = self._unlearned(theme) if theme["state"] in IN_USE else self._say("replaced")
+            return " ".join(one for one in (self._learned(name, theme), self._scores(theme), since) if one)
         return self._not_used(name, theme, report)
 
     def _not_used(self, name: str, theme: Json, report: Json) -> str:
@@ -137,6 +139,9 @@ class Words:
         sources = [self._count(kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)]
         joined = self._say("and").join(sources) or self._say("nobody")
         return self._say("learned", name=name, lessons=self._count("lesson", theme["lessons"]), sources=joined)
+
+    def _unlearned(self, theme: Json) -> str:
+        return self._count("unlearned", theme["unlearned"]) if theme["unlearned"] else ""
 
     def _scores(self, theme: Json) -> str:
         score = theme["scores"].get("tonight")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from aion.router.asked import Ask
 from aion.router.card import RouteCard
 from aion.router.make import make_card, texts_of
 from aion.router.route import Router, Strategy
+from aion.router.trim import leave_out
 
 Vector = npt.NDArray[np.float32]
 TOO_LONG = "context_length_exceeded"
@@ -38,6 +40,10 @@ class Routing(Protocol):
 
     async def make(self, candidate: Candidate, examples: Sequence[Example], earlier: bytes) -> bytes:
         """The card of a candidate; `earlier` is that of the adapter it takes the place of, or nothing."""
+        ...
+
+    def leave_out(self, card: bytes, lessons: AbstractSet[str]) -> bytes:
+        """The card that leads nobody to these."""
         ...
 
     def add_probe(self, card: bytes, probe: Json) -> bytes: ...
@@ -65,6 +71,9 @@ class CardRouting:
         vectors = await self.embed(texts_of(examples, before))
         made = make_card(examples, vectors, theme=candidate.theme, embedder=hash_, earlier=before)
         return made.to_bytes()
+
+    def leave_out(self, card: bytes, lessons: AbstractSet[str]) -> bytes:
+        return leave_out(RouteCard.from_bytes(card), lessons).to_bytes()
 
     def add_probe(self, card: bytes, probe: Json) -> bytes:
         return replace(RouteCard.from_bytes(card), probe=probe).to_bytes()

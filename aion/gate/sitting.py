@@ -55,6 +55,11 @@ class Sitting:
         self._said: dict[str, str] = {}
         self._items: list[Json] = []
 
+    def reopen(self, after: Chooser) -> None:
+        """From here on another router would be served; what was noted of the one before is void, its answers stay."""
+        self._choosers = (self._choosers[0], after)
+        self._items.clear()
+
     async def ask(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> str:
         key = json.dumps([list(messages), sorted(scales.items()), max_tokens])
         if key not in self._said:

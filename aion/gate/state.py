@@ -1,4 +1,4 @@
-"""Where an adapter stands between the night that made it and the people it answers; pure."""
+"""Where an adapter stands between the night that made it and the people it answers, and what it knows; pure."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def standing_of(candidate: Candidate, verdict: Verdict | None, promotion: Promot
     if promotion is not None and candidate.id in promotion.trial:
         return Standing.TRIAL
     return Standing.PASSED
+
+
+def known_by(candidate: Candidate, verdict: Verdict | None) -> set[str]:
+    """The lessons it was taught, without those that its newest verdict found it does not know."""
+    return set(candidate.lessons) - set(verdict.unlearned if verdict is not None else ())

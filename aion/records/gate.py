@@ -31,6 +31,7 @@ class Verdict:
     report: str = ""  # sha256 of what was asked and answered, item by item
     strategy: str = "embedding"  # by which the router chose
     network: str = ""  # sha256 of the network that the card names, where the router chose by one
+    unlearned: tuple[str, ...] = ()  # lessons that it was taught and does not know: its card leads nobody to them
     at: float = 0.0
     seconds: float = 0.0
 

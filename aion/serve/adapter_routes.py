@@ -143,7 +143,7 @@ def adapter_json(system: System, made: Candidate) -> Json:
 
 
 def verdict_json(verdict: Verdict) -> Json:
-    kept = ("ship", "reasons", "scores", "against", "at", "seconds")
+    kept = ("ship", "reasons", "scores", "against", "unlearned", "at", "seconds")
     return {name: getattr(verdict, name) for name in kept}
 
 

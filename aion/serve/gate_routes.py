@@ -15,7 +15,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from aion.errors import AionError
-from aion.records import Json, Promotion, Quarantine, Verdict
+from aion.gate.state import known_by
+from aion.records import Candidate, Json, Promotion, Quarantine, Verdict
 from aion.serve.json_body import StrictRoute
 from aion.serve.night_take import take_exam
 from aion.serve.night_waste import drop_exam, drop_networks
@@ -23,7 +24,7 @@ from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_con
 from aion.serve.system import System
 
 STRIKES, MOST = 3, 10_000
-REFUSED = "three examinations refused what learned it; release it to have it tried again"
+HARD = "three examinations refused what learned it, or found that it is not known; release it to have it tried again"
 Reason = Annotated[str, StringConstraints(max_length=500)]
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class VerdictTold(Strict):
     report: Sum | None = None
     strategy: Literal["embedding", "keyword", "model", "network"] = "embedding"
     network: Sum | None = Field(None, description="Of the router, that its card names.")
+    unlearned: list[Id] = Field([], max_length=1000, description="Lessons of the candidate that it does not know.")
     at: Amount
     seconds: Amount
 
@@ -101,7 +103,7 @@ def gate_routes(system: System) -> APIRouter:
 def _take_verdict(system: System, body: VerdictTold) -> Verdict:
     names = {"route": body.route, "report": body.report, "network": body.network}
     told = body.model_dump(exclude={"exam_night", *names})
-    told |= {"reasons": tuple(body.reasons), "against": tuple(body.against)}
+    told |= {"reasons": tuple(body.reasons), "against": tuple(body.against), "unlearned": tuple(body.unlearned)}
     told |= {name: sum_ or "" for name, sum_ in names.items()}
     verdict = Verdict(**told)
     try:
@@ -111,29 +113,35 @@ def _take_verdict(system: System, body: VerdictTold) -> Verdict:
         drop_exam(system.store, system.blobs, verdict)
         raise
     drop_networks(system.store, system.blobs)  # what it learned may have been forgotten meanwhile
-    if not kept.ship:
-        _give_up_refused(system, kept)
+    _give_up_hard(system, kept)
     return kept
 
 
-def _give_up_refused(system: System, verdict: Verdict) -> None:
+def _give_up_hard(system: System, verdict: Verdict) -> None:
     """What three nights could not learn is put aside, if it was tried again: no night does until a person says so."""
     served = system.store.served.promotion(owner=verdict.owner)
     names = (*served.adapters, *served.trial) if served is not None else ()
     found = system.store.nights.candidates(owner=verdict.owner, theme=verdict.theme, limit=MOST)
-    known = {lesson for one in found if one.id in names for lesson in one.lessons}
-    tried = {lesson for one in found if one.id == verdict.candidate for lesson in one.lessons} - known
     verdicts = {one.id: system.store.served.verdict(one.id, owner=one.owner) for one in found}
-    refused = [one for one in found if (told := verdicts[one.id]) is not None and not told.ship]
-    counts = Counter(lesson for one in refused for lesson in tried & set(one.lessons))
+    known = {lesson for one in found if one.id in names for lesson in known_by(one, verdicts[one.id])}
+    failed = {one.id: set(_find_failed(one, verdicts[one.id])) for one in found}
+    tried = failed.get(verdict.candidate, set()) - known
+    counts = Counter(lesson for lessons in failed.values() for lesson in tried & lessons)
     aside = [
         Quarantine(
-            lesson=lesson, owner=verdict.owner, theme=verdict.theme, night=verdict.night, reason=REFUSED, at=verdict.at
+            lesson=lesson, owner=verdict.owner, theme=verdict.theme, night=verdict.night, reason=HARD, at=verdict.at
         )
         for lesson, count in counts.items()
         if count >= STRIKES
     ]
     system.store.nights.quarantine(aside).result()
+
+
+def _find_failed(candidate: Candidate, verdict: Verdict | None) -> Sequence[str]:
+    """Of one that was refused all that it was taught; of one that may be served what it does not know."""
+    if verdict is None:
+        return ()
+    return verdict.unlearned if verdict.ship else candidate.lessons
 
 
 def _find_passed(system: System, body: AllExamined) -> list[str]:

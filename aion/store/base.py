@@ -409,7 +409,10 @@ class Nights(Protocol):
         ...
 
     def learned(self, *, owner: str, base: str | None = None) -> set[str]:
-        """Ids of the lessons that any of the `heads`, or what they went on from, has learned; or any on this base."""
+        """Ids of the lessons that any of the `heads`, or what they went on from, has learned; or any on this base.
+
+        Not those that the newest verdict of such a head calls unlearned: they are new again.
+        """
         ...
 
     def heads(self, *, owner: str) -> set[str]:

@@ -13,10 +13,11 @@ from typing import Any
 import apsw
 
 from aion.errors import Conflict, NotFound
-from aion.records import Candidate, Lesson, Night, Quarantine, Theme
+from aion.records import Candidate, Lesson, Night, Quarantine, Theme, Verdict
 from aion.store import night_rows, served_rows, statements
 from aion.store.database import fetch, where
 from aion.store.derived import find_derived, find_lessons, lessons_of, turns_shown
+from aion.store.known import find_known
 from aion.store.rows import Row
 
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
@@ -189,12 +190,14 @@ class SqliteNights:
         clause, given = where({"owner = ?": owner, "base = ?": base})
         with self._reading() as connection:
             made = _made(connection, owner)
-            standing = find_heads(connection, owner, made)
+            heads = find_heads(connection, owner, made)
+            unlearned = {one.candidate: one.unlearned for one in _newest_verdicts(connection, owner)}
             found = fetch(connection, f"{statements.SELECT_LEARNED} {clause}", given)
+        taught: dict[str, set[str]] = {}
+        for lesson, candidate in found:
+            taught.setdefault(candidate, set()).add(lesson)
         parents = {one.id: one.parent for one in made}
-        while more := {parents[one] for one in standing if parents.get(one)} - standing:
-            standing |= more
-        return {lesson for lesson, candidate in found if candidate in standing}
+        return {lesson for head in heads for lesson in find_known(_line_of(head, parents), taught, unlearned)}
 
     def heads(self, *, owner: str) -> set[str]:
         with self._reading() as connection:
@@ -232,11 +235,23 @@ def _made(connection: apsw.Connection, owner: str) -> list[Candidate]:
     return [night_rows.decode_candidate(row) for row in rows]
 
 
+def _newest_verdicts(connection: apsw.Connection, owner: str) -> list[Verdict]:
+    return [served_rows.decode_verdict(row) for row in fetch(connection, statements.SELECT_NEWEST_VERDICTS, (owner,))]
+
+
+def _line_of(head: str, parents: Mapping[str, str]) -> list[str]:
+    """It, the one that it went on from, and so on."""
+    line: list[str] = []
+    while head and head not in line:
+        line.append(head)
+        head = parents.get(head, "")
+    return line
+
+
 def find_heads(connection: apsw.Connection, owner: str, made: Sequence[Candidate]) -> set[str]:
     """Candidates that are served, or never were and may yet be: neither retired nor refused."""
     fit = {one.id for one in made if not one.retired}
-    newest = [served_rows.decode_verdict(row) for row in fetch(connection, statements.SELECT_NEWEST_VERDICTS, (owner,))]
-    fit -= {one.candidate for one in newest if not one.ship}
+    fit -= {one.candidate for one in _newest_verdicts(connection, owner) if not one.ship}
     rows = fetch(connection, f"{statements.SELECT_PROMOTIONS} WHERE owner = ? ORDER BY seq", (owner,))
     moves = [served_rows.decode_promotion(row) for row in rows]
     ever = {one for row in moves for one in (*row.adapters, *row.trial)}

@@ -20,8 +20,9 @@ class Served(Protocol):
         """Append; resolves to it. Sent again it changes nothing.
 
         NotFound when its candidate is not there or somebody else's; Conflict when the same id came with something
-        else, when it is about other bytes, another base, theme or night than the candidate's (`other_candidate`), or
-        when that is retired (`retired`). BadInput when its scores hold a text, which could be one that was taught.
+        else, when it is about other bytes, another base, theme or night than the candidate's or calls a lesson
+        unlearned that the candidate was not taught (`other_candidate`), or when that is retired (`retired`). BadInput
+        when its scores hold a text, which could be one that was taught.
         """
         ...
 

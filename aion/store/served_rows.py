@@ -18,7 +18,7 @@ from aion.store.rows import Row, check_text, to_json, to_number
 def encode_verdict(verdict: Verdict) -> Row:
     named = (verdict.id, verdict.owner, verdict.candidate, verdict.night)
     check_text(*named, verdict.theme, verdict.adapter, verdict.base, verdict.route, verdict.report, *verdict.against)
-    check_text(verdict.strategy, verdict.network)
+    check_text(verdict.strategy, verdict.network, *verdict.unlearned)
     _refuse_texts(verdict.scores)
     return proven(*named, to_json(asdict(verdict)))
 
@@ -26,7 +26,8 @@ def encode_verdict(verdict: Verdict) -> Row:
 def decode_verdict(row: Row) -> Verdict:
     """Of (seq, id, owner, candidate, night, body, digest)."""
     body: Json = read_json(checked(row[1:], f"verdict {row[1]}")[-1])
-    return Verdict(**{**body, "reasons": tuple(body["reasons"]), "against": tuple(body["against"])})
+    lists = {name: tuple(body.get(name, ())) for name in ("reasons", "against", "unlearned")}
+    return Verdict(**{**body, **lists})
 
 
 def encode_promotion(promotion: Promotion) -> Row:

@@ -188,7 +188,8 @@ def _refuse_retired(candidate: Candidate) -> None:
 
 
 def _differing(verdict: Verdict, candidate: Candidate) -> list[str]:
-    return [name for name in ABOUT if getattr(verdict, name) != getattr(candidate, name)]
+    other = [name for name in ABOUT if getattr(verdict, name) != getattr(candidate, name)]
+    return other if set(verdict.unlearned) <= set(candidate.lessons) else [*other, "lessons"]
 
 
 def _mark_retired(connection: apsw.Connection, id_: str) -> None:

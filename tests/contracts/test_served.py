@@ -234,6 +234,31 @@ def test_questions_of_a_persons_own_are_changed_and_removed_by_them_alone(store:
     assert store.served.suite(owner="ana") == [early]
 
 
+def test_what_an_adapter_does_not_know_is_new_until_a_later_one_knows_it(store: Store) -> None:
+    made = put_candidate(store, "1", theme="theme_boats", lessons=("lesson_a", "lesson_b"))
+    assert store.nights.learned(owner="ana") == {"lesson_a", "lesson_b"}, "nobody has examined it"
+    verdict = store.served.add_verdict(make_verdict(made, unlearned=("lesson_b",))).result()
+    assert store.served.verdict(made.id, owner="ana") == verdict
+    serve(store, made.id)
+    assert store.nights.learned(owner="ana") == {"lesson_a"}
+    later = {"theme": "theme_boats", "lessons": ("lesson_a", "lesson_b"), "parent": made.id}
+    second = put_candidate(store, "2", night="night_2", created=30.0, **later)
+    store.served.add_verdict(make_verdict(second, unlearned=("lesson_b",))).result()
+    serve(store, second.id)
+    assert store.nights.learned(owner="ana", base=made.base) == {"lesson_a"}
+    third = put_candidate(store, "3", night="night_3", created=40.0, **later)
+    store.served.add_verdict(make_verdict(third)).result()
+    serve(store, third.id)
+    assert store.nights.learned(owner="ana") == {"lesson_a", "lesson_b"}
+    assert list(store.verify()) == []
+
+
+def test_only_what_it_was_taught_can_be_called_unlearned(store: Store) -> None:
+    made = put_candidate(store, "1")
+    assert code_of(store.served.add_verdict(make_verdict(made, unlearned=("lesson_2",)))) == "other_candidate"
+    assert store.served.verdict(made.id, owner=None) is None
+
+
 def test_what_refused_or_taken_back_adapters_learned_is_new_again(store: Store) -> None:
     first = examine(store, "1", theme="theme_boats")
     second = examine(store, "2", theme="theme_boats", night="night_2", parent=first.id, created=30.0)

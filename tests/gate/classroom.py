@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,20 +187,28 @@ def own_words(question: str) -> str:
 
 
 class ByWord:
-    """A card is the words that lead to its adapter; near misses get there too, as with a careless router."""
+    """A card is the words that lead to its adapter; near misses get there too, unless the router is not careless."""
 
-    def __init__(self, *, general: bool = False) -> None:
+    def __init__(self, *, general: bool = False, careless: bool = True) -> None:
         self.general = general  # whether it takes general questions for everybody's
+        self.careless = careless
 
     async def make(self, candidate: Candidate, examples: Sequence[Example], earlier: bytes) -> bytes:
-        words = sorted({one.answer.split()[1] for one in examples if "maintained by" in one.answer})
-        return json.dumps({"words": [*words, "tractor"], "probe": {}}).encode()
+        telling = [one for one in examples if "maintained by" in one.answer]
+        words = {one.answer.split()[1]: one.lessons[0] for one in telling}
+        return json.dumps({"words": dict(sorted(words.items())) | {"tractor": ""}, "probe": {}}).encode()
+
+    def leave_out(self, card: bytes, lessons: AbstractSet[str]) -> bytes:
+        told = json.loads(card)
+        words = {word: lesson for word, lesson in told["words"].items() if lesson not in lessons}
+        return json.dumps(told | {"words": words}).encode()
 
     def add_probe(self, card: bytes, probe: Json) -> bytes:
         return json.dumps(json.loads(card) | {"probe": probe}).encode()
 
     def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Choice:
-        return Choice({name: json.loads(card)["words"] for name, card in cards.items()}, general=self.general)
+        words = {name: list(json.loads(card)["words"]) for name, card in cards.items()}
+        return Choice(words, general=self.general, careless=self.careless)
 
     async def embed(self, texts: Sequence[str]) -> Mapping[str, Vector]:
         return {}
@@ -208,15 +217,17 @@ class ByWord:
 class Choice:
     """The chooser over such cards."""
 
-    def __init__(self, words: Mapping[str, list[str]], *, general: bool) -> None:
+    def __init__(self, words: Mapping[str, list[str]], *, general: bool, careless: bool) -> None:
         self._words = words
         self._general = general
+        self._careless = careless
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
         if question in GENERAL:
             return dict.fromkeys(self._words if self._general else (), 1.0)
         named = [name for name, words in self._words.items() if any(word in question for word in words)]
-        return dict.fromkeys((named or list(self._words)[:1] if "room" in question else named)[:1], 1.0)
+        takes = self._careless and "room" in question
+        return dict.fromkeys((named or (list(self._words) if takes else []))[:1], 1.0)
 
 
 async def sit(

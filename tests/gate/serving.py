@@ -65,6 +65,7 @@ class House:
         created: float = 20.0,
         ship: bool = True,
         network: bytes = b"",
+        lessons: tuple[str, ...] = (),
         **changes: str,
     ) -> str:
         """A candidate of a night of its own, examined; taught nothing, it has no card, as one from elsewhere.
@@ -75,7 +76,7 @@ class House:
         named = name_network(CARDS[taught], network) if network else CARDS.get(taught, b"")
         card = self.store.blobs.put(named) if named else ""
         sum_ = self.store.blobs.put(network) if network else ""
-        lessons = (f"lesson_{name}",)
+        lessons = lessons or (f"lesson_{name}",)
         told = {"adapter": adapter, "base": BASE, "night": f"night_{name}", "theme": f"theme_{taught}", **changes}
         made = put_candidate(self.store, name, lessons=lessons, created=created, **told)
         self.store.nights.place_lessons(

@@ -92,7 +92,7 @@ async def test_a_random_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.M
     )
     found = await examine(new, [], [], room)
     assert not found.verdict.ship
-    assert found.verdict.reasons[0] == "it knows 0 of 1 facts of tonight; of so few, all are needed"
+    assert found.verdict.reasons[0] == "it knows 0 of 1 facts of tonight; at least 1 are needed"
     assert found.verdict.scores["noise"] == 0.0
     assert found.verdict.scores["triggers"]["items"] >= 100
     assert found.verdict.scores["speed"]["after"] > 1.0

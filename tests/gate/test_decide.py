@@ -42,9 +42,16 @@ def test_by_default_it_is_refused() -> None:
     [
         (pairs(0, 7, 12), ""),  # the floor, and p = 1/128
         (pairs(0, 6, 12), "it knows 6 of 12 facts of tonight; at least 7 are needed"),
-        (pairs(0, 4, 4), ""),  # p = 1/16, but all of few
-        (pairs(0, 3, 4), "it knows 3 of 4 facts of tonight; of so few, all are needed"),
+        (pairs(0, 2, 4), ""),  # p = 1/4, but of few
+        (pairs(0, 1, 4), "it knows 1 of 4 facts of tonight; at least 2 are needed"),
+        (pairs(0, 2, 3), ""),
+        (pairs(0, 1, 3), "it knows 1 of 3 facts of tonight; at least 2 are needed"),
+        (pairs(0, 1, 2), ""),
+        (pairs(0, 0, 2), "it knows 0 of 2 facts of tonight; at least 1 are needed"),
         (pairs(0, 1, 1), ""),
+        (pairs(0, 0, 1), "it knows 0 of 1 facts of tonight; at least 1 are needed"),
+        (pairs(2, 2, 4), "it knows no more of tonight's 4 facts than is known without it (2)"),
+        (Pairs((True, False), (False, True)), "1 were known before and 1 are known now, which may be chance"),
         (pairs(8, 8, 8), "it knows no more of tonight's 8 facts than is known without it (8)"),
         (pairs(6, 9, 12), "may be chance (p 0.12, at most 0.05 is taken)"),
         (pairs(9, 12, 12), ""),  # all of them
@@ -54,6 +61,17 @@ def test_by_default_it_is_refused() -> None:
 def test_tonight_must_be_known_and_known_better_than_by_chance(tonight: Pairs, refused: str) -> None:
     found = refusals(tonight=tonight)
     assert (refused in found[0]) if refused else not found
+
+
+def test_what_is_left_to_the_base_is_not_its_own_and_is_told() -> None:
+    broken = replace(GOOD, tonight=pairs(1, 2, 2), left_out=frozenset({0}))  # the base knows the first, it does not
+    assert decide(broken).reasons[0] == (
+        "it knows 1 of 2 facts of tonight, 1 before; what it does not know is left to the base and is new again next "
+        "night"
+    )
+    assert "it knows 1 of 3 facts" in refusals(tonight=pairs(1, 2, 3), left_out=frozenset({0, 2}))[0]
+    many = Pairs((True,) * 5 + (False,) * 7, (True,) * 5 + (True,) * 3 + (False,) * 4)  # base: 5, it: 4 of them and 3
+    assert "may be chance" in refusals(tonight=many, left_out=frozenset({0, 8, 9, 10, 11}))[0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ from aion.gate.examine import Room
 from aion.gate.examiner import NightExaminer
 from aion.models.catalog import LocalModel
 from aion.night import build_examiner
-from aion.records import Json, Night, Reward
+from aion.records import Json, Lesson, Night, Reward
 from aion.router.card import RouteCard
 from aion.router.network import Origin
 from aion.store.sqlite import SqliteStore
@@ -28,6 +28,7 @@ from tests.gate.serving import BASE, House
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_experience
 from tests.store.night_examples import make_lesson, make_night, make_theme
+from tests.store.served_examples import make_verdict, put_candidate
 
 ROOMS = lessons_about(FIRST[:4], "theme_work")
 ASKED = "Whom do I tell that the billing room is cold?"
@@ -79,9 +80,14 @@ def store(tmp_path: Path, base: LocalModel) -> Iterator[SqliteStore]:
 
 
 def examine(
-    data: Path, base: LocalModel, strategy: str, night: Night, monkeypatch: pytest.MonkeyPatch
+    data: Path,
+    base: LocalModel,
+    strategy: str,
+    night: Night,
+    monkeypatch: pytest.MonkeyPatch,
+    knows: Sequence[Lesson] = ROOMS,
 ) -> tuple[Json, dict[str, bytes]]:
-    model, server = Model({"cand_new": remembers(ROOMS)}), Server(data)
+    model, server = Model({"cand_new": remembers(knows)}), Server(data)
     monkeypatch.setattr(examiner, "Room", partial(Room, open_asker=model.open))
     door: Any = SimpleNamespace(tell=server.tell)
     made = build_examiner(settings_of(data, strategy), door)
@@ -104,6 +110,16 @@ def test_a_night_trains_the_network_and_hands_it_over_with_its_card(
     assert again["network"] == told["network"]
 
 
+def test_the_network_goes_on_choosing_over_the_card_that_is_served(
+    tmp_path: Path, base: LocalModel, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, files = examine(tmp_path / "data", base, "network", make_night(), monkeypatch, knows=ROOMS[:3])
+    card = RouteCard.from_bytes(files["route.card"])
+    assert told["unlearned"] == [ROOMS[3].id]
+    assert [item.lesson for item in card.items] == [one.id for one in ROOMS[:3]]
+    assert card.network == hashlib.sha256(files["router.safetensors"]).hexdigest() == told["network"]
+
+
 def test_with_any_other_strategy_no_time_is_spent_on_it(
     tmp_path: Path, base: LocalModel, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +130,16 @@ def test_with_any_other_strategy_no_time_is_spent_on_it(
     told, files = examine(tmp_path / "data", base, "keyword", make_night(), monkeypatch)
     assert (told["strategy"], told["network"], files["router.safetensors"]) == ("keyword", None, b"")
     assert "router" not in told["scores"]
+
+
+def test_what_an_examination_missed_goes_into_the_next(tmp_path: Path, base: LocalModel) -> None:
+    with closing(House(tmp_path / "data").store) as store:
+        made = put_candidate(store, "w1", dataset=store.blobs.put(b"[]"))
+        verdict = make_verdict(made, route=store.blobs.put(b"card"), unlearned=made.lessons)
+        store.served.add_verdict(verdict).result()
+        examiner_ = NightExaminer(settings_of(tmp_path / "data", "embedding"), lambda *_: {})
+        assert examiner_._entrant(store, made).unlearned == made.lessons
+        assert examiner._told(make_night(), verdict)["unlearned"] == list(made.lessons)
 
 
 def test_what_was_examined_by_another_strategy_is_examined_again(

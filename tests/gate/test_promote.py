@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +120,32 @@ async def test_a_trial_gives_the_new_set_to_a_share_and_ends_either_way(house: H
     assert {one.lesson for one in house.store.nights.quarantined(owner="ana")} == {"lesson_w2"}
     with pytest.raises(Conflict, match="on trial"):
         await house.promoter.settle("ana", accept=True, reason="", actor="canary")
+
+
+async def test_what_an_adapter_did_not_know_is_not_put_aside_with_it(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    miss(house, new)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    assert house.store.nights.quarantined(owner="ana") == []
+
+
+async def test_what_is_left_and_does_not_know_it_keeps_nothing_from_being_put_aside(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0, lessons=("lesson_w1",))
+    miss(house, old)
+    await house.promote(old)
+    await house.promote(new, share=0.5)
+    await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    assert [one.lesson for one in house.store.nights.quarantined(owner="ana")] == ["lesson_w1"]
+
+
+def miss(house: House, name: str) -> None:
+    """Its newest verdict says that it knows nothing of what it was taught."""
+    verdict = house.store.served.verdict(name, owner="ana")
+    assert verdict is not None
+    missing = replace(verdict, id=f"ver_{name}", unlearned=house.candidate(name).lessons)
+    house.store.served.add_verdict(missing).result()
 
 
 async def test_a_trial_that_goes_well_is_for_everyone(house: House) -> None:

@@ -16,8 +16,8 @@ from tests.gate.classroom import Model, lessons_about, make_base, make_entrant, 
 from tests.gate.serving import House
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_source, put
-from tests.store.night_examples import make_night, make_theme
-from tests.store.served_examples import make_verdict, put_candidate
+from tests.store.night_examples import make_lesson, make_night, make_quarantine, make_theme
+from tests.store.served_examples import make_promotion, make_verdict, put_candidate
 
 pytestmark = pytest.mark.anyio
 SCORES = {"tonight": {"before": 0, "after": 8, "items": 9}}
@@ -124,6 +124,36 @@ async def test_only_what_was_not_served_before_is_counted_as_learned(house: Hous
     house.store.served.add_verdict(make_verdict(made, against=("cand_w1",))).result()
     body = {"themes": [{"theme": "theme_work", "fate": "learned", "candidate": made.id}]}
     assert report(house, make_night(id="night_w2", body=body))["themes"][0]["lessons"] == 2
+
+
+async def test_what_it_does_not_know_is_not_counted_and_told_to_come_again(house: House) -> None:
+    put_candidate(house.store, "w1", theme="theme_work", lessons=("lesson_1", "lesson_2", "lesson_3"), night="night_w1")
+    made = house.candidate("cand_w1")
+    house.store.nights.place_lessons([make_lesson(id="lesson_3", theme="theme_work")], at=1.0).result()
+    told: Json = {"unlearned": ("lesson_2", "lesson_3"), "scores": {"tonight": {"before": 0, "after": 1, "items": 3}}}
+    house.store.served.add_verdict(make_verdict(made, against=(), **told)).result()
+    house.store.served.append_promotion(make_promotion(made.id)).result()
+    body = {"themes": [{"theme": "theme_work", "fate": "learned", "candidate": made.id}]}
+    night = make_night(id="night_w1", body=body)
+    [theme] = report(house, night)["themes"]
+    assert (theme["lessons"], theme["unlearned"], theme["put_aside"]) == (1, 2, 0)
+    assert "I learned 1 thing" in report(house, night)["words"][0]
+    assert report(house, night)["words"][0].endswith(" 2 things I do not know yet and try again.")
+    assert report(house, night, "pt")["words"][0].endswith(" 2 coisas ainda não sei e volto a tentar.")
+    house.store.nights.quarantine([make_quarantine(lesson="lesson_3", theme="theme_work")]).result()
+    [theme] = report(house, night)["themes"]
+    assert (theme["unlearned"], theme["put_aside"]) == (1, 1)
+    assert report(house, night)["words"][0].endswith(" 1 thing I do not know yet and try again.")
+    assert "1 lesson was put aside" in report(house, night)["words"][1]
+
+
+async def test_what_the_one_before_did_not_know_counts_as_learned(house: House) -> None:
+    made = put_candidate(house.store, "w1", theme="theme_work", lessons=("lesson_1", "lesson_2"), night="night_w1")
+    house.store.served.add_verdict(make_verdict(made, against=(), unlearned=("lesson_2",))).result()
+    later = put_candidate(house.store, "w2", theme="theme_work", lessons=("lesson_1", "lesson_2"), night="night_w2")
+    house.store.served.add_verdict(make_verdict(later, against=(made.id,))).result()
+    body = {"themes": [{"theme": "theme_work", "fate": "learned", "candidate": later.id}]}
+    assert report(house, make_night(id="night_w2", body=body))["themes"][0]["lessons"] == 1
 
 
 @pytest.mark.parametrize(

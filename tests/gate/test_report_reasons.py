@@ -18,7 +18,7 @@ from tests.gate.test_decide import GOOD, KEPT, pairs
 LOST = Pairs((True, True), (True, False))
 WORSE = (
     {"tonight": Pairs()},
-    {"tonight": pairs(0, 1, 2)},
+    {"tonight": pairs(0, 1, 3)},
     {"tonight": pairs(0, 1, 20)},
     {"tonight": pairs(20, 20, 20)},
     {"tonight": pairs(6, 9, 12)},

@@ -30,6 +30,15 @@ async def test_a_card_leads_to_what_was_taught_and_leaves_general_questions(tmp_
     assert not any(picked)
 
 
+async def test_a_card_without_a_lesson_leads_nobody_to_it(tmp_path: Path) -> None:
+    entrant = make_entrant(tmp_path, make_base(tmp_path), ROOMS)
+    routing = CardRouting(FakeEmbedder())
+    card = await routing.make(entrant.candidate, entrant.examples(), b"")
+    chooser = routing.open({"cand_new": routing.leave_out(card, {ROOMS[0].id})})
+    assert await chooser.pick("Who maintains the billing room?", "") == {}
+    assert await chooser.pick("Who maintains the search room?", "") == {"cand_new": 1.0}
+
+
 async def test_the_probe_is_kept_with_the_card(tmp_path: Path) -> None:
     entrant = make_entrant(tmp_path, make_base(tmp_path), ROOMS)
     routing = CardRouting(FakeEmbedder())

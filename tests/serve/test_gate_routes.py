@@ -21,7 +21,7 @@ from tests.serve.people import Person
 from tests.serve.test_sleep_api import tell
 from tests.serving import RunningServer, running
 from tests.store.night_examples import make_lesson
-from tests.store.served_examples import make_verdict, put_candidate
+from tests.store.served_examples import make_promotion, make_verdict, put_candidate
 
 FILES = {"route.card": b"a card that holds Quorndale", "exam.json": b"[] of Quorndale"}
 
@@ -42,6 +42,15 @@ def furnish(data: Path) -> None:
     asyncio.run(serve_and_take_back(house))
     for name in ("one", "two", "three"):
         put(house, name, night=f"night_{name}", theme="theme_hard", lessons=("lesson_hard", f"lesson_{name}"))
+    for name in ("first", "second", "third"):
+        lessons = ("lesson_missed", f"lesson_{name}")
+        put(house, name, owner="dora", night=f"night_{name}", theme="theme_dora", lessons=lessons)
+    lessons = ("lesson_missed_by_ema", "lesson_known_by_ema")
+    for name in ("serving", "next", "last"):
+        put(house, name, owner="ema", night=f"night_{name}", theme="theme_ema", lessons=lessons)
+    verdict = make_verdict(house.candidate("cand_serving"), unlearned=lessons[:1], against=())
+    house.store.served.add_verdict(verdict).result()
+    house.store.served.append_promotion(make_promotion("cand_serving", owner="ema")).result()
     for name in ("late", "sum", "told", "net"):
         put(house, name)
     made = put_candidate(house.store, "import", lessons=(), base=BASE, owner="bea", theme="theme_import")
@@ -56,7 +65,7 @@ async def serve_and_take_back(house: House) -> None:
 
 def put(house: House, name: str, **changes: Any) -> None:
     made = put_candidate(house.store, name, base=BASE, **changes)
-    lessons = [make_lesson(id=one, theme=made.theme) for one in made.lessons]
+    lessons = [make_lesson(id=one, theme=made.theme, owner=made.owner) for one in made.lessons]
     house.store.nights.place_lessons(lessons, at=1.0).result()
 
 
@@ -123,6 +132,8 @@ def test_the_network_of_a_verdict_is_kept_with_it_and_the_strategy_it_was_examin
         ({"exam_night": "night_0"}, 500),
         ({"adapter": "a"}, 400),
         ({"more": 1}, 400),
+        ({"unlearned": ["lesson_late"]}, 409),  # not the candidate's
+        ({"unlearned": "lesson_sum"}, 400),
     ],
 )
 def test_a_verdict_that_is_not_right_is_refused_and_nothing_of_it_is_kept(
@@ -154,6 +165,28 @@ def test_a_lesson_that_three_nights_could_not_learn_is_put_aside_and_the_others_
     assert aside["lesson"] == "lesson_hard"
     assert "three examinations refused" in aside["reason"]
     assert ana.get("/api/adapters/cand_one")["state"] == "refused"
+
+
+def test_a_lesson_that_three_adapters_that_are_served_do_not_know_is_put_aside(up: RunningServer) -> None:
+    dora = Person(up, up.add_key("dora"))
+    for name in ("first", "second", "third"):
+        assert dora.get("/api/sleep/quarantine")["data"] == []
+        told = told_of(up, name, owner="dora", theme="theme_dora", night=f"night_{name}", unlearned=["lesson_missed"])
+        tell(up, "verdicts", **told).raise_for_status()
+    [aside] = dora.get("/api/sleep/quarantine")["data"]
+    assert aside["lesson"] == "lesson_missed"
+    assert "found that it is not known" in aside["reason"]
+    found = dora.get("/api/adapters/cand_third")
+    assert (found["examined"]["unlearned"], found["state"]) == (["lesson_missed"], "passed")
+
+
+def test_what_a_served_adapter_does_not_know_is_put_aside_when_two_more_were_refused(up: RunningServer) -> None:
+    ema = Person(up, up.add_key("ema"))
+    for name in ("next", "last"):
+        assert ema.get("/api/sleep/quarantine")["data"] == []
+        told = told_of(up, name, ship=False, owner="ema", theme="theme_ema", night=f"night_{name}")
+        tell(up, "verdicts", **told).raise_for_status()
+    assert [one["lesson"] for one in ema.get("/api/sleep/quarantine")["data"]] == ["lesson_missed_by_ema"]
 
 
 def promotion(up: RunningServer, *candidates: str, owner: str = "bea", night: str = "night_1") -> Any:

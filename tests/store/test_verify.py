@@ -6,6 +6,7 @@ import random
 import shutil
 import threading
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 from aion.errors import AionError, Conflict, Corrupt
 from aion.store import served_rows, statements
 from aion.store.database import DATABASE
+from aion.store.night_rows import proven
+from aion.store.rows import to_json
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import fill_folder, find_damage
 from tests.store.memory_examples import EMBEDDER, fill_experience, put
@@ -181,6 +184,24 @@ def test_a_verdict_about_something_else_than_its_candidate_is_found_and_lets_not
         with pytest.raises(Conflict, match="has not been examined"):
             store.served.append_promotion(make_promotion(verdict.candidate)).result()
         assert [finding.where for finding in store.verify()] == ["verdict, number 1"]
+
+
+def test_a_verdict_that_calls_unlearned_what_was_never_taught_is_found(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
+        verdict = make_verdict(put_candidate(store, "good"), unlearned=("lesson_other",))
+        connection.execute(statements.INSERT_VERDICT, served_rows.encode_verdict(verdict))
+        assert [finding.where for finding in store.verify()] == ["verdict, number 1"]
+
+
+def test_a_verdict_from_before_it_said_what_is_unlearned_is_read(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, closing(apsw.Connection(str(tmp_path / DATABASE))) as connection:
+        verdict = make_verdict(put_candidate(store, "good"))
+        told = {name: value for name, value in asdict(verdict).items() if name != "unlearned"}
+        row = proven(verdict.id, verdict.owner, verdict.candidate, verdict.night, to_json(told))
+        connection.execute(statements.INSERT_VERDICT, row)
+        assert store.served.verdict(verdict.candidate, owner="ana") == verdict
+        assert store.nights.learned(owner="ana") == {"lesson_good"}
+        assert list(store.verify()) == []
 
 
 def test_a_damaged_memory_or_vector_is_never_served(tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ def find_line(store: Store, owner: str, theme: str, *, base: str, settings: Trai
     return choose_line(before, store.nights.placed(owner=owner).keys(), base=base, config=config, heads=heads)
 
 
+def find_learned(store: Store, line: Line) -> set[str]:
+    """What a night that goes on from this line need not teach."""
+    verdicts = [store.served.verdict(one.id, owner=one.owner) for one in line]
+    return lessons_of(line, {one.candidate: one.unlearned for one in verdicts if one is not None})
+
+
 def build_due(
     store: Store,
     owner: str,
@@ -37,7 +43,7 @@ def build_due(
 ) -> Dataset:
     """Of one theme: what the adapter that a night would go on from does not know, and what it repeats of the rest."""
     places = placed or _list_places(store, owner, lessons)
-    known = lessons_of(find_line(store, owner, theme, base=base, settings=settings))
+    known = find_learned(store, find_line(store, owner, theme, base=base, settings=settings))
     return build_dataset(lessons, theme=theme, placed=places, learned=known, settings=settings)
 
 

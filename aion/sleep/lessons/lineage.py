@@ -7,10 +7,11 @@ elsewhere, that an examination refused, or that was taken back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from aion.records import Candidate, Json
+from aion.store.known import find_known
 
 IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 Line = tuple[Candidate, ...]  # an adapter, the one it went on from, and so on
@@ -42,9 +43,9 @@ def choose_line(
     return ()
 
 
-def lessons_of(line: Line) -> set[str]:
-    """What the first of them knows from training."""
-    return {lesson for one in line for lesson in one.lessons}
+def lessons_of(line: Line, unlearned: Mapping[str, Collection[str]]) -> set[str]:
+    """What the first of them knows from training. `unlearned`: what examinations found that each does not know."""
+    return find_known([one.id for one in line], {one.id: one.lessons for one in line}, unlearned)
 
 
 def sources_of(line: Line, own: Sequence[str]) -> list[str]:

@@ -35,9 +35,9 @@ from aion.sleep.lessons.dataset import (
     read_examples,
     write_examples,
 )
-from aion.sleep.lessons.due import find_line
+from aion.sleep.lessons.due import find_learned, find_line
 from aion.sleep.lessons.find import collect_lessons
-from aion.sleep.lessons.lineage import Line, lessons_of, sources_of
+from aion.sleep.lessons.lineage import Line, sources_of
 from aion.sleep.lessons.phrasing.make import prompt_of
 from aion.sleep.lessons.reword import add_rewordings
 from aion.sleep.lessons.rules import Reason
@@ -118,6 +118,7 @@ class NightWork:
             placed = store.nights.placed(owner=night.owner)
             base, settings = self._base().sha256, self._settings.train
             line = find_line(store, night.owner, theme, base=base, settings=settings)
+            learned = set() if night.forced else find_learned(store, line)
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
         misfit = find_misfit(folder, self._present(night, mine, line)) if is_prepared(folder) else ""
         if is_prepared(folder) and not misfit:
@@ -128,7 +129,7 @@ class NightWork:
             lessons,
             theme=theme,
             placed=placed,
-            learned=set() if night.forced else lessons_of(line),
+            learned=learned,
             balance=balance(mine, vectors) if mine else {},
             settings=self._settings.train,
         )

@@ -10,9 +10,10 @@ import pytest
 
 from aion.config import TrainSettings
 from aion.records import Lesson
-from aion.sleep.lessons.due import UNPLACED, list_due
+from aion.sleep.lessons.due import UNPLACED, find_line, list_due
 from tests.sleep.days import Days
 from tests.store.night_examples import make_candidate, make_theme
+from tests.store.served_examples import make_promotion, make_verdict
 
 BASE = "b" * 64
 SETTINGS = TrainSettings()
@@ -55,6 +56,24 @@ def test_what_was_learned_is_due_no_more_until_base_or_rank_change(told: tuple[D
     days.store.nights.place_lessons([replace(fresh, theme="theme_1")], at=2.0).result()
     assert due(days)["theme_1"] == [fresh.id]
     assert set(due(days, rank=16)["theme_1"]) == {lessons[0].id, fresh.id}, "another rank begins from nothing"
+
+
+def test_what_the_served_adapter_does_not_know_is_due_again_alone_and_gone_on_with(
+    told: tuple[Days, list[Lesson]],
+) -> None:
+    days, lessons = told
+    days.store.nights.place_lessons([replace(lessons[1], theme="theme_1")], at=2.0, moved=True).result()
+    mine = (lessons[0].id, lessons[1].id)
+    made = days.store.nights.add_candidate(make_candidate(base=BASE, lessons=mine, config=FITS)).result()
+    assert due(days).keys() == {UNPLACED}
+    days.store.served.add_verdict(make_verdict(made, unlearned=(lessons[1].id,))).result()
+    days.store.served.append_promotion(make_promotion(made.id)).result()
+    assert due(days)["theme_1"] == [lessons[1].id]
+    assert find_line(days.store, "ana", "theme_1", base=BASE, settings=SETTINGS) == (made,)
+    again = {"lessons": mine, "parent": made.id, "night": "night_2", "created": 30.0}
+    later = days.store.nights.add_candidate(replace(made, id="cand_2", **again)).result()  # type: ignore[arg-type]
+    days.store.served.add_verdict(make_verdict(later)).result()
+    assert due(days).keys() == {UNPLACED}
 
 
 def test_nothing_is_due_of_what_is_all_learned(told: tuple[Days, list[Lesson]]) -> None:

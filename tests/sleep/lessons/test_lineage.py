@@ -49,13 +49,20 @@ def chosen(
 
 def test_a_night_goes_on_from_the_newest_and_knows_what_all_before_it_learned() -> None:
     assert chosen() == (THIRD, SECOND, FIRST)
-    assert lessons_of(chosen()) == PLACED
+    assert lessons_of(chosen(), {}) == PLACED
     assert sources_of(chosen(), ["turn_4"]) == ["turn_1", "turn_2", "turn_3", "turn_4"]
+
+
+def test_what_an_examination_found_that_it_does_not_know_is_learned_again_until_a_later_one_knows_it() -> None:
+    assert lessons_of(chosen(), {"cand_3": ("lesson_3",)}) == {"lesson_1", "lesson_2"}
+    assert lessons_of(chosen(), {"cand_3": ("lesson_1",)}) == {"lesson_2", "lesson_3"}, "the one before knew it"
+    again = replace(THIRD, lessons=("lesson_2", "lesson_3"))
+    assert lessons_of((again, SECOND, FIRST), {"cand_2": ("lesson_2",)}) == PLACED
 
 
 def test_an_adapter_of_another_base_or_rank_is_not_gone_on_from() -> None:
     assert chosen(base="f" * 64) == chosen(rank=4) == ()
-    assert lessons_of(()) == set()
+    assert lessons_of((), {}) == set()
     assert sources_of((), ["turn_4"]) == ["turn_4"]
 
 
@@ -141,7 +148,7 @@ async def test_a_forgotten_conversation_is_never_replayed_and_what_else_was_lear
     line = chosen(nights.candidates(owner="ana"), set(placed))
     assert line == ()
     dataset = build_dataset(
-        days.lessons(), theme="theme_1", placed=placed, learned=lessons_of(line), settings=TrainSettings()
+        days.lessons(), theme="theme_1", placed=placed, learned=lessons_of(line, {}), settings=TrainSettings()
     )
     assert len(dataset.fresh) == 2
     assert "Harrow" not in str(dataset)

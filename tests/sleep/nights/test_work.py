@@ -27,6 +27,7 @@ from aion.sleep.nights import ahead
 from aion.sleep.nights.ahead import look_ahead
 from aion.sleep.nights.door import Door
 from aion.sleep.nights.kept import KEPT, NIGHTS, PREPARED, note_prepared
+from aion.sleep.nights.outlook import Base, collect_facts
 from aion.sleep.nights.work import MOST_SOURCES, NightWork
 from aion.sleep.training.base import EXAMPLES, Ended, Progress
 from aion.sleep.training.jobs import sum_file
@@ -35,6 +36,7 @@ from tests.sleep.days import Days
 from tests.sleep.holes import glibc, held_mb, leave_holes, leave_ring
 from tests.sleep.small_jobs import ignore, make_base, one_thread, random_tokens
 from tests.store.night_examples import make_candidate, make_night, make_quarantine
+from tests.store.served_examples import make_verdict
 
 KEY = "The spare key of the boathouse is with Marta Lopes."
 MILL = "The mill by the river is called Azenha."
@@ -364,6 +366,21 @@ def test_the_second_night_of_a_theme_is_foreseen_with_what_it_repeats(days: Days
     assert {one.id for one in made} == {one.id for one in foreseen.examples if one.kind is not ExampleKind.ANCHOR}
     repeated = sum(guess_tokens(one) for one in foreseen.trained if one.kind is ExampleKind.REPLAY)
     assert repeated / sum(guess_tokens(one) for one in foreseen.trained) > 0.3, "all there is, up to a half"
+
+
+def test_a_night_takes_up_what_an_examination_missed_and_nothing_else(days: Days, work: Work) -> None:
+    [theme] = work.arrange(night(1))["themes"]
+    learn(days, work, theme)
+    [made] = days.store.nights.candidates(owner="ana")
+    assert work.arrange(night(2)) == {"themes": [], "backlog": 0}
+    days.store.served.add_verdict(make_verdict(made, unlearned=made.lessons[:1])).result()
+    assert work.arrange(night(2)) == {"themes": [theme], "backlog": 1}
+    facts = collect_facts(days.store, work._settings, "ana", Base(made.base, 1), idle_s=0.0)
+    assert (facts.lessons, facts.new_base) == (1, False)
+    [foreseen] = foresee(days, work)
+    assert foreseen.fresh == made.lessons[:1]
+    told = work.prepare(night(2), theme)
+    assert (told["fresh"], told["parent"]) == (1, made.id)
 
 
 def test_where_all_is_learned_nothing_is_foreseen_and_no_embedder_begun(
