@@ -23,7 +23,6 @@ FLAGS = {
     "engine.threads": 1,  # two wait for each other wherever something else runs
     "train.threads": 1,
     "train.rewordings": 0,
-    "train.epochs": 8,  # one fact makes few steps: with 4 it knew one or two of three wordings
 }
 WORLD = make_world(1, days=1, themes=1, facts=12)
 TOLD, EDITED = (
