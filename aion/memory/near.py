@@ -43,10 +43,12 @@ class Asked:
     terms: tuple[str, ...]  # distinct
     entities: tuple[Entity, ...]
     text: str
+    things: tuple[Thing, ...]
 
-    @property
-    def things(self) -> tuple[Thing, ...]:
-        return things_of(self.text)
+    @classmethod
+    def of(cls, text: str, entities: Sequence[Entity]) -> Asked:
+        terms = tuple(dict.fromkeys(terms_of(text)))
+        return cls(text=text, terms=terms, things=things_of(text), entities=tuple(entities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: 
     """`same`: what was exchanged between the two, and means the same."""
     if floor <= ANYTHING or any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
         return True
-    relation = relate(asked.things, things_of(held.text), held.terms, same)
-    if relation.exchanged and not held.many:
+    relation = Relation() if held.many else relate(asked.things, things_of(held.text), held.terms, same)
+    if relation.exchanged:
         return False
     if word_share(asked, held) >= WORD_SHARE:
         return True
-    return cosine is not None and cosine >= floor + _farther(asked, held, relation)
+    return cosine is not None and cosine >= floor + (0.0 if held.many else _farther(asked, held, relation))
 
 
 def find_exchanged(asked: Asked, memories: Sequence[Memory]) -> list[Exchanged]:
@@ -106,12 +108,11 @@ def _farther(asked: Asked, held: Held, relation: Relation) -> float:
     if relation.named:
         return NAMED
     alike = PORTUGUESE if lean_of(asked.text) >= 0 and lean_of(held.text) > 0 else 0.0
-    missing = relation.missing and not held.many
     if relation.shared:
-        return HALF_NAMED if missing else 0.0
-    if missing:
+        return HALF_NAMED if relation.missing else 0.0
+    if relation.missing:
         return MISSING + alike
-    return alike + (0.0 if held.many or _is_own(asked.text) else NOTHING_NAMED)
+    return alike + (0.0 if _is_own(asked.text) else NOTHING_NAMED)
 
 
 def _is_own(question: str) -> bool:

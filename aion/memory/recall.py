@@ -22,7 +22,6 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import QUERY_LIMIT, entities_of
 from aion.memory.fuse import Candidates, judge, merge_ranks
 from aion.memory.near import ANYTHING, NOTHING, Asked, find_exchanged, same_kinds
-from aion.memory.terms import terms_of
 from aion.memory.windows import topic_of, window_of
 from aion.records import Entity
 from aion.store.base import Memories
@@ -90,8 +89,7 @@ class Recaller:
         )
 
     def _read(self, question: str) -> Asked:
-        terms = tuple(dict.fromkeys(terms_of(question)))
-        return Asked(text=question, terms=terms, entities=tuple(self._entities(question, QUERY_LIMIT)))
+        return Asked.of(question, self._entities(question, QUERY_LIMIT))
 
     async def _search_meaning(self, owner: str, question: str, window: Window) -> tuple[Vector | None, Hits, float]:
         """The question's vector, what is near it, and the milliseconds that embedding took."""

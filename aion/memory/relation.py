@@ -36,7 +36,7 @@ class Relation:
 
     named: bool = False  # a special thing is the same
     shared: bool = False  # a thing is the same
-    missing: bool = False  # a special thing of the question does not stand there, nor its like
+    missing: bool = False  # of a special thing of the question no word stands there
     exchanged: tuple[Exchanged, ...] = ()  # one stands in the place of its like: the north gate for the south gate
 
 
@@ -57,7 +57,7 @@ def relate(
         named |= thing.special and own
         shared |= own
         exchanged += alike
-        missing |= thing.special and not (found or stands or alike)
+        missing |= thing.special and not (found or alike or any(word.stem in terms for word in thing.words))
     return Relation(named, shared, missing, tuple(exchanged))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from aion.memory.terms import LONGEST, STOP_WORDS, fold, lean_of, stem
 from aion.memory.verbs import english_base, english_past, english_third, portuguese_third
@@ -60,9 +60,8 @@ class Thing:
         return self.sure and (len(self.words) > 1 or self.words[0].name)
 
 
-@lru_cache(maxsize=4096)
 def things_of(text: str) -> tuple[Thing, ...]:
-    """In the order they stand."""
+    """In the order they stand. Nothing is kept: what is forgotten must be gone from here as well."""
     portuguese = lean_of(text) > 0
     words = [fold(piece) for piece in _PIECE.findall(text)]
     bare = not portuguese and not _BEFORE_BARE.isdisjoint(words)

@@ -9,7 +9,6 @@ from aion.memory.base import Recalled
 from aion.memory.entities import QUERY_LIMIT, entities_of
 from aion.memory.fuse import Candidates, Places, judge
 from aion.memory.near import Asked
-from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 
 SETTINGS = MemorySettings(floor=0.35, entity_boost=0.3, document_boost=0.1)
@@ -38,7 +37,6 @@ def decide(
     settings: MemorySettings = SETTINGS,
 ) -> tuple[list[Recalled], int]:
     """All found at the same places, so that what they hold decides."""
-    terms = tuple(dict.fromkeys(terms_of(question)))
     candidates = Candidates(
         memories,
         places={memory.seq: Places(0.01, 0.01) for memory in memories},
@@ -46,8 +44,7 @@ def decide(
         bm25={},
         documents=documents or {},
     )
-    asked = Asked(text=question, terms=terms, entities=entities_of(question, QUERY_LIMIT))
-    return judge(candidates, asked, settings=settings)
+    return judge(candidates, Asked.of(question, entities_of(question, QUERY_LIMIT)), settings=settings)
 
 
 @pytest.mark.parametrize(("cosine", "stays"), [(0.36, True), (0.35, True), (0.34, False), (None, False)])

@@ -7,7 +7,6 @@ import pytest
 
 from aion.memory.near import ALIKE, ANYTHING, Asked, Held, find_exchanged, is_near, same_kinds
 from aion.memory.relation import Exchanged
-from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 from tests.memory.test_fuse import note
 
@@ -15,7 +14,7 @@ FLOOR = 0.35
 
 
 def asked(question: str) -> Asked:
-    return Asked(text=question, terms=tuple(dict.fromkeys(terms_of(question))), entities=())
+    return Asked.of(question, ())
 
 
 def least(question: str, memory: Memory) -> float | None:
@@ -32,6 +31,7 @@ def least(question: str, memory: Memory) -> float | None:
         ("Which foods should I avoid?", "I am allergic to peanuts.", 0.35),
         ("When do they get married?", "The wedding is in June.", 0.45),
         ("How do I boil an egg?", "I am allergic to eggs from ducks.", 0.45),
+        ("What is the vessel's anchor made fast with?", "The anchor chain is forty metres long.", 0.45),
         ("Which person looks after the roster mailbox?", "The voucher panel is maintained by Ida.", 0.6),
         ("Bom dia!", "O meu cão tem sete anos.", 0.6),
         ("Quem pintou a Guernica?", "O meu cão tem sete anos.", 0.75),

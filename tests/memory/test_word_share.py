@@ -5,7 +5,6 @@ from __future__ import annotations
 from aion.config import MemorySettings
 from aion.memory.fuse import Candidates, Places, judge, merge_ranks
 from aion.memory.near import Asked
-from aion.memory.terms import terms_of
 from aion.records import Memory, MemoryKind
 
 PLAIN = MemorySettings(rrf_k=20, vector_weight=1, text_weight=1, entity_boost=0, document_boost=0, floor=0.35)
@@ -24,8 +23,7 @@ def ordered(
     places = merge_ranks(list(by_meaning.items()), [(seq, 5.0) for seq in by_words], PLAIN)
     memories = [note(seq, texts[seq]) for seq in places]
     candidates = Candidates(memories, places, by_meaning, dict.fromkeys(by_words, 5.0), documents={})
-    asked = Asked(text=question, terms=tuple(dict.fromkeys(terms_of(question))), entities=())
-    items, _ = judge(candidates, asked, settings=PLAIN)
+    items, _ = judge(candidates, Asked.of(question, ()), settings=PLAIN)
     return {item.memory.seq: round(item.score, 6) for item in items}
 
 
