@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from aion.config import MemorySettings
 from aion.memory.base import Hits, Recalled
-from aion.memory.near import NOTHING, Asked, Held, is_near, word_share
+from aion.memory.near import NONE_SAME, Asked, Held, is_near, word_share
 from aion.memory.relation import Pairs
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
@@ -59,7 +59,7 @@ def _worth(hits: Hits, weight: float, k: float) -> dict[int, float]:
 
 
 def judge(
-    candidates: Candidates, asked: Asked, *, settings: MemorySettings, same: Pairs = NOTHING
+    candidates: Candidates, asked: Asked, *, settings: MemorySettings, same: Pairs = NONE_SAME
 ) -> tuple[list[Recalled], int]:
     """Those near enough, best first, and how many were not."""
     found: list[Recalled] = []

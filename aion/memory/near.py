@@ -21,13 +21,13 @@ from aion.records import Entity, Memory, MemoryKind
 ANYTHING = -1.0  # a floor that lets everything in
 WORD_SHARE = 0.6
 NAMED = -0.1  # each of these is added to the floor
-HALF_NAMED = 0.1
+HALF_NAMED = 0.1  # one thing is shared, and no word of another stands there
 NOTHING_NAMED = 0.1
 MISSING = 0.25
 PORTUGUESE = 0.15
 LONG = 40  # terms
 ALIKE = 0.55  # cosine of two words for what a thing is from which on they mean the same
-NOTHING: Pairs = frozenset()
+NONE_SAME: Pairs = frozenset()
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OWN = re.compile(r"\b(?:i|my|mine|we|our|ours|eu|meus?|minhas?|n[oó]s|noss[oa]s?|comigo|connosco)\b", re.IGNORECASE)
 _ANYBODY = re.compile(
@@ -67,7 +67,7 @@ class Held:
         return cls(memory.text, many, terms, frozenset(memory.entities))
 
 
-def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: Pairs = NOTHING) -> bool:
+def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: Pairs = NONE_SAME) -> bool:
     """`same`: what was exchanged between the two, and means the same."""
     if floor <= ANYTHING or any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
         return True

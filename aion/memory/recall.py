@@ -21,7 +21,7 @@ from aion.memory.base import Hits, MemoryIndex, Recall, Recalled, Vector, Window
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import QUERY_LIMIT, entities_of
 from aion.memory.fuse import Candidates, judge, merge_ranks
-from aion.memory.near import ANYTHING, NOTHING, Asked, find_exchanged, same_kinds
+from aion.memory.near import ANYTHING, NONE_SAME, Asked, find_exchanged, same_kinds
 from aion.memory.windows import topic_of, window_of
 from aion.records import Entity
 from aion.store.base import Memories
@@ -125,12 +125,12 @@ class Recaller:
     ) -> tuple[list[Recalled], int]:
         """Where nothing is near, another word may have been used for what a thing is."""
         items, below = await asyncio.to_thread(judge, candidates, asked, settings=settings)
-        exchanged = [] if items else find_exchanged(asked, candidates.memories)
+        exchanged = [] if items else await asyncio.to_thread(find_exchanged, asked, candidates.memories)
         vectors = await self._embed_all(list({text for one in exchanged for text in one.pair}))
-        same = same_kinds(exchanged, vectors) if vectors else NOTHING
-        return (
-            await asyncio.to_thread(judge, candidates, asked, settings=settings, same=same) if same else (items, below)
-        )
+        same = same_kinds(exchanged, vectors) if vectors else NONE_SAME
+        if not same:
+            return items, below
+        return await asyncio.to_thread(judge, candidates, asked, settings=settings, same=same)
 
     def _document_cosines(self, ids: set[str], vector: Vector | None, owner: str) -> dict[str, float]:
         if vector is None:

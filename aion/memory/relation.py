@@ -50,7 +50,7 @@ def relate(
     named = shared = missing = False
     exchanged: list[Exchanged] = []
     for thing in asked:
-        found = [one for one in held if _same(thing, one) or _exchange(thing, one).pair in same]
+        found = [one for one in held if _same(thing, one) or (same and _exchange(thing, one).pair in same)]
         stands = all(word.stem in terms for word in thing.words)
         own = (stands and not found) or any(not one.owned for one in found)
         alike = [] if found or stands else [_exchange(thing, one) for one in held if _alike(thing, one)]
