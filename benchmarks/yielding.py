@@ -31,9 +31,9 @@ import uvloop
 
 from aion.cli.companion import Companion
 from aion.records import Candidate
-from aion.sleep.training.base import CHECKPOINTS, JOB, OUT, TOKENS
+from aion.sleep.training.base import CHECKPOINTS, JOB, MEASURED, OUT, TOKENS
 from aion.sleep.training.jobs import read_job, write_job
-from aion.sleep.training.train import MEASURED, train
+from aion.sleep.training.train import train
 from aion.store.sqlite import SqliteStore
 from benchmarks.client import BadReplyError, Client
 from benchmarks.servers import Peer, aion

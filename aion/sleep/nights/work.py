@@ -58,9 +58,9 @@ from aion.sleep.nights.kept import (
     note_prepared,
     take_up,
 )
-from aion.sleep.training.base import EXAMPLES, IMPORTANCE, JOB, OUT, TOKENS, Progress, TrainJob
+from aion.sleep.training.base import EXAMPLES, IMPORTANCE, JOB, MEASURED, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.training.device import CPU
-from aion.sleep.training.jobs import read_job, read_object, seal_folder, sum_file, write_job
+from aion.sleep.training.jobs import read_job, read_object, seal_folder, share_measured, sum_file, write_job
 from aion.sleep.training.offline import keep_offline
 from aion.sleep.training.recipe import choose_recipe, make_recipe
 from aion.sleep.training.tokens import join_tokens, save_tokens
@@ -163,6 +163,7 @@ class NightWork:
         from aion.sleep.training.train import train  # noqa: PLC0415 - torch, which the steps before do without
 
         folder = self._folder(night, theme)
+        share_measured(folder, sorted(path.parent for path in folder.parent.glob(f"*/{MEASURED}")))
         on_processor = read_job(folder).recipe.device == CPU  # where the kernel stops it, and nothing has to leave
         trained = train(folder, tell=tell, pause=pause, asked=None if on_processor else asked)
         return {"steps": trained.steps, "loss": trained.losses[-1] if trained.losses else 0.0}

@@ -19,6 +19,7 @@ from pathlib import Path
 from aion.records import Json
 
 JOB, EXAMPLES, TOKENS, OUT, CHECKPOINTS = "job.json", "examples.jsonl", "tokens.safetensors", "out", "checkpoints"
+MEASURED = "measured.json"  # numbers for what a recipe leaves open; the same when it is taken up again
 IMPORTANCE = "importance.safetensors"  # in out/ when old weights are held to, and in the folder of a parent
 
 MOST_TIMES = 4  # as often as asked, at most, where few examples are seen more often

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from aion.errors import Corrupt
 from aion.models.durable import remove_unfinished, write_json
-from aion.sleep.training.base import JOB, OUT, Recipe, Trained, TrainJob
+from aion.sleep.training.base import JOB, MEASURED, OUT, Recipe, Trained, TrainJob
 
 MANIFEST: Final = "manifest.json"
 RECORD: Final = "record.json"
@@ -38,6 +39,23 @@ def _build_job(fields: dict[str, Any], folder: Path) -> TrainJob:
     recipe = Recipe(**{**told, "targets": tuple(told["targets"])})
     base, parent = Path(fields.pop("base")), fields.pop("parent")
     return TrainJob(**fields, recipe=recipe, base=base, parent=folder / parent if parent else None)
+
+
+def share_measured(folder: Path, others: Iterable[Path]) -> None:
+    """What another job has measured for the same base and recipe on this machine need not be measured again."""
+    if (folder / MEASURED).exists():
+        return
+    wanted = _measured_for(read_job(folder))
+    for other in others:
+        with suppress(Corrupt):  # it may be removed at any time
+            told = read_object(other / MEASURED)
+            if _measured_for(read_job(other)) == wanted:
+                write_json(folder / MEASURED, told)
+                return
+
+
+def _measured_for(job: TrainJob) -> tuple[str, Recipe]:
+    return job.base_hash, job.recipe
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -88,8 +88,8 @@ def most_at_once(recipe: Recipe) -> int:
 def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: int = 0) -> Plan:
     """`trainings`: for each of a night, one after the other in one process, the tokens of its examples, once.
 
-    The probe was made with this recipe. `tries`: micro-batches that each training computes to settle what the recipe
-    leaves open.
+    The probe was made with this recipe. `tries`: micro-batches that the first of them computes to settle what the
+    recipe leaves open, for all.
     """
     parts = {
         "program": probe.program_bytes + probe.opened_bytes,
@@ -103,10 +103,10 @@ def predict(probe: Probe, recipe: Recipe, trainings: Sequence[int], *, tries: in
     parts["heap"] = round(HEAP * sum(parts.values()))
     seconds_a_token = (probe.layer_s * probe.layers + probe.rest_s) / probe.tokens
     trained = [tokens * times_seen(recipe, tokens) for tokens in trainings if tokens]
-    before = probe.open_s + tries * probe.tokens * seconds_a_token
+    settling_s = tries * probe.tokens * seconds_a_token if trained else 0.0
     return Plan(
         peak_bytes=sum(parts.values()),
-        seconds=len(trained) * before + sum(trained) * seconds_a_token,
+        seconds=settling_s + len(trained) * probe.open_s + sum(trained) * seconds_a_token,
         steps=sum(max(1, math.ceil(tokens / recipe.tokens_per_step)) for tokens in trained),
         tokens_per_s=1 / seconds_a_token,
         cache=recipe.cache,
@@ -122,5 +122,5 @@ def _leave(trainings: int) -> int:
 
 
 def count_tries(recipe: Recipe, cores: int) -> int:
-    """Micro-batches that a training computes before its first step (aion.sleep.training.train)."""
+    """Micro-batches that a night's first training computes before its first step (aion.sleep.training.train)."""
     return (0 if recipe.micro_batch else 1) + (0 if recipe.threads else cores * (1 + TRIES))

@@ -32,6 +32,7 @@ from aion.sleep.training.base import (
     CHECKPOINTS,
     IMPORTANCE,
     JOB,
+    MEASURED,
     OUT,
     TOKENS,
     Ended,
@@ -51,7 +52,6 @@ from aion.sleep.training.plan import MOST_ROWS, TRIES
 from aion.sleep.training.tokens import load_tokens
 from aion.store.files import make_folder
 
-MEASURED: Final = "measured.json"  # what was measured for a recipe that leaves it open; the same when taken up again
 PACKAGES: Final = ("torch", "transformers", "peft", "safetensors", "numpy")
 
 Tell = Callable[[Progress], None]

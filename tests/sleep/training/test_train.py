@@ -13,14 +13,15 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from aion.errors import BadInput, Corrupt, Diverged
+from aion.models.durable import write_json
 from aion.sleep.training.adapt import add_adapters
-from aion.sleep.training.base import IMPORTANCE, JOB, OUT, TOKENS, Progress
+from aion.sleep.training.base import IMPORTANCE, JOB, MEASURED, OUT, TOKENS, Progress
 from aion.sleep.training.checkpoint import latest_valid
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import read_job, sum_file
+from aion.sleep.training.jobs import read_job, share_measured, sum_file
 from aion.sleep.training.learner import Learner, choose_lessons
 from aion.sleep.training.tokens import save_tokens
-from aion.sleep.training.train import MEASURED, train
+from aion.sleep.training.train import train
 from tests.sleep.small_jobs import RECIPE, ignore, make_job, one_thread, random_tokens
 
 ADAPTER = "adapter_model.safetensors"
@@ -203,6 +204,23 @@ def test_what_is_measured_is_remembered(base: Path, tmp_path: Path) -> None:
     assert result.record["recipe"]["threads"] >= 1
     assert result.record["recipe"]["micro_batch"] >= 1
     assert (folder / MEASURED).exists()
+
+
+def test_what_one_job_of_a_night_measured_holds_for_the_next(base: Path, tmp_path: Path) -> None:
+    measured = {"threads": 1, "micro_batch": 3}
+    first, next_ = (make_job(tmp_path / name, base, threads=0, micro_batch=0) for name in ("first", "next"))
+    write_json(first / MEASURED, measured)
+    share_measured(next_, [tmp_path / "gone", first])
+    recipe = train(next_, tell=ignore).record["recipe"]
+    assert {name: recipe[name] for name in measured} == measured
+
+
+def test_what_was_measured_for_another_recipe_is_measured_anew(base: Path, tmp_path: Path) -> None:
+    other = make_job(tmp_path / "other", base, threads=0, micro_batch=0, rank=2)
+    write_json(other / MEASURED, {"threads": 1, "micro_batch": 3})
+    folder = make_job(tmp_path / "job", base, threads=0, micro_batch=0)
+    share_measured(folder, [other])
+    assert not (folder / MEASURED).exists()
 
 
 def test_another_model_than_the_jobs_is_refused(base: Path, tmp_path: Path) -> None:
