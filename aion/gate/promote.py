@@ -108,6 +108,8 @@ class Promoter:
         async with self._changing:
             before = self._newest(owner)
             found, night = self._find_set(owner, before, to)
+            if not before.id:
+                raise Conflict("no adapter of yours was ever served: the base answers", code="nothing_served")
             self._require_engine(found)  # else nothing of it could be served, and all of it would seem taken back
             standing = await asyncio.to_thread(self._ready, found)  # some may be refused, retired or damaged by now
             told = {"night": night, "reason": reason, "actor": actor, "move": Move.ROLL_BACK}

@@ -202,6 +202,13 @@ async def test_before_the_first_promotion_lies_the_untouched_base(house: House) 
     assert (row.adapters, house.table.find("ana")) == ((), None)
 
 
+async def test_who_was_never_served_anything_has_nothing_to_go_back_from(house: House) -> None:
+    with pytest.raises(Conflict, match="ever served") as refused:
+        await house.promoter.roll_back("ana", reason="", actor="ana")
+    assert refused.value.code == "nothing_served"
+    assert house.store.served.promotion(owner="ana") is None
+
+
 async def test_what_is_taken_out_answers_no_more_and_the_rest_does(house: House) -> None:
     work, garden = house.make("w1"), house.make("g1", "garden")
     await house.promote(work)
