@@ -90,12 +90,13 @@ class Promoter:
             whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
             return await self._append(before, night=night, reason=reason, actor=actor, **(trial if share else whole))
 
-    async def settle(self, owner: str, *, accept: bool, reason: str, actor: str) -> Promotion:
-        """End a trial: its set for everyone, or for nobody."""
+    async def settle(self, trial: Promotion, *, accept: bool, reason: str, actor: str) -> Promotion:
+        """End the trial that this row began: its set for everyone, or for nobody."""
+        owner = trial.owner
         async with self._changing:
             before = self._newest(owner)
-            if not before.trial:
-                raise Conflict("no adapter of yours is on trial")
+            if before.id != trial.id or not before.trial:
+                raise Conflict("this trial is over; what is served now was not judged")
             target = before.trial if accept else before.adapters
             move = Move.PROMOTE if accept else Move.ROLL_BACK
             told = {"night": before.night, "reason": reason, "actor": actor}

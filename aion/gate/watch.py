@@ -91,7 +91,7 @@ class TrialWatch:
         if judged.call is Call.GO_ON:
             return []
         keep = judged.call is Call.KEEP
-        return [await self._promoter.settle(row.owner, accept=keep, reason=judged.reason, actor=ACTOR)]
+        return [await self._promoter.settle(row, accept=keep, reason=judged.reason, actor=ACTOR)]
 
     async def _run(self) -> None:
         for number in itertools.count(1):

@@ -112,22 +112,32 @@ async def test_an_adapter_of_another_base_is_not_loaded(house: House) -> None:
 async def test_a_trial_gives_the_new_set_to_a_share_and_ends_either_way(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     await house.promote(old)
-    await house.promote(new, share=0.5)
+    trial = await house.promote(new, share=0.5)
     sides = {tuple(asked(house, "work", f"conv_{number}")) for number in range(40)}
     assert sides == {(old,), (new,)}
-    row = await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    row = await house.promoter.settle(trial, accept=False, reason="worse", actor="canary")
     assert (row.move, row.adapters, row.trial, asked(house, "work")) == (Move.ROLL_BACK, (old,), (), [old])
     assert {one.lesson for one in house.store.nights.quarantined(owner="ana")} == {"lesson_w2"}
-    with pytest.raises(Conflict, match="on trial"):
-        await house.promoter.settle("ana", accept=True, reason="", actor="canary")
+    with pytest.raises(Conflict, match="is over"):
+        await house.promoter.settle(row, accept=True, reason="", actor="canary")
+
+
+async def test_a_judgement_of_one_trial_ends_no_other(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    judged = await house.promote(new, share=0.5)
+    now = await house.promote(house.make("g1", "garden"), share=0.5)
+    with pytest.raises(Conflict, match="is over"):
+        await house.promoter.settle(judged, accept=False, reason="worse", actor="canary")
+    assert house.store.served.promotion(owner="ana") == now
 
 
 async def test_what_an_adapter_did_not_know_is_not_put_aside_with_it(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     miss(house, new)
     await house.promote(old)
-    await house.promote(new, share=0.5)
-    await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    trial = await house.promote(new, share=0.5)
+    await house.promoter.settle(trial, accept=False, reason="worse", actor="canary")
     assert house.store.nights.quarantined(owner="ana") == []
 
 
@@ -135,8 +145,8 @@ async def test_what_is_left_and_does_not_know_it_keeps_nothing_from_being_put_as
     old, new = house.make("w1"), house.make("w2", created=30.0, lessons=("lesson_w1",))
     miss(house, old)
     await house.promote(old)
-    await house.promote(new, share=0.5)
-    await house.promoter.settle("ana", accept=False, reason="worse", actor="canary")
+    trial = await house.promote(new, share=0.5)
+    await house.promoter.settle(trial, accept=False, reason="worse", actor="canary")
     assert [one.lesson for one in house.store.nights.quarantined(owner="ana")] == ["lesson_w1"]
 
 
@@ -151,8 +161,8 @@ def miss(house: House, name: str) -> None:
 async def test_a_trial_that_goes_well_is_for_everyone(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     await house.promote(old)
-    await house.promote(new, share=0.5)
-    row = await house.promoter.settle("ana", accept=True, reason="as good", actor="canary")
+    trial = await house.promote(new, share=0.5)
+    row = await house.promoter.settle(trial, accept=True, reason="as good", actor="canary")
     assert (row.move, row.adapters, asked(house, "work")) == (Move.PROMOTE, (new,), [new])
     assert house.store.nights.quarantined(owner="ana") == []
 

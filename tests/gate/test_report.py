@@ -94,8 +94,8 @@ async def test_a_trial_says_that_it_is_one(house: House) -> None:
 
 async def test_what_a_trial_took_back_is_told_with_its_reason(house: House) -> None:
     night = learn(house, "w1")
-    await house.promote("cand_w1", share=1.0)
-    await house.promoter.settle("ana", accept=False, reason="3 of 3 answers were badly received", actor="canary")
+    trial = await house.promote("cand_w1", share=1.0)
+    await house.promoter.settle(trial, accept=False, reason="3 of 3 answers were badly received", actor="canary")
     found = report(house, night)
     assert found["words"] == ['I took back what I had learned about "Work": 3 of 3 answers were badly received.']
     assert (found["undone"], found["lessons"]) == (True, 0)

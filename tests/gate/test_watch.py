@@ -117,10 +117,10 @@ async def test_one_trial_that_cannot_be_judged_keeps_no_other_from_being_judged(
     await house.promote(other, share=1.0)
     real = house.promoter.settle
 
-    async def settle(owner: str, **told: Any) -> Promotion:
-        if owner == "ana":
+    async def settle(trial: Promotion, **told: Any) -> Promotion:
+        if trial.owner == "ana":
             raise StorageFull("no room")
-        return await real(owner, **told)
+        return await real(trial, **told)
 
     house.promoter.settle = settle  # type: ignore[method-assign]
     [row] = await watch(house, hours=1.0, after_s=3601).look()

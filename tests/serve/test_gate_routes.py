@@ -59,8 +59,8 @@ def furnish(data: Path) -> None:
 
 
 async def serve_and_take_back(house: House) -> None:
-    await house.promote("cand_told_before", share=1.0)
-    await house.promoter.settle("cara", accept=False, reason="worse", actor="canary")
+    trial = await house.promote("cand_told_before", share=1.0)
+    await house.promoter.settle(trial, accept=False, reason="worse", actor="canary")
 
 
 def put(house: House, name: str, **changes: Any) -> None:
