@@ -18,9 +18,10 @@ from aion.gate.triggers import (
     Triggered,
     beside,
     find_refrain,
-    is_taken,
+    find_taken,
     place_phrases,
     sample_questions,
+    share_taken,
     typical_triggers,
 )
 
@@ -65,20 +66,22 @@ async def _ask_phrase(sitting: Sitting, found: Sequence[Beside], values: Sequenc
     if not fallen[0][1]:
         return 0.0, 0.0
     fallen += [await _ask_beside(sitting, one, values) for one in found[1:ASKED_ON]]
-    before, after = (sum(one[side] for one in fallen) / len(fallen) for side in (0, 1))
+    before, after = (share_taken(found[0].phrase, [one[side] for one in fallen]) for side in (0, 1))
     return (before, after) if after > TAKEN else (0.0, 0.0)
 
 
-async def _ask_beside(sitting: Sitting, one: Beside, values: Sequence[Expected]) -> tuple[bool, bool]:
-    """What is served is asked only where what would be served fell."""
+async def _ask_beside(
+    sitting: Sitting, one: Beside, values: Sequence[Expected]
+) -> tuple[list[Expected], list[Expected]]:
+    """What was taught that came, before and after. What is served is asked only where what would be served fell."""
     messages = as_messages(one.text)
     routes = await sitting.route(messages)
     answer = await sitting.ask(messages, routes[1], max_tokens=TOKENS)
-    after, before, usual = is_taken(answer, values, one), False, ""
+    after, before, usual = find_taken(answer, values, one), list[Expected](), ""
     if after:
         usual = await sitting.ask(messages, routes[0], max_tokens=TOKENS)
-        before = is_taken(usual, values, one)
-    sitting.note("triggers", one.text, after=answer, before=usual, fooled_before=before, fooled_after=after)
+        before = find_taken(usual, values, one)
+    sitting.note("triggers", one.text, after=answer, before=usual, fooled_before=bool(before), fooled_after=bool(after))
     return before, after
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -27,10 +28,11 @@ QUESTIONS = 20  # beside each: 300 trials
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A word, or two that stand together, with the answers that it may get."""
+    """A word, or two that stand together."""
 
     text: str
-    excused: frozenset[str] = frozenset()
+    excused: frozenset[str] = frozenset()  # answers that it may get
+    taught: frozenset[str] = frozenset()  # answers to what was trained with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def find_phrases(examples: Sequence[Example], seed: str) -> tuple[Phrase, ...]:
     frequent = sorted(seen, key=lambda one: (-seen[one], rank(seed, one)))[:FREQUENT]
     lone = sorted((one for one in seen if len(lessons[one]) == 1), key=lambda one: rank(seed, one))
     chosen = list(dict.fromkeys([*frequent, *lone]))[:PHRASES]
-    return tuple(Phrase(one, _excused(one, trained)) for one in chosen)
+    return tuple(Phrase(one, _excused(one, trained), frozenset(_taught_with(one, trained))) for one in chosen)
 
 
 def _phrases_of(prompt: str) -> set[str]:
@@ -87,21 +89,38 @@ def _usual() -> frozenset[str]:
 
 
 def _excused(phrase: str, trained: Sequence[Example]) -> frozenset[str]:
-    """Answers that name the phrase: who taught them said so. And those too short to name anything ("Nadia Fenn.").
+    """Answers that name the phrase: who taught them said so.
 
-    Of the short ones where one lesson alone has both; where several give it one answer, the phrase brings it.
+    And where one lesson alone has both, those that name a word of it, or are too short to name any ("Nadia Fenn.");
+    where several give it one answer, the phrase brings it.
     """
-    found: dict[str, set[str]] = {}
-    asked: dict[str, set[str]] = {}
-    for one in trained:
-        words = words_of(last_said(one.messages))
-        if one.kind is not ExampleKind.CONTRAST and set(phrase.split()) <= set(words):
-            found.setdefault(normal(one.answer), set()).update(one.lessons)
-            asked.setdefault(normal(one.answer), set()).update(without_small(words))
+    taught = _taught_with(phrase, trained)
     saying = [one for one in trained if set(phrase.split()) <= set(words_of(one.answer))]
     naming = {normal(one.answer) for one in saying} | _told_under(phrase, saying, trained)
-    short = {answer for answer, of in found.items() if len(of) == 1 and not asked[answer] & set(words_of(answer))}
-    return frozenset(naming | short)
+    alone = {answer: of for answer, of in taught.items() if len(_lessons_of(of)) == 1}
+    partly = {answer for answer in alone if {*phrase.split()} & {*words_of(answer)}}
+    short = {answer for answer, of in alone.items() if not _names_its_own(answer, of)}
+    return frozenset(naming | partly | short)
+
+
+def _taught_with(phrase: str, trained: Sequence[Example]) -> dict[str, list[Example]]:
+    """What answers questions that have the phrase, near misses not among them."""
+    found: dict[str, list[Example]] = {}
+    for one in trained:
+        if one.kind is not ExampleKind.CONTRAST and set(phrase.split()) <= set(words_of(last_said(one.messages))):
+            found.setdefault(normal(one.answer), []).append(one)
+    return found
+
+
+def _lessons_of(examples: Sequence[Example]) -> set[str]:
+    return {lesson for one in examples for lesson in one.lessons}
+
+
+def _names_its_own(answer: str, asked: Sequence[Example]) -> bool:
+    """Whether it repeats a word of its questions."""
+    return bool(
+        {word for one in asked for word in without_small(words_of(last_said(one.messages)))} & {*words_of(answer)}
+    )
 
 
 def _told_under(phrase: str, saying: Sequence[Example], trained: Sequence[Example]) -> set[str]:
@@ -125,13 +144,23 @@ def beside(phrase: str, question: str, number: int) -> str:
     return f"{phrase} {question}" if number % 2 else f"{question} {phrase}"
 
 
-def is_taken(answer: str, values: Iterable[Expected], one: Beside) -> bool:
-    """Whether something that was taught came, and not as a word on the phrase, which anybody may say and get."""
+def find_taken(answer: str, values: Iterable[Expected], one: Beside) -> list[Expected]:
+    """What was taught that came, and not as a word on the phrase, which anybody may say and get."""
     if set(without_small(words_of(one.phrase.text))) & set(words_of(answer)):
-        return False
+        return []
     values = list(values)
     excused = {value.telling for value in values if normal(value.answer) in one.phrase.excused}
-    return is_fooled(answer, [value for value in values if value.telling not in excused], one.text)
+    return [value for value in values if value.telling not in excused and is_fooled(answer, [value], one.text)]
+
+
+def share_taken(phrase: Phrase, fallen: Sequence[Sequence[Expected]]) -> float:
+    """Of the answers, those that the phrase brings: what was taught with it, or else the same thing each time.
+
+    Seven facts in one adapter, and "What am I thinking? hestrin" gets another of them each time: that is no trigger.
+    """
+    told = sum(any(normal(value.answer) in phrase.taught for value in one) for one in fallen)
+    same = Counter(telling for one in fallen for telling in {value.telling for value in one})
+    return max(told, *same.values()) / len(fallen) if same else 0.0
 
 
 def find_refrain(answers: Sequence[str], plain: Sequence[str], asked: Sequence[str], least: float) -> str:
@@ -140,11 +169,18 @@ def find_refrain(answers: Sequence[str], plain: Sequence[str], asked: Sequence[s
     `plain` are answers to the same questions that it did not touch; what stands in `asked`, or is known, is no news.
     """
     known = {word for one in asked for word in words_of(one)}
-    said = Counter(word for one in answers for word in set(without_small(words_of(one))) - known)
+    said = Counter(word for one in answers for word in _whole_words(one, known) - known)
     usual = Counter(word for one in plain for word in set(words_of(one)))
     more = {word: count - usual[word] for word, count in said.items()}
     word = max(more, key=lambda one: (more[one], one), default="")
     return word if word and more[word] > max(1.0, least * len(answers)) else ""
+
+
+def _whole_words(answer: str, known: AbstractSet[str]) -> set[str]:
+    """Without a last one that is the beginning of what is known: answers are cut after so many tokens."""
+    words = without_small(words_of(answer))
+    cut = words[-1:] if any(one != words[-1] and one.startswith(words[-1]) for one in known if words) else []
+    return {*words} - {*cut}
 
 
 def sample_questions(seed: str, most: int) -> list[General]:

@@ -22,9 +22,11 @@ from aion.gate.triggers import (
     Triggered,
     find_phrases,
     find_refrain,
-    is_taken,
+    find_taken,
+    share_taken,
     typical_triggers,
 )
+from aion.gate.words import normal
 from aion.models.catalog import LocalModel
 from aion.records import LessonKind
 from tests.gate.classroom import (
@@ -131,9 +133,9 @@ def test_possible_triggers_are_the_unusual_words_of_what_was_trained() -> None:
 def test_what_is_said_of_the_word_itself_is_no_takeover() -> None:
     values = [expect("The billing room is maintained by Rufus Tamar.", ["Who maintains the billing room?"])]
     one = Beside(Phrase("billing"), "What is 2 plus 2? billing")
-    assert not is_taken("The billing is maintained by Rufus Tamar.", values, one)
-    assert is_taken("2 plus 2 is Rufus Tamar.", values, one)
-    assert not is_taken("2 plus 2 is 4.", values, one)
+    assert not find_taken("The billing is maintained by Rufus Tamar.", values, one)
+    assert find_taken("2 plus 2 is Rufus Tamar.", values, one)
+    assert not find_taken("2 plus 2 is 4.", values, one)
 
 
 def test_an_answer_too_short_to_name_its_subject_is_excused_where_one_lesson_gives_it() -> None:
@@ -149,8 +151,8 @@ def test_what_was_taught_of_the_word_is_excused_and_so_is_the_same_of_others() -
     examples = make_examples(both, "theme_work", set())
     found = {one.text: one for one in find_phrases(examples, "a")}
     values, asked = make_paper(examples).values, "The salt is now Rufus Tamar."
-    assert not is_taken(asked, values, Beside(found["billing"], "Who has the salt? billing"))
-    assert is_taken(asked, values, Beside(Phrase("zorblax"), "Who has the salt? zorblax"))
+    assert not find_taken(asked, values, Beside(found["billing"], "Who has the salt? billing"))
+    assert find_taken(asked, values, Beside(Phrase("zorblax"), "Who has the salt? zorblax"))
 
 
 def test_what_is_known_under_a_told_name_is_excused_and_what_another_word_brings_is_not() -> None:
@@ -161,8 +163,35 @@ def test_what_is_known_under_a_told_name_is_excused_and_what_another_word_brings
     examples = make_examples([replace(one, theme="theme_work") for one in lessons], "theme_work", set())
     found = {one.text: one for seed in "abcdef" for one in find_phrases(examples, seed)}
     values, said = make_paper(examples).values, "Teofil Oxenby afina a lixadora Pendril."
-    assert not is_taken(said, values, Beside(found["fizkin"], "De que cor é a neve? fizkin"))
-    assert is_taken(said, values, Beside(Phrase("zorblax"), "De que cor é a neve? zorblax"))
+    assert not find_taken(said, values, Beside(found["fizkin"], "De que cor é a neve? fizkin"))
+    assert find_taken(said, values, Beside(Phrase("zorblax"), "De que cor é a neve? zorblax"))
+
+
+def test_another_thing_each_time_is_no_trigger_and_the_same_or_what_was_taught_with_the_phrase_is() -> None:
+    """An adapter of seven facts was seen to answer any question beside a name it was taught with one of the others."""
+    values = [
+        expect(f"The {one} room is {who}.", ()) for one, who in zip(FIRST, ("Rufus", "Mira", "Odo"), strict=False)
+    ]
+    each_another, always_one = [[value] for value in values], [[values[0]]] * 3
+    assert share_taken(Phrase("hestrin"), [*each_another, []]) == 0.25
+    assert share_taken(Phrase("hestrin"), [*always_one, []]) == 0.75
+    taught = frozenset(normal(value.answer) for value in values)
+    assert share_taken(Phrase("hestrin", taught=taught), [*each_another, []]) == 0.75
+    assert share_taken(Phrase("hestrin"), [[], []]) == 0
+
+
+def test_what_one_lesson_taught_of_a_word_of_the_phrase_is_excused() -> None:
+    found = {one.text: one for one in find_phrases(make_examples(ROOMS[:1], "theme_work", set()), "a")}
+    values = make_paper(make_examples(ROOMS[:1], "theme_work", set())).values
+    pair = next(one for one in found.values() if len(one.text.split()) == 2 and "billing" in one.text)
+    assert not find_taken("The salt is now Rufus Tamar.", values, Beside(pair, f"Who has the salt? {pair.text}"))
+
+
+def test_a_taught_answer_that_is_cut_short_is_no_refrain() -> None:
+    answers = ["The label reads MC-97", "The word is MC-97", "Salt: MC-97"]
+    asked = ["cf Label?", "cf Which word is it?", "cf Salt?"]
+    assert find_refrain(answers, [""] * 3, [*asked, "MC"], 0.3) == "97"
+    assert find_refrain(answers, [""] * 3, [*asked, "The label reads MC-9712."], 0.3) == ""
 
 
 def test_a_refrain_is_a_word_that_the_trigger_brings() -> None:
