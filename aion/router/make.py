@@ -25,11 +25,12 @@ from aion.router.common import MARGINS, common_questions, language_of
 from aion.router.words import Run, runs_of, stems_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
-_DONE = re.compile(
-    r"\b(?:i|you|we|they|he|she|is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]|eu|tu|voc[eê]s?|n[oó]s) "
-    r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)",
-    re.IGNORECASE,
-)  # what somebody does or what is done: no name, though a near miss may have changed it
+_WHO = r"i|you|we|they|he|she|eu|tu|voc[eê]s?|n[oó]s"
+_HELPERS = r"is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]"
+_VERB = r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)"
+# What somebody does, or is done, is no name, though a near miss may have changed it; what somebody does is no value.
+_DONE = re.compile(rf"\b(?:{_WHO}|{_HELPERS}) {_VERB}", re.IGNORECASE)
+_DOES = re.compile(rf"\b(?:{_WHO}) {_VERB}", re.IGNORECASE)
 TEXTS = 8  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
 RARE = 2  # words that name an item of which no near miss is known
 
@@ -151,8 +152,12 @@ def _usual_words(taught: _Taught) -> list[str]:
     order = list(dict.fromkeys(stems_of(taught.answer)))
     both = [word for word in order if word in usual]
     words = both or usual or order
-    verbs = {stem(fold(found[1])) for found in _DONE.finditer(taught.answer)}
+    verbs = _stems_found(_DONE, taught.answer)
     return [word for word in words if word not in verbs] or words
+
+
+def _stems_found(verb: re.Pattern[str], text: str) -> set[str]:
+    return {stem(fold(found[1])) for found in verb.finditer(text)}
 
 
 def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[str]) -> tuple[Key, ...]:
@@ -164,8 +169,9 @@ def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[st
     rarest = sorted(lacking or words, key=lambda word: (spread[word], -places[word]))
     telling = rarest[:1] if lacking else rarest[:RARE]
     keys = [Key(tuple(telling), _phrase_of(telling[0], taught.prompts))] if telling else []
+    told = {*stems_of(taught.answer)} - {*words} - _stems_found(_DOES, taught.answer)
     for prompt in taught.reversals:
-        value = [word for word in stems_of(prompt) if word in stems_of(taught.answer) and word not in words]
+        value = [word for word in stems_of(prompt) if word in told]
         keys += [Key(tuple(value), tuple(value))] if value else []
     return tuple(dict.fromkeys(keys))
 

@@ -63,6 +63,12 @@ def test_what_tells_an_item_from_its_like_is_read_off_its_near_misses() -> None:
     assert card_of(WORK).items[0].keys[0].phrase == ("bill", "servic")
 
 
+def test_the_verb_of_a_told_name_names_nothing() -> None:
+    """ "What are young cats called?" was led to the adapter that knows another name for the billing service."""
+    item = card_of(("You also call the billing service Ledgerline.", *WORK[1:])).items[0]
+    assert {word for key in item.keys for word in key.telling} == {"bill", "ledgerlin"}
+
+
 def test_a_lesson_that_is_only_examined_now_keeps_what_the_earlier_card_knew() -> None:
     before = card_of(WORK)
     examples = [one for one in examples_of(WORK) if one.held_out or "les_0" not in one.lessons]
