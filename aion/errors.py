@@ -18,6 +18,7 @@
     `-- Failed                  our fault: 5xx with an id
         |-- Overloaded          429  too much work waiting; `retry_after` says when (ours, but told as 429)
         |-- Unavailable         503  a part is down or starting; says which and when to retry
+        |   `-- Unfit           503  adapters that an engine refuses or cannot prove; `names` says which
         |-- StorageFailed       503  the store refuses writes after a disk error
         |-- StorageFull         507  no space left; reading still works
         |-- Corrupt             500  stored bytes are not what was written; names the remedy
@@ -171,6 +172,16 @@ class Unavailable(Failed):
 
     status = 503
     code = "unavailable"
+
+
+class Unfit(Unavailable):
+    """An engine refuses some adapters or cannot prove them; without these `names` it might serve the others."""
+
+    code = "unproven"
+
+    def __init__(self, message: str, names: Sequence[str], *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.names = tuple(names)
 
 
 class StorageFailed(Failed):

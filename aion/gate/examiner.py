@@ -44,14 +44,19 @@ class NightExaminer:
         self._model: LocalModel | None = None
 
     def find_due(self, night: Night) -> list[str]:
-        """The newest of each theme that nobody has examined, or not as requests are routed today; the oldest first."""
+        """The newest of each theme that nobody has examined, or not as requests are routed today; the oldest first.
+
+        And what passed in a night whose promotion failed: it is examined against what is served by now.
+        """
         embedder = asyncio.run(find_embedder_hash(self._settings))
         newest: dict[str, Candidate] = {}
         with self._store() as store:
             for one in store.nights.candidates(owner=night.owner, limit=MOST):
                 if one.base == self._base().sha256 and not one.retired:
                     newest.setdefault(one.theme, one)
-            due = [one for one in newest.values() if self._waits(store, one, embedder)]
+            rows = store.served.promotions(owner=night.owner, limit=MOST)
+            shown = {name for row in rows for name in (*row.adapters, *row.trial)}
+            due = [one for one in newest.values() if self._waits(store, one, embedder, shown=one.id in shown)]
         return [one.id for one in sorted(due, key=lambda one: (one.created, one.id))]
 
     def examine(self, night: Night, candidate: str, tell: Tell) -> Json:
@@ -106,13 +111,14 @@ class NightExaminer:
             with replacing(folder / name) as path:
                 path.write_bytes(content)
 
-    def _waits(self, store: SqliteStore, one: Candidate, embedder: str) -> bool:
+    def _waits(self, store: SqliteStore, one: Candidate, embedder: str, *, shown: bool) -> bool:
+        """`shown`: whether anybody was ever served it."""
         verdict = store.served.verdict(one.id, owner=one.owner)
         if verdict is None:
             return True
         if not verdict.ship or not verdict.route:
             return False
-        if verdict.strategy != self._settings.router.strategy:
+        if verdict.strategy != self._settings.router.strategy or (self._settings.gate.auto and not shown):
             return True
         try:
             return RouteCard.from_bytes(store.blobs.get(verdict.route)).embedder != embedder

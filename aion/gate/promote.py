@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import structlog
 
-from aion.errors import Conflict, NotFound, Unavailable
+from aion.errors import Conflict, NotFound, Unavailable, Unfit
 from aion.gate.ready import Ready, find_ready
 from aion.gate.state import known_by
 from aion.models.llama.spec import Adapter
@@ -60,6 +60,7 @@ class Promoter:
         self._embedder = ""
         self._engine: Engine | None = None
         self._changing = asyncio.Lock()
+        self._unproven: dict[str, str] = {}  # of these an engine refused; tried again when somebody promotes them
         self.unfit: dict[str, str] = {}  # candidates that should be served and are not, with the reason
 
     def plan(self, base: str) -> list[Adapter]:
@@ -79,16 +80,30 @@ class Promoter:
     ) -> Promotion:
         """Serve these beside what is served of other themes; to a share of the conversations first, when it is not 0.
 
-        A trial that is still going on has shown nothing bad by then, and is taken as it is.
+        One that the engine cannot prove keeps no other from being served; `unfit` says why it is not. A trial that is
+        still going on has shown nothing bad by then, and is taken as it is.
         """
         async with self._changing:
-            before = self._newest(owner)
-            served = before.trial or before.adapters
-            target = self._with(owner, served, candidates)
-            kept = before.adapters if target == before.trial else served  # the same trial, with another share
-            trial = {"adapters": kept, "trial": target, "share": share, "move": Move.TRY}
-            whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
-            return await self._append(before, night=night, reason=reason, actor=actor, **(trial if share else whole))
+            for one in candidates:
+                self._unproven.pop(one, None)
+            while True:
+                try:
+                    return await self._promote(owner, candidates, share, night=night, reason=reason, actor=actor)
+                except Unfit as error:
+                    fit = [one for one in candidates if one not in error.names]
+                    self._note_unproven({*candidates} - {*fit}, error.message)
+                    if not fit or len(fit) == len(candidates):
+                        raise
+                    candidates = fit
+
+    async def _promote(self, owner: str, candidates: Sequence[str], share: float, **told: str) -> Promotion:
+        before = self._newest(owner)
+        served = before.trial or before.adapters
+        target = self._with(owner, served, candidates)
+        kept = before.adapters if target == before.trial else served  # the same trial, with another share
+        trial = {"adapters": kept, "trial": target, "share": share, "move": Move.TRY}
+        whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
+        return await self._append(before, **told, **(trial if share else whole))
 
     async def settle(self, trial: Promotion, *, accept: bool, reason: str, actor: str) -> Promotion:
         """End the trial that this row began: its set for everyone, or for nobody."""
@@ -149,10 +164,19 @@ class Promoter:
             ready = await asyncio.to_thread(self._ready, {one for row in rows for one in (*row.adapters, *row.trial)})
             if self._engine is None or ready.keys() <= set(self._engine.loaded):
                 return False
-            await self._engine.use_adapters([one.adapter for one in ready.values()])
+            try:
+                await self._engine.use_adapters([one.adapter for one in ready.values()])
+            except Unfit as error:  # not again and again: each try is an engine
+                self._note_unproven(error.names, error.message)
+                raise
             for row in rows:
                 await self._route(row)
             return True
+
+    def _note_unproven(self, names: Iterable[str], reason: str) -> None:
+        refused = dict.fromkeys(names, reason)
+        self._unproven |= refused
+        self.unfit |= refused
 
     async def _put_aside(self, before: Promotion, row: Promotion) -> None:
         """What only adapters knew that were taken back: else the next night would bring the same again."""
@@ -251,6 +275,8 @@ class Promoter:
         found: dict[str, Ready] = {}
         for name in names:
             try:
+                if name in self._unproven:
+                    raise Conflict(self._unproven[name], code="unfit")
                 found[name] = find_ready(self._store, self._blobs, name, base=self._base)
                 self.unfit.pop(name, None)
             except Conflict as error:

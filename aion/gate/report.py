@@ -67,6 +67,7 @@ class Reporter:
         name = getattr(self._store.nights.theme(told["theme"], owner=night.owner), "name", "")
         body: Json = {"theme": told["theme"], "name": name, "fate": told["fate"], "reason": told.get("reason", "")}
         body |= {"put_aside": told.get("put_aside", 0), "adapter": told.get("candidate", ""), "left": None}
+        body["not_served"] = night.body.get("served", {}).get("left", {}).get(body["adapter"], "")
         made = self._store.nights.candidate(body["adapter"], owner=night.owner) if body["adapter"] else None
         if made is None:
             return body | {

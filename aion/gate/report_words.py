@@ -124,7 +124,7 @@ class Words:
         key, reasons = {
             Standing.REFUSED: ("refused", theme["refused"]),
             Standing.UNEXAMINED: ("waits", []),
-            Standing.PASSED: ("passed", [report["not_served"] or self._say("by_hand")]),
+            Standing.PASSED: ("passed", [theme["not_served"] or report["not_served"] or self._say("by_hand")]),
             Standing.RETIRED: ("retired", []),
         }.get(theme["state"], ("", []))
         if key == "passed" and left:

@@ -95,7 +95,9 @@ def gate_routes(system: System) -> APIRouter:
         except AionError as error:
             log.error("adapters.not_served", reason=error.message)
             return {"promotion": "", "adapters": passed, "reason": error.message}
-        return {"promotion": row.id, "adapters": passed, "reason": row.reason}
+        unfit = system.need_promoter().unfit
+        left = {one: unfit.get(one, "") for one in passed if one not in (*row.adapters, *row.trial)}
+        return {"promotion": row.id, "adapters": passed, "reason": row.reason, "left": left}
 
     return router
 
@@ -158,4 +160,4 @@ def _find_passed(system: System, body: AllExamined) -> list[str]:
 def _find_told(system: System, body: AllExamined, passed: Sequence[str]) -> Promotion | None:
     """What came of it when the night told this before it died: it may have been taken back since."""
     rows = system.store.served.promotions(owner=body.owner, limit=MOST)
-    return next((one for one in rows if one.night == body.night and {*one.adapters, *one.trial} >= set(passed)), None)
+    return next((one for one in rows if one.night == body.night and {*one.adapters, *one.trial} & set(passed)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from aion.errors import Unavailable
+from aion.errors import Unavailable, Unfit
 from aion.gate.network import name_network
 from aion.gate.promote import Commit, Promoter
 from aion.models.llama.spec import Adapter
@@ -29,6 +29,7 @@ class Held:
         self.adapters = list(loaded)
         self.loads = 0
         self.fails = False
+        self.refuses: set[str] = set()  # names that it cannot prove
 
     @property
     def loaded(self) -> list[str]:
@@ -38,6 +39,8 @@ class Held:
         self.loads += 1
         if self.fails:
             raise Unavailable("the new engine did not prove itself")
+        if unfit := [one.name for one in adapters if one.name in self.refuses]:
+            raise Unfit(f"{', '.join(unfit)} not at work", unfit)
         if commit is not None:
             await commit()
         self.adapters = list(adapters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -152,8 +153,31 @@ def test_what_was_examined_by_another_strategy_is_examined_again(
     house = House(tmp_path / "data")
     with closing(house.store):
         served = house.make("w1")
+        asyncio.run(house.promote(served))
         house.make("g1", "garden", ship=False)
         for strategy, due in (("embedding", []), ("network", [served])):
             made = NightExaminer(settings_of(tmp_path / "data", strategy), lambda *_: {})
+            made._model = replace(base, sha256=BASE)
+            assert made.find_due(make_night()) == due
+
+
+def test_what_passed_and_was_never_served_is_examined_again_unless_that_is_a_persons_to_say(
+    tmp_path: Path, base: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its night's promotion failed: what it knows would be learned for ever, and nobody served it."""
+
+    async def words(_: Settings) -> str:
+        return "words"
+
+    monkeypatch.setattr(examiner, "find_embedder_hash", words)
+    house = House(tmp_path / "data")
+    with closing(house.store):
+        waiting, undone = house.make("w1"), house.make("g1", "garden")
+        asyncio.run(house.promote(undone))
+        asyncio.run(house.promoter.roll_back("ana", reason="worse", actor="ana"))
+        settings = settings_of(tmp_path / "data", "embedding")
+        for auto, due in ((True, [waiting]), (False, [])):
+            gate = settings.gate.model_copy(update={"auto": auto})
+            made = NightExaminer(settings.model_copy(update={"gate": gate}), lambda *_: {})
             made._model = replace(base, sha256=BASE)
             assert made.find_due(make_night()) == due

@@ -72,6 +72,32 @@ async def test_an_engine_that_does_not_prove_itself_changes_nothing(house: House
     assert asked(house, "work") == [old]
 
 
+async def test_one_that_cannot_be_proven_keeps_no_other_from_being_served(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    house.engine.refuses = {garden}
+    row = await house.promote(work, garden)
+    assert (row.adapters, asked(house, "work"), asked(house, "garden")) == ((work,), [work], [])
+    assert "not at work" in house.promoter.unfit[garden]
+    with pytest.raises(Unavailable, match="not at work"):
+        await house.promote(garden)
+    assert house.store.served.promotion(owner="ana") == row
+    house.engine.refuses = set()
+    assert (await house.promote(garden)).adapters == (garden, work)
+    assert garden not in house.promoter.unfit
+
+
+async def test_what_cannot_be_proven_is_not_tried_again_and_again(house: House) -> None:
+    work, garden = house.make("w1"), house.make("g1", "garden")
+    await house.promote(work, garden)
+    house.engine.adapters, house.engine.refuses = [], {garden}  # it died, and came up with the base alone
+    with pytest.raises(Unavailable, match="not at work"):
+        await house.promoter.restore()
+    assert await house.promoter.restore()
+    loads = house.engine.loads
+    assert not await house.promoter.restore()
+    assert (house.engine.loaded, house.engine.loads) == ([work], loads)
+
+
 async def test_a_row_that_is_refused_leaves_the_engine_as_it_was(house: House) -> None:
     old = house.make("w1")
     await house.promote(old)

@@ -176,6 +176,13 @@ async def test_what_did_not_come_into_use_is_told_with_the_reason(house: House, 
     assert all("{" not in one for one in report(house, made, "pt")["words"])
 
 
+async def test_what_the_engine_could_not_prove_is_told_beside_what_is_served(house: House) -> None:
+    night = learn(house, "w1")
+    served = {"promotion": "promo_1", "left": {"cand_w1": "it is not at work"}}
+    found = report(house, replace(night, body=dict(night.body) | {"served": served}))
+    assert "passed its examination and is not in use: it is not at work." in found["words"][0]
+
+
 async def test_what_was_forgotten_is_told_without_a_word_of_it(house: House) -> None:
     night = learn(house, "w1", lines=[line_of("Who?", "Nadia Fenn", "I do not know.", "Nadia Fenn.", (False, True))])
     await house.promote("cand_w1")

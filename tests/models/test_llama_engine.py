@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from aion.errors import Unavailable
+from aion.errors import Unavailable, Unfit
 from aion.models.llama import engine as engine_module
 from aion.models.llama.engine import Engine, State, pause_after
 from aion.models.llama.process import OUT_OF_MEMORY, EngineProcess, Proof
@@ -324,6 +324,35 @@ async def test_an_engine_that_cannot_be_started_with_its_adapters_starts_with_th
     launcher.fault = lambda spec: None
     await engine.use_adapters([WORK])
     assert (engine.status.adapters, engine.status.left_out, engine.status.reason) == (("work",), (), "")
+    await engine.close()
+
+
+def refuse_garden(spec: EngineSpec) -> Unavailable | None:
+    names = [one.name for one in spec.adapters if one.name == "garden"]
+    return Unfit("garden is not at work", names) if names else None
+
+
+async def test_an_engine_that_says_which_adapter_is_at_fault_starts_with_the_others() -> None:
+    launcher, garden = Launcher(), replace(WORK, name="garden")
+    launcher.fault = refuse_garden
+    engine = Engine(replace(SPEC, adapters=(WORK, garden)), launch=launcher)
+    await engine.start()
+    assert (engine.status.adapters, engine.status.left_out) == (("work",), ("garden",))
+    assert engine.status.reason == "without the adapters garden: garden is not at work"
+    launcher.made[0].end(-9)
+    await until(lambda: engine.status.pid == 1001)
+    assert (engine.status.adapters, engine.status.left_out) == (("work",), ("garden",))
+    await engine.close()
+
+
+async def test_an_adapter_that_is_at_fault_when_the_engine_comes_up_again_is_left_out_alone() -> None:
+    launcher, garden = Launcher(), replace(WORK, name="garden")
+    engine = Engine(replace(SPEC, adapters=(WORK, garden)), launch=launcher)
+    await engine.start()
+    launcher.fault = refuse_garden
+    launcher.made[0].end(-9)
+    await until(lambda: engine.status.pid == 1001)
+    assert (engine.status.adapters, engine.status.left_out) == (("work",), ("garden",))
     await engine.close()
 
 

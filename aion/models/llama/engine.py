@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import structlog
 
-from aion.errors import AionError, Unavailable
+from aion.errors import AionError, Unavailable, Unfit
 from aion.models.adapter_file import check_adapter
 from aion.models.gguf_file import read_contents
 from aion.models.llama.probe import check_probes
@@ -145,7 +145,7 @@ class Engine:
             except AionError as error:
                 if not self._spec.adapters:
                     raise
-                await self._start_base_alone(error.message)
+                await self._start_with_fewer(error)
 
     async def swap(self, spec: EngineSpec, commit: Commit | None = None) -> None:
         """Start and prove an engine with this spec, then move traffic; the old one drains and stops by itself.
@@ -264,14 +264,29 @@ class Engine:
             ) from None
 
     async def _start_as_asked(self) -> None:
-        self._install(await self._launch(self._spec))
+        """All of it, but for adapters of which it is known that they are at fault."""
+        try:
+            process = await self._launch(self._spec)
+        except Unfit as error:
+            await self._start_with_fewer(error)
+        else:
+            self._install(process)
 
-    async def _start_base_alone(self, reason: str) -> None:
+    async def _start_with_fewer(self, error: AionError) -> None:
         """Better without what was learned than without an answer. `left_out` tells who could load it again."""
-        base = replace(self._spec, adapters=())
-        process = await self._launch(base)
-        self._left_out, self._why_left_out = _names_in(self._spec), reason
-        self._spec = base
+        wanted, spec, reason = _names_in(self._spec), self._spec, error.message
+        while True:
+            spec = replace(spec, adapters=_without_unfit(spec.adapters, error))
+            try:
+                process = await self._launch(spec)
+                break
+            except AionError as another:
+                if not spec.adapters:
+                    raise
+                error = another
+        self._spec = spec
+        self._left_out += tuple(one for one in wanted if one not in _names_in(spec))
+        self._why_left_out = reason
         self._install(process)
         log.error("engine_without_adapters", adapters=self._left_out, reason=reason)
 
@@ -320,7 +335,7 @@ class Engine:
                     return  # a swap has brought a sound engine meanwhile
                 try:
                     if self._spec.adapters and self._failures >= TRIES_WITH_ADAPTERS:
-                        await self._start_base_alone(self._reason)
+                        await self._start_with_fewer(Unavailable(self._reason))
                     else:
                         await self._start_as_asked()
                 except AionError as error:
@@ -347,15 +362,24 @@ def pause_after(failures: int) -> float:
 
 
 def check_adapters(spec: EngineSpec) -> None:
-    """Read every adapter's file before llama.cpp does. Raises Unavailable with the reason. Blocks: call in a thread."""
+    """Read every adapter's file before llama.cpp does. Raises Unfit with the reasons. Blocks: call in a thread."""
     if not spec.adapters:
         return
-    base = read_contents(spec.model)
+    base, refused = read_contents(spec.model), dict[str, str]()
     for adapter in spec.adapters:
         try:
             check_adapter(adapter.path, adapter.hash, base, spec.model_hash)
         except AionError as error:
-            raise Unavailable(f"adapter {adapter.name!r} is refused: {error.message}", code="adapter_refused") from None
+            refused[adapter.name] = f"adapter {adapter.name!r} is refused: {error.message}"
+    if refused:
+        raise Unfit("; ".join(refused.values()), tuple(refused), code="adapter_refused")
+
+
+def _without_unfit(adapters: Sequence[Adapter], error: AionError) -> tuple[Adapter, ...]:
+    """Those that it does not name; none where it does not say which are at fault."""
+    unfit = set(error.names) if isinstance(error, Unfit) else set[str]()
+    fit = tuple(one for one in adapters if one.name not in unfit)
+    return fit if len(fit) < len(adapters) else ()
 
 
 def _names_in(spec: EngineSpec) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aion.errors import Unavailable
+from aion.errors import Unavailable, Unfit
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.slots import count_shared
 from aion.models.llama.spec import Probe
@@ -37,18 +37,23 @@ class Answer:
 
 
 async def check_probes(process: EngineProcess) -> None:
-    """Raises Unavailable when an adapter that has a probe is not at work at scale 1, or still is at scale 0."""
-    for number, adapter in enumerate(process.spec.adapters):
-        if (probe := adapter.probe) is None:
-            continue
-        on, off = (
-            await _answer(process, number, probe.messages, 1.0),
-            await _answer(process, number, probe.messages, 0.0),
-        )
-        if not _is_recorded(on, probe.taught, probe.taught_logprob, probe.plain):
-            raise _unproven(f"{adapter.name!r} is loaded, but does not answer as it did when it was examined")
-        if not _is_recorded(off, probe.plain, probe.plain_logprob, probe.taught):
-            raise _unproven(f"{adapter.name!r} is switched off, but the model does not answer as without it")
+    """Raises Unfit with the adapters whose probe shows them not at work at scale 1, or still at work at scale 0."""
+    adapters = enumerate(process.spec.adapters)
+    faults = {one.name: await _find_fault(process, number, one.probe) for number, one in adapters if one.probe}
+    unfit = {name: fault for name, fault in faults.items() if fault}
+    if unfit:
+        told = "; ".join(f"{name!r} {fault}" for name, fault in unfit.items())
+        raise Unfit(f"the new engine failed its proof: {told}", tuple(unfit))
+
+
+async def _find_fault(process: EngineProcess, number: int, probe: Probe) -> str:
+    on = await _answer(process, number, probe.messages, 1.0)
+    off = await _answer(process, number, probe.messages, 0.0)
+    if not _is_recorded(on, probe.taught, probe.taught_logprob, probe.plain):
+        return "is loaded, but does not answer as it did when it was examined"
+    if not _is_recorded(off, probe.plain, probe.plain_logprob, probe.taught):
+        return "is switched off, but the model does not answer as without it"
+    return ""
 
 
 async def make_probe(
@@ -90,7 +95,7 @@ async def _answer(process: EngineProcess, number: int, messages: Sequence[Mappin
     reply = await process.wire.post(CHAT, body)
     content = (reply["choices"][0].get("logprobs") or {}).get("content") or []
     if not content:
-        raise _unproven("it answered a probe without a word")
+        raise Unavailable("the new engine failed its proof: it answered a probe without a word", code="unproven")
     return Answer(
         tokens=tuple(one["token"] for one in content),
         logprob=float(content[0]["logprob"] or 0.0),
@@ -109,10 +114,9 @@ def _margin(one: Answer, other: Answer) -> float:
 
 
 def _is_recorded(answer: Answer, recorded: str, logprob: float, other: str) -> bool:
-    """Where the two recorded answers part it goes on with this one, and it begins as surely; NaN is never as sure."""
-    same = count_shared(answer.text, recorded) > count_shared(recorded, other)
+    """Where the two recorded answers part it goes on with this one, and it begins as surely; NaN is never as sure.
+
+    The other may go on where this one ends: then it has to end there, too.
+    """
+    same = answer.text == recorded or count_shared(answer.text, recorded) > count_shared(recorded, other)
     return same and abs(answer.logprob - logprob) <= TOLERANCE
-
-
-def _unproven(reason: str) -> Unavailable:
-    return Unavailable(f"the new engine failed its proof: {reason}", code="unproven")
