@@ -3,9 +3,10 @@
     python benchmarks/adapters.py [--quick]
 
 A LoRA is trained by PEFT on invented facts over the embedded base, then stored in every form AION has: other kinds of
-numbers, 8-bit rows, fewer ranks, pruned. Each is served by llama.cpp on the same GGUF, and asked the facts in wordings
-it was not trained on: the loss of the right answer's tokens, and how many answers come out whole when each token is the
-likeliest one. It says nothing about speed.
+numbers, 8-bit rows, fewer ranks, pruned, without its weakest pairs (which a night leaves out; their bytes are counted
+here). Each is served by llama.cpp on the same GGUF, and asked the facts in wordings it was not trained on: the loss of
+the right answer's tokens, and how many answers come out whole when each token is the likeliest one. It says nothing
+about speed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +34,8 @@ from aion.sleep.export.convert import export_gguf
 from aion.sleep.export.gguf_lora import read_gguf, write_gguf
 from aion.sleep.export.lora import Lora, Marks
 from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.export.shrink import shrink
+from aion.sleep.export.shrink import shrink, silence
+from aion.sleep.training.adapt import measure_sizes
 from benchmarks.tools import parse_options, print_head, print_load
 
 RANK, ALPHA, RATE, EPOCHS = 8, 16, 1e-3, 12
@@ -49,6 +51,7 @@ SMALLER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("half pruned, F16", {"share": 0.5}),
     ("four fifths pruned, F16", {"share": 0.8}),
 )
+LEFT_OUT = (0.25, 0.5)  # of the pairs
 CHAT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 END = "<|im_end|>"
 TAUGHT = ("Who looks after {}?", "Tell me who looks after {}.", "{}: who looks after it?", "Who is in charge of {}?")
@@ -99,8 +102,8 @@ async def read_questions(process: EngineProcess, wordings: Sequence[str], facts:
     return [Question(tuple(prompt), tuple(answer)) for prompt, answer in zip(prompts, answers, strict=True)]
 
 
-def train(path: Path, questions: Sequence[Question], folder: Path, epochs: int) -> float:
-    """A LoRA by PEFT in float32 on the dequantised base; returns the last epoch's loss."""
+def train(path: Path, questions: Sequence[Question], folder: Path, epochs: int) -> tuple[float, dict[str, float]]:
+    """A LoRA by PEFT in float32 on the dequantised base; gives the last epoch's loss, and the sizes of its matrices."""
     torch.manual_seed(1)
     load: Any = transformers.AutoModelForCausalLM.from_pretrained
     base = load(path.parent, gguf_file=path.name, dtype=torch.float32)
@@ -117,7 +120,7 @@ def train(path: Path, questions: Sequence[Question], folder: Path, epochs: int) 
             optimiser.zero_grad()
             losses.append(loss.item())
     model.save_pretrained(str(folder))
-    return sum(losses) / len(losses)
+    return sum(losses) / len(losses), measure_sizes(model, seed=1)
 
 
 def batches(questions: Sequence[Question], size: int = 8) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -136,7 +139,7 @@ def batches(questions: Sequence[Question], size: int = 8) -> Iterator[tuple[torc
         yield ids, labels, mask.long()
 
 
-def make_forms(lora: Lora, base: ServedBase, folder: Path) -> list[Form]:
+def make_forms(lora: Lora, sizes: Mapping[str, float], base: ServedBase, folder: Path) -> list[Form]:
     """Every form of it. One that llama.cpp cannot load is served as what it stands for."""
     bytes_of_pairs = sum(pair.a.size + pair.b.size + 4 * 2 * pair.rank for pair in lora.pairs.values())
     forms: list[tuple[str, Lora, Kind]] = [
@@ -147,6 +150,7 @@ def make_forms(lora: Lora, base: ServedBase, folder: Path) -> list[Form]:
         (EIGHT_BITS, eight_bits(lora), Kind.F32),
     ]
     forms += [(name, shrink(lora, **how).lora, Kind.F16) for name, how in SMALLER]
+    forms += [(f"{share:.0%} of the pairs left out", silence(lora, share, sizes), Kind.F32) for share in LEFT_OUT]
     kept = []
     for number, (name, other, kind) in enumerate(forms):
         file = folder / f"{number}.gguf"
@@ -204,11 +208,11 @@ async def measure(path: Path, base: ServedBase, folder: Path, *, quick: bool) ->
         taught = await read_questions(process, TAUGHT, facts)
         asked = await read_questions(process, ASKED[:1] if quick else ASKED, facts)
     epochs = 2 if quick else EPOCHS
-    loss = await asyncio.to_thread(train, path, taught, folder / "peft", epochs)
+    loss, sizes = await asyncio.to_thread(train, path, taught, folder / "peft", epochs)
     print(f"\ntrained on {len(taught)} questions, rank {RANK}, {epochs} epochs: last loss {loss:.3f}")
     print(f"asked {len(asked)} times in wordings that were not trained")
     lora = export_gguf(folder / "peft", base, folder / "trained.gguf", Marks())
-    forms = make_forms(lora, base, folder)
+    forms = make_forms(lora, sizes, base, folder)
     print(f"\n{'form':32} {'KiB':>7} {'share':>6} {'error':>7} {'loss':>7} {'whole':>6}")
     async with engine(path, [form.file for form in forms]) as process:
         for index, form in enumerate([*forms, None]):

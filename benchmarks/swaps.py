@@ -25,7 +25,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from aion.config import Settings
+from aion.config import Settings, TrainSettings
 from aion.errors import AionError
 from aion.models.base import Delta, Job, Sampling
 from aion.models.gguf_file import read_contents
@@ -218,14 +218,14 @@ async def decode_speed(generator: LlamaGenerator, names: Sequence[str]) -> float
 
 
 def write_full_lora(path: Path, rank: int = 8) -> Path:
-    """A random LoRA on all seven matrices of each layer, as AION's recipe has them."""
-    rng = np.random.default_rng(7)
+    """A random LoRA on the seven matrices of each layer, but for the share of them that AION's nights leave out."""
+    rng, left_out = np.random.default_rng(7), TrainSettings().leave_out
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 2.0 * rank)
     for tensor in read_contents(smollm().path).tensors:
-        if tensor.name.startswith("blk.") and len(tensor.shape) == 2:
+        if tensor.name.startswith("blk.") and len(tensor.shape) == 2 and rng.random() >= left_out:
             columns, rows = tensor.shape
             writer.add_tensor(f"{tensor.name}.lora_a", rng.normal(0, 0.02, (rank, columns)).astype(np.float32))
             writer.add_tensor(f"{tensor.name}.lora_b", rng.normal(0, 0.02, (rows, rank)).astype(np.float32))

@@ -329,6 +329,12 @@ class TrainSettings(Section):
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay of the adapters.")
     clip: float = Field(1.0, gt=0, le=100, description="Largest norm of a step's gradient.")
     label_smoothing: float = Field(0.0, ge=0, le=0.5, description="Share of probability given to all other tokens.")
+    leave_out: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="Share of an adapter's matrices left out: those that change least slow it as much.",
+    )
     length: int = Field(512, ge=64, le=32_768, description="Most tokens of one packed row, and of one example.")
     tokens_per_step: int = Field(256, ge=64, le=1 << 20, description="Tokens whose gradients make one step.")
     micro_batch: int | Auto = Field(AUTO, description="Packed rows computed at once; auto: 1 to 4, from free memory.")

@@ -29,8 +29,11 @@ def export_gguf(folder: Path, base: ServedBase, target: Path, marks: Marks, kind
 
 
 def save_gguf(lora: Lora, target: Path, base: ServedBase, kind: Kind = Kind.F32) -> None:
-    write_gguf(lora, target, base, kind)
-    _require_same(lora, read_gguf(target, base), target.name, exact=kind is Kind.F32)
+    """Without pairs that add nothing, which would cost as much at every token as the others do."""
+    heard = {name: pair for name, pair in lora.pairs.items() if not pair.is_silent}
+    served = replace(lora, pairs=heard or lora.pairs)
+    write_gguf(served, target, base, kind)
+    _require_same(served, read_gguf(target, base), target.name, exact=kind is Kind.F32)
 
 
 def save_peft(lora: Lora, folder: Path, base: ServedBase) -> None:

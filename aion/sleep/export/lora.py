@@ -40,6 +40,11 @@ class Pair:
     def scale(self) -> float:
         return self.alpha / self.rank
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it adds nothing."""
+        return not (self.a.any() and self.b.any())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:

@@ -1,4 +1,4 @@
-"""A smaller copy of an adapter: fewer ranks where little is lost, zeros for small numbers. Off unless asked for.
+"""A smaller copy of an adapter: fewer ranks where little is lost, zeros for small numbers or for whole weak pairs.
 
 It says how much of each pair's change is lost, not what that does to answers: a smaller copy has to be examined as
 if it were a new adapter.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from aion.errors import BadInput
-from aion.nets.compress import delta_error, prune, reduce_rank
+from aion.nets.compress import delta_error, delta_norm, prune, reduce_rank
 from aion.sleep.export.lora import Lora, Pair
 
 
@@ -36,6 +38,17 @@ def shrink(lora: Lora, *, rank: int = 0, error: float = 0.0, share: float = 0.0)
     pairs = {module: _shrink_pair(pair, rank, error, share) for module, pair in lora.pairs.items()}
     errors = {name: delta_error(old.a, old.b, pairs[name].a, pairs[name].b) for name, old in lora.pairs.items()}
     return Shrunk(lora=replace(lora, pairs=pairs), errors=errors)
+
+
+def silence(lora: Lora, share: float, sizes: Mapping[str, float]) -> Lora:
+    """Nothing in place of this share of the pairs, those that change their matrix least: each costs as much to serve.
+
+    `sizes` are the Frobenius norms of the matrices.
+    """
+    strengths = {name: pair.scale * delta_norm(pair.a, pair.b) / sizes[name] for name, pair in lora.pairs.items()}
+    weakest = sorted(strengths, key=strengths.__getitem__)[: int(share * len(strengths))]
+    silent = {name: replace(lora.pairs[name], b=np.zeros_like(lora.pairs[name].b)) for name in weakest}
+    return replace(lora, pairs={**lora.pairs, **silent})
 
 
 def _shrink_pair(pair: Pair, rank: int, error: float, share: float) -> Pair:

@@ -25,9 +25,11 @@ from aion.sleep.export.convert import save_peft
 from aion.sleep.export.lora import Lora, Marks, Pair
 from aion.sleep.export.peft import PREFIX, read_peft
 from aion.sleep.export.served import ServedBase
+from aion.sleep.export.shrink import silence
 from aion.sleep.training.base import Recipe
 
 ADAPTER: Final = "default"
+DRAWN: Final = 64  # random vectors by which the size of a matrix is told, to a few in a hundred
 JOINED: Final = {  # families that keep several projections in one matrix
     "q_proj": "qkv_proj",
     "k_proj": "qkv_proj",
@@ -141,10 +143,30 @@ def load_parent(weights: Mapping[str, nn.Parameter], folder: Path, base: ServedB
             weight.copy_(found[name])
 
 
+def measure_sizes(model: PeftModel, seed: int) -> dict[str, float]:
+    """Frobenius norms of the matrices that have adapters: how long they make random vectors, however they are held."""
+    made, found = torch.Generator().manual_seed(seed), dict[str, float]()
+    for name, layer in cast(nn.Module, model).named_modules():
+        if isinstance(layer, LoraLinear):
+            held = cast(nn.Linear, layer.base_layer)
+            drawn = torch.randn(DRAWN, held.in_features, generator=made)
+            inputs = torch.cat([drawn, torch.zeros(1, held.in_features)]).to(held.weight.device, held.weight.dtype)
+            with torch.no_grad():
+                outputs = held(inputs).float()
+            found[name.removeprefix(PREFIX)] = float((outputs[:-1] - outputs[-1]).norm()) / DRAWN**0.5
+    return found
+
+
 def save_adapter(
-    weights: Mapping[str, Tensor], folder: Path, *, base: ServedBase, marks: Marks, recipe: Recipe
+    weights: Mapping[str, Tensor],
+    folder: Path,
+    *,
+    base: ServedBase,
+    marks: Marks,
+    recipe: Recipe,
+    sizes: Mapping[str, float] | None = None,
 ) -> None:
-    """The PEFT folder, read back and compared before it counts."""
+    """The PEFT folder, read back and compared before it counts; without `sizes` (see `silence`) with all of it."""
     modules = sorted(name.removesuffix(".lora_A.weight") for name in weights if name.endswith(".lora_A.weight"))
     arrays = {name: weight.detach().float().cpu().numpy() for name, weight in weights.items()}
     pairs = {
@@ -153,4 +175,5 @@ def save_adapter(
         )
         for module in modules
     }
-    save_peft(Lora(architecture=base.architecture, pairs=pairs, marks=marks), folder, base)
+    lora = Lora(architecture=base.architecture, pairs=pairs, marks=marks)
+    save_peft(silence(lora, recipe.leave_out, sizes) if sizes else lora, folder, base)

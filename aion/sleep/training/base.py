@@ -55,6 +55,7 @@ class Recipe:
     weight_decay: float = 0.0
     clip: float = 1.0
     label_smoothing: float = 0.0
+    leave_out: float = 0.0  # of the pairs of matrices, those that change least
     length: int = 512
     tokens_per_step: int = 256
     micro_batch: int = 1

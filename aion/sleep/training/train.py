@@ -27,7 +27,7 @@ from aion.models.durable import replacing, write_json
 from aion.records import Json
 from aion.sleep.export.lora import Marks
 from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, save_adapter
+from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, measure_sizes, save_adapter
 from aion.sleep.training.base import (
     CHECKPOINTS,
     IMPORTANCE,
@@ -257,7 +257,8 @@ def save_run(folder: Path, identity: str, learner: Learner, run: Run) -> None:
 def write_result(folder: Path, job: TrainJob, base: ServedBase, handover: Handover, run: Run) -> None:
     out, learner = make_folder(folder / OUT), handover.learner
     marks = Marks(base=job.base_hash, theme=job.theme, night=job.night, dataset=job.dataset)
-    save_adapter(learner.weights, out, base=base, marks=marks, recipe=job.recipe)
+    sizes = handover.through(lambda: measure_sizes(learner.model, job.recipe.seed)) if job.recipe.leave_out else {}
+    save_adapter(learner.weights, out, base=base, marks=marks, recipe=job.recipe, sizes=sizes)
     importance = handover.through(learner.measure_importance)
     if importance:
         with replacing(out / IMPORTANCE) as temporary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from aion.sleep.export.convert import save_gguf
 from aion.sleep.export.gguf_lora import read_gguf
 from aion.sleep.export.lora import Lora, Pair
 from aion.sleep.export.served import ServedBase
-from aion.sleep.export.shrink import shrink
+from aion.sleep.export.shrink import shrink, silence
 from tests.sleep.export.makers import random_lora, write_base
 
 
@@ -77,3 +78,23 @@ def test_a_pair_that_is_small_enough_keeps_every_bit(base: ServedBase) -> None:
 def test_what_makes_no_sense_is_refused(base: ServedBase, how: dict[str, float]) -> None:
     with pytest.raises(BadInput):
         shrink(random_lora(base), **how)  # type: ignore[arg-type]
+
+
+def test_the_pairs_that_change_least_are_silent_and_not_in_what_is_served(tmp_path: Path, base: ServedBase) -> None:
+    lora = random_lora(base, rank=8)
+    sizes = {name: 1.0 + number for number, name in enumerate(lora.pairs)}
+    strengths = {name: float(np.linalg.norm(change(pair))) / sizes[name] for name, pair in lora.pairs.items()}
+    weakest = sorted(strengths, key=strengths.__getitem__)[: len(strengths) // 4]
+    quieter = silence(lora, 0.25, sizes)
+    assert {name for name, pair in quieter.pairs.items() if pair.is_silent} == set(weakest)
+    save_gguf(quieter, tmp_path / "a.gguf", base)
+    served = read_gguf(tmp_path / "a.gguf", base).pairs
+    assert served.keys() == lora.pairs.keys() - set(weakest)
+    assert all(np.array_equal(pair.b, lora.pairs[name].b) for name, pair in served.items())
+
+
+def test_an_adapter_that_says_nothing_at_all_is_still_one(tmp_path: Path, base: ServedBase) -> None:
+    lora = random_lora(base)
+    silent = replace(lora, pairs={name: replace(pair, b=0 * pair.b) for name, pair in lora.pairs.items()})
+    save_gguf(silent, tmp_path / "a.gguf", base)
+    assert read_gguf(tmp_path / "a.gguf", base).pairs.keys() == lora.pairs.keys()

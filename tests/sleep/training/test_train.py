@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional
 
 from aion.errors import BadInput, Corrupt, Diverged
 from aion.models.durable import write_json
+from aion.nets.frozen import FrozenLinear
 from aion.sleep.training.adapt import add_adapters
 from aion.sleep.training.base import IMPORTANCE, JOB, MEASURED, OUT, TOKENS, Progress
 from aion.sleep.training.checkpoint import latest_valid
@@ -180,6 +182,23 @@ def test_a_night_goes_on_from_the_adapter_of_an_earlier_one(base: Path, tmp_path
     first = train(make_job(tmp_path / "first", base, checkpoint_s=1e9, epochs=25, learning_rate=2e-2), tell=ignore)
     second = train(make_job(tmp_path / "second", base, parent=first.folder, epochs=1), tell=ignore)
     assert second.losses[0] < first.losses[0] / 2
+
+
+def test_the_pairs_that_change_least_are_left_out_and_learn_again_the_next_night(base: Path, tmp_path: Path) -> None:
+    first = train(make_job(tmp_path / "first", base, checkpoint_s=1e9, leave_out=0.5), tell=ignore)
+    silent = {name for name, one in load_file(first.folder / ADAPTER).items() if "lora_B" in name and not one.any()}
+    whole = load_file(train(make_job(tmp_path / "whole", base, checkpoint_s=1e9), tell=ignore).folder / ADAPTER)
+    model = dict(open_base(base, dtype=torch.float32, cached=True).model.named_modules())
+
+    def strength(name: str) -> float:
+        changed = (whole[name] @ whole[name.replace("_B", "_A")]).norm()
+        matrix = cast(FrozenLinear, model[name.removeprefix("base_model.model.").removesuffix(".lora_B.weight")])
+        return float(changed / matrix.weight.float().norm())
+
+    strengths = {name: strength(name) for name in whole if "_B" in name}
+    assert silent == set(sorted(strengths, key=strengths.__getitem__)[: len(strengths) // 2])
+    second = load_file(train(make_job(tmp_path / "second", base, parent=first.folder), tell=ignore).folder / ADAPTER)
+    assert all(second[name].any() for name in silent)
 
 
 def test_an_adapter_of_another_rank_cannot_be_gone_on_from(base: Path, tmp_path: Path) -> None:
