@@ -91,7 +91,7 @@ def _scores(scores: Json) -> Iterator[str]:
         if score := _held(scores, exam):
             yield f"  {what}: {score['before']} -> {score['after']} of {score['items']}"
     for exam, what in SHARES.items():
-        if score := _held(scores, exam):
+        if "after" in (score := _held(scores, exam)):
             before = f"{score['before']:.1%} -> " if "before" in score else ""
             yield f"  {what}: {before}{score['after']:.1%} of {score['items']} answers"
     if router := scores.get("router"):

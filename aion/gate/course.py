@@ -89,11 +89,8 @@ class _Harm:
 
     def scores(self) -> Json:
         return {
-            "drift": {
-                "after": _mean(self.drift.kept),
-                "items": len(self.drift.kept),
-                "gibberish": self.drift.gibberish,
-            },
+            "drift": {"items": self.drift.asked, "gibberish": self.drift.gibberish}
+            | ({"after": _mean(self.drift.kept)} if self.drift.kept else {}),
             "suite": _pairs(self.suite),
             "speed": {"before": round(self.speeds[0], 1), "after": round(self.speeds[1], 1)},
             "noise": round(self.drift.noise, 4),
@@ -158,6 +155,7 @@ async def sit_lessons(
         general=taught.general.after,
         general_before=taught.general.before,
         drift=harm.drift.kept,
+        forced=harm.drift.asked,
         gibberish=harm.drift.gibberish,
         suite=harm.suite,
         speed=harm.speed,
@@ -173,6 +171,7 @@ async def sit_import(sitting: Sitting, candidate: str, suite: Sequence[SuiteItem
     triggered = await ask_typical(sitting, candidate)
     findings = Findings(
         drift=harm.drift.kept,
+        forced=harm.drift.asked,
         gibberish=harm.drift.gibberish,
         suite=harm.suite,
         speed=harm.speed,
@@ -231,7 +230,7 @@ async def _sit_harm(
     sitting: Sitting, candidate: str, most: int, suite: Sequence[SuiteItem], *, forced: Mapping[str, float]
 ) -> _Harm:
     sample = sorted(general_items(), key=lambda one: rank(candidate, one.id))[:most]
-    drift = await ask_drift(sitting, candidate, sample)
+    drift = await ask_drift(sitting, candidate, sample, rated=bool(forced))
     own = await ask_suite(sitting, suite, forced)
     return _Harm(drift, own, await measure_speed(sitting, candidate))
 

@@ -43,8 +43,9 @@ class Findings:
     misses: Pairs = NOTHING  # near misses that got a taught answer
     general: tuple[float, ...] = ()  # how much of the base's behaviour is left, by question
     general_before: tuple[float, ...] = ()
-    drift: tuple[float, ...] = ()  # the same with the adapter forced upon it
-    gibberish: int = 0
+    drift: tuple[float, ...] = ()  # the same with the adapter forced upon it, of one from elsewhere
+    forced: int = 0  # questions that it was forced upon
+    gibberish: int = 0  # of these
     suite: Pairs = NOTHING
     speed: float = 1.0  # of the base's
     noise: float = 0.0  # share of the base's own answers that came out otherwise when asked again
@@ -147,9 +148,9 @@ def _general(found: Findings) -> Iterator[str]:
 
 def _harm(found: Findings) -> Iterator[str]:
     """What holds for every adapter, wherever it is from."""
-    asked = len(found.drift)
-    if found.gibberish > STRANGE * asked:
-        yield f"it answers {found.gibberish} of {asked} general questions with gibberish when it is forced upon them"
+    if found.gibberish > STRANGE * found.forced:
+        asked = f"{found.gibberish} of {found.forced} general questions"
+        yield f"it answers {asked} with gibberish when it is forced upon them"
     yield from _triggered(found.triggered)
     if found.suite.lost:
         yield (

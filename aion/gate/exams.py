@@ -51,7 +51,8 @@ class Kept:
 class Drift:
     """The adapter forced upon general questions."""
 
-    kept: tuple[float, ...]
+    kept: tuple[float, ...]  # of the base's behaviour, where that was rated
+    asked: int
     gibberish: int
     noise: float  # share of the base's own answers that came out otherwise the second time
 
@@ -139,18 +140,20 @@ async def _keep(sitting: Sitting, item: General, scales: Mapping[str, float], ex
     return share
 
 
-async def ask_drift(sitting: Sitting, candidate: str, sample: Sequence[General]) -> Drift:
+async def ask_drift(sitting: Sitting, candidate: str, sample: Sequence[General], *, rated: bool) -> Drift:
+    """`rated`: how much of the base's behaviour is left under it decides, because no router would hold it back."""
     kept, gibberish, again = [], 0, []
     for number, item in enumerate(sample):
         sitting.tell("drift", number, len(sample))
-        kept.append(await _keep(sitting, item, {candidate: 1.0}, "drift"))
+        if rated:
+            kept.append(await _keep(sitting, item, {candidate: 1.0}, "drift"))
         answer = await sitting.ask(as_messages(item.question), {candidate: 1.0}, max_tokens=GENERAL_TOKENS)
         golden = await sitting.ask_base(item.question)
         gibberish += is_gibberish(answer) and not is_gibberish(golden)
         if number < NOISE_AGAIN:
             again.append((await sitting.ask_anew(as_messages(item.question), BASE, max_tokens=GENERAL_TOKENS)).text)
     golden_again = [await sitting.ask_base(item.question) for item in sample[: len(again)]]
-    return Drift(tuple(kept), gibberish, noise_floor(golden_again, again))
+    return Drift(tuple(kept), len(sample), gibberish, noise_floor(golden_again, again))
 
 
 async def ask_suite(sitting: Sitting, suite: Sequence[SuiteItem], forced: Mapping[str, float]) -> Pairs:

@@ -17,7 +17,7 @@ def pairs(before: int, after: int, items: int) -> Pairs:
     return Pairs(tuple(place < before for place in range(items)), tuple(place < after for place in range(items)))
 
 
-GOOD = Findings(tonight=pairs(0, 12, 12), general=KEPT, general_before=KEPT, drift=(0.5,) * 10)
+GOOD = Findings(tonight=pairs(0, 12, 12), general=KEPT, general_before=KEPT, forced=10)
 
 
 def refusals(**found: object) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def test_every_objection_is_told() -> None:
 
 
 def test_an_adapter_from_elsewhere_is_held_to_general_behaviour_alone() -> None:
-    found = Findings(imported=True, drift=(0.95,) * 30)
+    found = Findings(imported=True, drift=(0.95,) * 30, forced=30)
     assert decide(found).ship
     assert not decide(replace(found, drift=(0.85,) * 30)).ship
     assert not decide(replace(found, drift=())).ship
