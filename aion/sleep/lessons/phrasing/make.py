@@ -17,10 +17,10 @@ from aion.sleep.lessons.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.lessons.phrasing.facts import Fact, read_fact, tell_apart
 from aion.sleep.lessons.phrasing.names import Renamed, ask_by_name, ask_by_other_names
 from aion.sleep.lessons.phrasing.together import answer_together, put_together
-from aion.sleep.lessons.phrasing.wording import STEM, Wording, reword, split_belonging, word
+from aion.sleep.lessons.phrasing.wording import CONTEXT, STEM, Wording, reword, split_belonging, word
 from aion.sleep.lessons.words import normal
 
-RENAMED = 4  # trained wordings of a fact under another name
+RENAMED, RENAMED_IN_SITUATIONS = 3, 4  # trained wordings of a fact under another name
 TOGETHER_WEIGHT = 0.7  # of its lessons' weight: open questions are asked more rarely than the facts themselves
 
 
@@ -100,7 +100,9 @@ def _worded_otherwise(renamed: Renamed, taught: Mapping[str, int], contrasts: in
     """Under another name: some trained, one held out, and once a name, near misses; they teach both lessons."""
     fact, both = renamed.fact, (renamed.fact, renamed.told)
     worded = word(fact, 1)
-    trained = worded.trained[:RENAMED]
+    situations = [one for one in worded.trained if one.shape.group == CONTEXT]
+    shapes = [one for one in worded.trained if one.shape.group != CONTEXT]
+    trained = [*shapes[:RENAMED], *situations[:RENAMED_IN_SITUATIONS]]
     made = [_example(ExampleKind.PHRASING, one.prompt, one.answer, both, place=n) for n, one in enumerate(trained)]
     made += [_example(ExampleKind.PHRASING, one.prompt, one.answer, both, held_out=True) for one in worded.held_out]
     if renamed.first:
