@@ -2,11 +2,11 @@
 
     python -m benchmarks.plan [--quick] [small | big | night]
 
-The embedded base with several recipes, a model of 1B's shape with random blocks for a few steps, and the trainings of a
-night: several themes of real lessons with anchors, one after the other in one process, planned by their letters alone
-(what the engine does before, tokens and the base's own answers, is timed beside it). Prediction and
-training run in processes of their own, one after the other; the duration is that of the whole training, opening and
-saving included. The sequences have different lengths and one beginning, as a night's own have. The goal is 15 %.
+The embedded base with several recipes, a model of 1B's shape with random blocks for two dozen steps, and the trainings
+of a night: several themes of real lessons with anchors, one after the other in one process, planned by their letters
+alone (what the engine does before, tokens and the base's own answers, is timed beside it). Prediction and training run
+in processes of their own, one after the other; the duration is that of the whole training, opening and saving included.
+The sequences have different lengths and one beginning, as a night's own have. The goal is 15 %.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SMALL: tuple[dict[str, Any], ...] = (
 )
 BIG: tuple[dict[str, Any], ...] = ({"cache": False}, {"cache": False, "rank": 16, "recompute": True})
 NIGHT: dict[str, Any] = {"micro_batch": 0}
-SEQUENCES = {"small": 170, "big": 32}
+SEQUENCES = {"small": 170, "big": 128}  # of fewer steps one more or less decides, and nights train 32 at least
 THEMES, FACTS = 5, 3
 SHORTEST, LONGEST, LEARNED, SHARED = 30, 66, 12, 20
 DRAWN = {"length": (SHORTEST + LONGEST) // 2, "learned": LEARNED, "shared": SHARED}
@@ -57,13 +57,15 @@ def predict_here(base: Path, recipe: dict[str, Any], trainings: list[int], sampl
 
 
 def train_here(folders: list[Path]) -> dict[str, Any]:
-    """One after the other, memory given back between them as a night does."""
+    """One after the other, memory given back and what was measured handed on between them, as a night does."""
     from aion.sleep.nights.heap import give_back
+    from aion.sleep.training.jobs import share_measured
     from aion.sleep.training.train import train
 
     began, records = time.perf_counter(), []
-    for folder in folders:
+    for number, folder in enumerate(folders):
         give_back()
+        share_measured(folder, folders[:number])
         records.append(train(folder, tell=lambda _: None).record)
     rate = sum(one["tokens"] for one in records) / sum(one["seconds"] for one in records)
     peaks = [one["peak_bytes"] for one in records]
