@@ -143,33 +143,38 @@ def test_what_an_examination_missed_goes_into_the_next(tmp_path: Path, base: Loc
         assert examiner._told(make_night(), verdict)["unlearned"] == list(made.lessons)
 
 
-def test_what_was_examined_by_another_strategy_is_examined_again(
-    tmp_path: Path, base: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def by_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedder whose vectors the cards of a House hold."""
+
     async def words(_: Settings) -> str:
         return "words"
 
     monkeypatch.setattr(examiner, "find_embedder_hash", words)
+
+
+def find_due(base: LocalModel, settings: Settings) -> list[str]:
+    made = NightExaminer(settings, lambda *_: {})
+    made._model = replace(base, sha256=BASE)
+    return made.find_due(make_night())
+
+
+@pytest.mark.usefixtures("by_words")
+def test_what_was_examined_by_another_strategy_is_examined_again(tmp_path: Path, base: LocalModel) -> None:
     house = House(tmp_path / "data")
     with closing(house.store):
         served = house.make("w1")
         asyncio.run(house.promote(served))
         house.make("g1", "garden", ship=False)
         for strategy, due in (("embedding", []), ("network", [served])):
-            made = NightExaminer(settings_of(tmp_path / "data", strategy), lambda *_: {})
-            made._model = replace(base, sha256=BASE)
-            assert made.find_due(make_night()) == due
+            assert find_due(base, settings_of(tmp_path / "data", strategy)) == due
 
 
+@pytest.mark.usefixtures("by_words")
 def test_what_passed_and_was_never_served_is_examined_again_unless_that_is_a_persons_to_say(
-    tmp_path: Path, base: LocalModel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, base: LocalModel
 ) -> None:
     """Its night's promotion failed: what it knows would be learned for ever, and nobody served it."""
-
-    async def words(_: Settings) -> str:
-        return "words"
-
-    monkeypatch.setattr(examiner, "find_embedder_hash", words)
     house = House(tmp_path / "data")
     with closing(house.store):
         waiting, undone = house.make("w1"), house.make("g1", "garden")
@@ -178,6 +183,4 @@ def test_what_passed_and_was_never_served_is_examined_again_unless_that_is_a_per
         settings = settings_of(tmp_path / "data", "embedding")
         for auto, due in ((True, [waiting]), (False, [])):
             gate = settings.gate.model_copy(update={"auto": auto})
-            made = NightExaminer(settings.model_copy(update={"gate": gate}), lambda *_: {})
-            made._model = replace(base, sha256=BASE)
-            assert made.find_due(make_night()) == due
+            assert find_due(base, settings.model_copy(update={"gate": gate})) == due
