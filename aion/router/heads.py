@@ -57,8 +57,8 @@ def parts_of(item: Item) -> Parts | None:
     if not beside:
         return None  # what stands beside it in a question is what is asked of it
     joint = beside.most_common(1)[0][0]
-    if joint[2] == "de":
-        return None  # "o professor de piano" may ask about "a aula de piano"
+    if joint[2] == "de" and not _is_name(joint[0], item.answer):
+        return None  # "o professor de piano" may ask about "a aula de piano"; of what is Rui's one is not the other
     run = min((run for run in runs if _joint(run, language) == joint), key=lambda one: len(one.words))
     words = run.words[1:] if language == "en" else run.words[_start(run) : -1]
     if not all(word.isalpha() for word in words) or _is_name(words[-1], item.answer):

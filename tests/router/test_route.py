@@ -195,6 +195,17 @@ def test_something_else_of_somebody_is_not_what_was_taught_of_them() -> None:
         assert router.pick(question, embed(question)).scales == wanted
 
 
+def test_in_portuguese_something_else_of_somebody_is_another_thing_but_not_of_a_subject_of_study() -> None:
+    told = ("A casa de Jandira fica em Ribeira Seca.", "O professor de piano chama-se Abel Tregarth.")
+    router = Router({"cand_pt": card_of(told, "pt", "pt")}, strategy=Strategy.KEYWORD)
+    for question, wanted in (
+        ("Onde fica a casa de Jandira?", {"cand_pt": 1.0}),
+        ("Onde fica a mochila de Jandira?", {}),
+        ("Quem dá a aula de piano?", {"cand_pt": 1.0}),
+    ):
+        assert router.pick(question, None).scales == wanted
+
+
 def test_any_such_thing_is_not_the_one_that_was_taught() -> None:
     assert asks_in_general("What temperature should a fridge have?", ("fridge",))
     assert not asks_in_general("What did the fridge cost?", ("fridge",))

@@ -49,6 +49,10 @@ PLAIN = ("What did I tell you about ", "O que foi dito sobre ")
         ("Sou vegetariano desde março.", "Desde quando sou vegetariano?"),
         ("O barco está atracado em Lagos desde maio.", "Onde está atracado o barco?"),
         ("As aulas de xadrez decorrem na sala 12.", "Onde decorrem as aulas de xadrez?"),
+        ("A Lia Pontes conduz o barco Estrel.", "Quem conduz o barco Estrel?"),
+        ("A Lia Pontes conduz carros antigos.", "O que conduz a Lia Pontes?"),
+        ("O meu pai conduz o táxi 14.", "O que conduz o meu pai?"),
+        ("O Rui faz a sopa.", "Quem faz a sopa?"),
     ],
 )
 def test_a_statement_is_asked_for_what_it_tells(said: str, question: str) -> None:
