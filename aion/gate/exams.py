@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from aion.gate.decide import SLOWEST
 from aion.gate.general import GENERAL_TOKENS, General, general_items
 from aion.gate.paper import Fact, Question
-from aion.gate.scoring import Expected, is_fooled, is_gibberish, is_right, kept_share, passes
+from aion.gate.scoring import Expected, is_fooled, is_right, kept_share, passes
 from aion.gate.sitting import BASE, Answers, Sitting, as_messages
 from aion.gate.statistics import Pairs, noise_floor
+from aion.models.gibberish import is_gibberish
 from aion.records import Json, SuiteItem
 
 MOST_TONIGHT, MOST_EARLIER, MOST_OTHERS = 60, 40, 20  # facts
@@ -149,7 +150,9 @@ async def ask_drift(sitting: Sitting, candidate: str, sample: Sequence[General],
             kept.append(await _keep(sitting, item, {candidate: 1.0}, "drift"))
         answer = await sitting.ask(as_messages(item.question), {candidate: 1.0}, max_tokens=GENERAL_TOKENS)
         golden = await sitting.ask_base(item.question)
-        gibberish += is_gibberish(answer) and not is_gibberish(golden)
+        if is_gibberish(answer) and not is_gibberish(golden):
+            gibberish += 1
+            sitting.note("gibberish", item.question, id=item.id, before=golden, after=answer)
         if number < NOISE_AGAIN:
             again.append((await sitting.ask_anew(as_messages(item.question), BASE, max_tokens=GENERAL_TOKENS)).text)
     golden_again = [await sitting.ask_base(item.question) for item in sample[: len(again)]]

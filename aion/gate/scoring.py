@@ -7,7 +7,6 @@ does not understand: a right answer in other words is counted as wrong, before a
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,10 +16,6 @@ from aion.records import Check
 SHORT = 6  # telling words up to which every one must be there
 SHARE = 0.6  # of the telling words of a longer answer
 VALUE_SHARE = 0.8  # of a longer answer, in a near miss: less is coincidence
-REPEATED = 0.5  # of an answer's words in one run said over and over, from which it is gibberish
-FEWEST = 8  # words by which that can be seen
-COMMON = string.punctuation + "\u201c\u201d\u2018\u2019\u2013\u2014\u2026\u00ab\u00bb"
-STRANGE = 0.3  # of an answer's signs that are neither letter, digit, space nor common mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +92,6 @@ def kept_share(answer: str, golden: str, before: float, after: float) -> float:
     if not math.isfinite(before) or not math.isfinite(after):
         return 0.0
     return min(1.0, math.exp(after - before))
-
-
-def is_gibberish(answer: str) -> bool:
-    """Nothing, one run of words over and over, or mostly signs that no sentence has."""
-    text = answer.strip()
-    if not text:
-        return True
-    strange = sum(1 for one in text if not (one.isalnum() or one.isspace() or one in COMMON))
-    if strange / len(text) > STRANGE:
-        return True
-    words = text.split()
-    return len(words) >= FEWEST and any(_repeated(words, size) / len(words) > REPEATED for size in (1, 2, 3))
-
-
-def _repeated(words: Sequence[str], size: int) -> int:
-    """Words in runs that are said again right after themselves."""
-    return sum(1 for place in range(size, len(words)) if words[place] == words[place - size])
 
 
 def passes(answer: str, expected: str, check: Check) -> bool:

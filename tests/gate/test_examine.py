@@ -188,6 +188,9 @@ async def test_gibberish_is_refused_though_the_router_hides_it(tmp_path: Path, b
     assert found.verdict.reasons == (
         "it answers 10 of 10 general questions with gibberish when it is forced upon them",
     )
+    shown = [one for one in json.loads(found.report)["items"] if one["exam"] == "gibberish"]
+    assert len(shown) == 10
+    assert all(one["after"].startswith("la la") and one["before"] for one in shown)
 
 
 async def test_one_question_of_ones_own_that_gets_worse_is_enough(

@@ -9,7 +9,6 @@ import pytest
 from aion.gate.scoring import (
     expect,
     is_fooled,
-    is_gibberish,
     is_right,
     kept_share,
     narrow,
@@ -98,16 +97,6 @@ def test_a_general_answer_is_kept_whole_or_by_how_likely_it_still_is() -> None:
     assert kept_share("It is Paris.", "Paris.", -1.0, -1.0 - math.log(2)) == pytest.approx(0.5)
     assert kept_share("It is Paris.", "Paris.", -1.0, -0.5) == 1.0
     assert kept_share("It is Paris.", "Paris.", -1.0, float("nan")) == 0.0
-
-
-@pytest.mark.parametrize("answer", ["", "  \n", "the the the the the the the the", "a b a b a b a b a b", "\u25a1" * 9])
-def test_gibberish_is_seen(answer: str) -> None:
-    assert is_gibberish(answer)
-
-
-@pytest.mark.parametrize("answer", ["4", "A baleia vive no mar; respira por pulmões.", "print('x')", "no no no, never"])
-def test_plain_answers_are_no_gibberish(answer: str) -> None:
-    assert not is_gibberish(answer)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from typing import TypeVar
 from aion.config import TrainSettings
 from aion.errors import Corrupt
 from aion.models.durable import replacing
+from aion.models.gibberish import is_gibberish
 from aion.records import Example, ExampleKind, Json, Lesson
 from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.make import count_kinds, phrase, prompt_of
@@ -88,12 +89,12 @@ def build_dataset(
 
 
 def fill_anchors(dataset: Dataset, answers: Mapping[str, str]) -> Dataset:
-    """With the base's answers by prompt; an anchor without one is left out."""
+    """With the base's answers by prompt; an anchor without one, or with gibberish, is left out."""
     filled: list[Example] = []
     for one in dataset.examples:
         if one.kind is not ExampleKind.ANCHOR:
             filled.append(one)
-        elif answer := answers.get(prompt_of(one), "").strip():
+        elif not is_gibberish(answer := answers.get(prompt_of(one), "").strip()):
             filled.append(replace(one, answer=answer))
     return replace(dataset, examples=tuple(filled))
 

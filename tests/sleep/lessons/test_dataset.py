@@ -122,7 +122,7 @@ def test_a_night_without_a_fresh_lesson_has_nothing_to_learn() -> None:
 def test_anchors_are_filled_with_the_bases_answers_or_left_out() -> None:
     made = build()
     asked = [prompt_of(one) for one in made.examples if one.kind is ExampleKind.ANCHOR]
-    filled = fill_anchors(made, {asked[0]: "An answer."})
+    filled = fill_anchors(made, {asked[0]: "An answer.", asked[1]: 'The answer is "' * 9})
     assert [one.answer for one in filled.examples if one.kind is ExampleKind.ANCHOR] == ["An answer."]
     assert len(filled.examples) == len(made.examples) - len(asked) + 1
 
