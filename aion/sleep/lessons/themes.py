@@ -2,8 +2,9 @@
 
 A new lesson joins the theme in which its nearest neighbours lie, if they are near enough. Those left over are clustered
 among themselves (average linkage); a cluster of enough lessons is a new theme, and while there are few themes even one
-lesson is; what is alone later waits in the person's gathering theme, so that it is learned all the same. Themes are
-never merged here: that, a name and a pin are a person's to give. Nearness is the cosine of two lessons, raised by the
+lesson is; what is alone later waits in the person's gathering theme, so that it is learned all the same. Another name
+goes where what it names is: an adapter that knows the one alone cannot say anything of the other. Themes are never
+merged here: that, a name and a pin are a person's to give. Nearness is the cosine of two lessons, raised by the
 share of words that what they ask has in common, because an embedder of one language is nearly blind in the other, and
 because the same answer, such as a name, does not make one matter of two. It embeds nothing and writes nothing.
 """
@@ -16,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -23,8 +25,9 @@ from aion.memory.base import Vector
 from aion.memory.terms import terms_of
 from aion.records import Lesson, Theme
 from aion.sleep.lessons.find import Lessons
-from aion.sleep.lessons.phrasing.facts import read_fact
+from aion.sleep.lessons.phrasing.facts import Fact, read_fact
 from aion.sleep.lessons.phrasing.foreign import tells_nothing
+from aion.sleep.lessons.phrasing.names import call
 from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.words import content_of
 
@@ -70,6 +73,7 @@ def arrange(
     work = _Arranging(lessons, vectors, themes, placed, rules=rules or Rules(), now=now)
     work.join()
     work.begin()
+    work.lead_names()
     return Arrangement(tuple(work.describe(embedder)), work.places)
 
 
@@ -192,6 +196,7 @@ class _Arranging:
         self._themes = {one.id: one for one in themes}
         self._near = _Nearness(lessons, vectors, rules)
         self.places = {one.id: home for one in lessons if (home := follow(self._themes, placed.get(one.id, "")))}
+        self._named = self._find_named()
 
     def join(self) -> None:
         """Put what is near enough to a theme into it, judged by what lay there before."""
@@ -215,15 +220,32 @@ class _Arranging:
         for cluster in link(self._near.matrix(beside), self._rules.cluster):
             new = [self._lessons[beside[place]] for place in cluster if beside[place] in loose]
             if new:
-                home = self._home_of(new, len(cluster))
+                names = sum(beside[place] in self._named.values() for place in cluster)
+                home = self._home_of(new, len(cluster) + names)
                 self._themes.setdefault(home.id, home)
                 self.places |= {one.id: home.id for one in new}
+
+    def lead_names(self) -> None:
+        for name, thing in self._named.items():
+            self.places[self._lessons[name].id] = self.places[self._lessons[thing].id]
 
     def describe(self, embedder: str) -> list[Theme]:
         return [self._describe(one, embedder) for one in self._themes.values()]
 
     def _loose(self) -> list[int]:
-        return [place for place, one in enumerate(self._lessons) if one.id not in self.places]
+        homeless = (place for place, one in enumerate(self._lessons) if one.id not in self.places)
+        return [place for place in homeless if place not in self._named]
+
+    def _find_named(self) -> dict[int, int]:
+        """Of each new lesson that tells another name, the first that tells anything of what it names."""
+        facts = [_fact_of(one) for one in self._lessons]
+        things = [(place, fact) for place, fact in enumerate(facts) if fact.subject and not fact.aliases]
+        found: dict[int, int] = {}
+        for place, fact in enumerate(facts):
+            for alias in fact.aliases if self._lessons[place].id not in self.places else ():
+                named = (other for other, thing in things if call(thing.subject, alias, thing.language))
+                found |= {place: other for other in islice(named, 1)}
+        return found
 
     def _gathers(self, lesson: Lesson) -> bool:
         home = self.places.get(lesson.id, "")
@@ -285,7 +307,7 @@ def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
 @lru_cache(maxsize=20_000)
 def _named_by(lesson: Lesson) -> frozenset[str]:
     words = frozenset(word.lower() for word in content_of(_matter_of(lesson)) if word.isalpha())
-    if not read_fact(lesson).foreign:
+    if not _fact_of(lesson).foreign:
         return words
     return frozenset(word for word in words if not tells_nothing(word)) or words
 
@@ -293,5 +315,10 @@ def _named_by(lesson: Lesson) -> frozenset[str]:
 @lru_cache(maxsize=20_000)
 def _matter_of(lesson: Lesson) -> str:
     """What it asks and what about, without the answer; another name belongs to what it names, not to other names."""
-    fact = read_fact(lesson)
+    fact = _fact_of(lesson)
     return fact.subject if fact.aliases else f"{fact.question} {fact.subject}"
+
+
+@lru_cache(maxsize=20_000)
+def _fact_of(lesson: Lesson) -> Fact:
+    return read_fact(lesson)

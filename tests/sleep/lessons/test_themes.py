@@ -218,3 +218,33 @@ def test_another_name_goes_to_what_it_names_not_to_other_names() -> None:
     found = arrange(lessons, vectors, (), {}, embedder="test", now=1.0).placed
     assert [found[one.id] for one in lessons[4:]] == [found[one.id] for one in lessons[:4]]
     assert len(set(found.values())) == 4
+
+
+def test_another_name_told_later_goes_where_its_thing_lies_however_little_like_it_the_others_there_are() -> None:
+    told_first = [
+        told("The tariff scheduler is maintained by Dagny Szabolcsi.", number=1),
+        told("The parcel queue has the code KX-1.", number=2),
+        told("The dormer project ends in May.", number=3),
+    ]
+    axes = np.eye(5, dtype=np.float32)
+    name = told("We also call the tariff scheduler Kippie.", number=4)
+    vectors = {one.id: axes[place] for place, one in enumerate((*told_first, name))}
+    home = Theme(id="theme_work", owner=name.owner, name="work", lessons=3, created=1.0, updated=1.0)
+    placed = {one.id: home.id for one in told_first}
+    later = arrange([*told_first, name], vectors, (home,), placed, embedder="test", now=2.0)
+    assert later.placed[name.id] == home.id
+
+
+def test_a_thing_and_its_other_name_are_enough_for_a_theme() -> None:
+    thing, name = (
+        told("The quince hedge is owned by Hedda Vold.", number=1),
+        told("We also call the quince hedge Zumbel."),
+    )
+    full = tuple(
+        Theme(id=f"theme_{n}", owner=name.owner, name=f"{n}", created=1.0, updated=1.0) for n in range(Rules().few)
+    )
+    vectors = {one.id: np.eye(2, dtype=np.float32)[place] for place, one in enumerate((thing, name))}
+    found = arrange([thing, name], vectors, full, {}, embedder="test", now=2.0)
+    new = next(one for one in found.themes if one not in full)
+    assert found.placed == {thing.id: new.id, name.id: new.id}
+    assert new.name != GATHERING
