@@ -18,7 +18,7 @@ from aion.router.asked import SHOWN, make_messages, read_choice
 from aion.router.base import NO_WORDS, BaseQuestion, Route, Vector
 from aion.router.card import Halves, Place, RouteCard
 from aion.router.common import asks_in_general
-from aion.router.follow import follows
+from aion.router.follow import hangs_on
 from aion.router.heads import same_things, texts_of_heads
 from aion.router.index import How, Named, NameIndex
 from aion.router.scoring import Left, NetworkJudge, Weighed
@@ -78,7 +78,7 @@ class Router:
         `previous` is what the person asked before in the same conversation: "it" means what that was about.
         """
         weighed = self._weigh(question, vector, words)
-        hangs = not weighed and bool(previous) and follows(question)
+        hangs = not weighed and bool(previous) and hangs_on(question, previous)
         if hangs:
             weighed = [
                 one

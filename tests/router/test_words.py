@@ -6,7 +6,7 @@ import pytest
 
 from aion.router.alias import find_aliases
 from aion.router.common import asks_in_general, common_questions, language_of
-from aion.router.follow import follows
+from aion.router.follow import follows, hangs_on
 from aion.router.words import Spellings, runs_of
 
 
@@ -53,6 +53,30 @@ def test_a_question_that_points_back_is_known_from_one_that_does_not() -> None:
     assert not any(follows(one) for one in ("Como se diz bom dia em inglês?", "Onde fica Lisboa?", "O que é um barco?"))
     assert all(follows(one) for one in ("Is it still there?", "And since when?", "Qual é o telefone dele?", "Quem?"))
     assert not any(follows(one) for one in ("And the reporting service?", "What is the capital of Peru?", "E o vinho?"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Let's talk about the lamp for a moment.",
+        "I have just been thinking about Greta's hairdresser.",
+        "Estava agora a pensar na bancada Vascal.",
+        "Tenho uma pergunta sobre o elevador Jandel",
+    ],
+)
+def test_after_an_announcement_a_question_that_names_nothing_hangs_on_it(said: str) -> None:
+    assert all(
+        hangs_on(one, said) for one in ("Which name do I look for?", "In which room?", "Em que dia vem o técnico?")
+    )
+    others = (
+        "What is the capital of Peru?",
+        "How do I descale a kettle?",
+        "How many legs does a spider have?",
+        "Thanks!",
+    )
+    assert not any(hangs_on(one, said) for one in others)
+    assert not hangs_on("In which room?", "Where is the lamp?")
+    assert not hangs_on("In which room?", "The garage is locked.")
 
 
 def test_a_question_about_how_things_are_is_known_by_its_form() -> None:
