@@ -121,6 +121,9 @@ def _gather(examples: Sequence[Example]) -> dict[str, _Taught]:
 
 def _make_items(taught: Mapping[str, _Taught], earlier: RouteCard | None) -> tuple[Item, ...]:
     known = {item.lesson: item for item in earlier.items} if earlier else {}
+    for lesson, one in taught.items():
+        if not one.missed and lesson in known and known[lesson].answer == one.answer:
+            one.missed.extend(known[lesson].missed)  # what is only repeated comes without its near misses
     spread = Counter(word for one in taught.values() for word in _usual_words(one))
     framing = {word for one in taught.values() for prompt in one.missed for word in stems_of(prompt)}
     made: list[Item] = []

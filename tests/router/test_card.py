@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput, Corrupt
+from aion.records import ExampleKind
 from aion.router.card import RouteCard
 from aion.router.make import make_card, texts_of
+from aion.router.route import Router
 from tests.router.taught import WORK, card_of, embed, examples_of
 
 
@@ -76,6 +78,18 @@ def test_a_lesson_that_is_only_examined_now_keeps_what_the_earlier_card_knew() -
     after = make_card(examples, vectors, theme="work", embedder="words", earlier=before)
     assert {item.lesson: item for item in after.items}["les_0"] == before.items[0]
     assert {item.lesson for item in after.items} == {item.lesson for item in before.items}
+
+
+def test_a_lesson_that_is_only_repeated_keeps_the_near_misses_that_say_what_names_it() -> None:
+    """Else two things of Corin would be named by what they are, and everybody's rehearsal were taken for Corin's."""
+    told = ("Corin's choir rehearsal starts at 15:50.", "Corin's house move is on the 18th of August.")
+    before = card_of(told)
+    examples = [one for one in examples_of(told) if not ("les_0" in one.lessons and one.kind is ExampleKind.CONTRAST)]
+    vectors = {text: embed(text) for text in texts_of(examples, before)}
+    after = make_card(examples, vectors, theme="work", embedder="words", earlier=before)
+    assert after.items[0].missed == before.items[0].missed
+    assert after.items[0].keys[0].telling == ("corin",)
+    assert not Router({"cand_corin": after}).pick("When does Evaristo's choir rehearsal start?", None).scales
 
 
 def test_a_card_of_nothing_and_one_without_vectors_are_refused() -> None:
