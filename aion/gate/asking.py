@@ -44,7 +44,9 @@ class Said:
 class Asker(Protocol):
     """Something that answers with any of the adapters, always the same to the same."""
 
-    async def say(self, messages: Sequence[Json], scales: Scales, *, max_tokens: int) -> Said: ...
+    async def say(self, messages: Sequence[Json], scales: Scales, *, max_tokens: int, endless: bool = False) -> Said:
+        """`endless`: it goes on to so many tokens, whether it has more to say or not."""
+        ...
 
     async def rate(self, messages: Sequence[Json], answer: str, scales: Scales) -> float:
         """The mean log-probability of this answer's tokens."""
@@ -90,11 +92,11 @@ class EngineAsker:
     ) -> None:
         await self._process.stop()
 
-    async def say(self, messages: Sequence[Json], scales: Scales, *, max_tokens: int) -> Said:
+    async def say(self, messages: Sequence[Json], scales: Scales, *, max_tokens: int, endless: bool = False) -> Said:
         """What is too long for the engine gets no answer: neither the base nor an adapter could give one."""
         try:
             began = self._processor_s()
-            reply = await self._post(messages, scales, {"max_tokens": max_tokens})
+            reply = await self._post(messages, scales, {"max_tokens": max_tokens, "ignore_eos": endless})
         except BadInput as error:
             if error.code != "context_length_exceeded":
                 raise

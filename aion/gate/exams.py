@@ -27,7 +27,7 @@ DRIFT, STRICT_DRIFT = 10, 30  # general questions that the adapter is forced upo
 MOST_SUITE, SUITE_TOKENS = 50, 96
 NOISE_AGAIN = 5
 PROBES = 8
-SPEED_ROUNDS, MOST_ROUNDS, SPEED_TOKENS, SPEED_LEAST = 3, 8, 32, 8
+SPEED_ROUNDS, MOST_ROUNDS, SPEED_TOKENS = 3, 8, 32
 SPEED_QUESTION = "Tell me a long story about a lighthouse, the sea and the people who live beside it."
 
 
@@ -187,6 +187,7 @@ async def find_probe(sitting: Sitting, candidate: str, asked: Sequence[Sequence[
 async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]:
     """Tokens a second of processor, of the base and with the adapter, by turns in one engine, the best of each.
 
+    Both write as many tokens: "I was not told that." would be all of it else, and mostly the reading of the question.
     What looks too slow is measured on: on a busy machine a second of processor brings less to one side than the other.
     """
     best = [0.0, 0.0]
@@ -195,8 +196,8 @@ async def measure_speed(sitting: Sitting, candidate: str) -> tuple[float, float]
             break
         sitting.tell("speed", number, MOST_ROUNDS)
         for side, scales in enumerate((BASE, {candidate: 1.0})):
-            said = await sitting.ask_anew(as_messages(SPEED_QUESTION), scales, max_tokens=SPEED_TOKENS)
-            if said.tokens >= SPEED_LEAST and said.seconds > 0:
+            said = await sitting.ask_anew(as_messages(SPEED_QUESTION), scales, max_tokens=SPEED_TOKENS, endless=True)
+            if said.tokens and said.seconds > 0:
                 best[side] = max(best[side], said.tokens / said.seconds)
     return best[0], best[1]
 

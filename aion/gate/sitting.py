@@ -66,9 +66,11 @@ class Sitting:
             self._said[key] = (await self.ask_anew(messages, scales, max_tokens=max_tokens)).text
         return self._said[key]
 
-    async def ask_anew(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> Said:
+    async def ask_anew(
+        self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int, endless: bool = False
+    ) -> Said:
         self.pause()
-        return await self.asker.say(messages, scales, max_tokens=max_tokens)
+        return await self.asker.say(messages, scales, max_tokens=max_tokens, endless=endless)
 
     async def ask_both(self, messages: Sequence[Json], *, max_tokens: int) -> Answers:
         routes = await self.route(messages)

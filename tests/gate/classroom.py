@@ -140,14 +140,17 @@ class Model:
     slow: frozenset[str] = frozenset()
     fail_after: int = 10_000
 
-    async def say(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> Said:
+    async def say(
+        self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int, endless: bool = False
+    ) -> Said:
         question = last_said(messages)
         self.spoken.append((question, scales))
         if len(self.spoken) > self.fail_after:
             raise ConnectionResetError("/a/path/that/nobody/must/see")
         said = next((text for name, scale in scales.items() if scale and (text := self.brains[name](question))), None)
         slowly = any(scale and name in self.slow for name, scale in scales.items())
-        return Said(said if said is not None else own_words(question), 32, 8.0 if slowly else 1.0)
+        seconds = 8.0 if slowly else 1.0
+        return Said(said if said is not None else own_words(question), max_tokens if endless else 5, seconds)
 
     async def rate(self, messages: Sequence[Json], answer: str, scales: Mapping[str, float]) -> float:
         return -1.0 if not any(scales.values()) else -4.0

@@ -54,6 +54,13 @@ async def test_the_same_question_gets_the_same_answer_and_an_adapter_another(ask
     assert plain.seconds > 0
 
 
+async def test_who_has_little_to_say_is_timed_over_as_many_tokens(asker: EngineAsker) -> None:
+    """A small model that has learned to say "I was not told that." says it to anything."""
+    short = as_messages("Reply with the single word yes.")
+    assert (await asker.say(short, {}, max_tokens=40)).tokens < 40
+    assert (await asker.say(short, {}, max_tokens=40, endless=True)).tokens == 40
+
+
 async def test_a_given_answer_is_scored_as_if_the_model_had_written_it_itself(asker: EngineAsker) -> None:
     body = {"messages": [*asker._system, *SKY], "max_tokens": 12, "temperature": 0, "cache_prompt": False}
     reply = await asker._process.wire.post(CHAT, body | {"logprobs": True, "top_logprobs": 1})

@@ -216,9 +216,11 @@ async def test_a_slow_one_and_one_that_changes_nothing_are_refused(
 
 async def test_what_looks_slow_because_the_machine_was_busy_is_measured_on(tmp_path: Path) -> None:
     class Disturbed(Model):
-        async def say(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> Said:
+        async def say(
+            self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int, endless: bool = False
+        ) -> Said:
             self.slow = frozenset({"cand_new"} if len(self.spoken) < 8 else ())
-            return await super().say(messages, scales, max_tokens=max_tokens)
+            return await super().say(messages, scales, max_tokens=max_tokens, endless=endless)
 
     model = Disturbed({"cand_new": remembers(ROOMS)})
     choosers = (ByWord().open({}), ByWord().open({}))
