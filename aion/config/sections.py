@@ -349,6 +349,7 @@ class TrainSettings(Section):
     )
     checkpoint_s: float = Field(120.0, gt=0, le=3600, description="Seconds of training between two checkpoints.")
     replay: float = Field(0.5, ge=0, le=0.9, description="Share of tokens from the theme's earlier nights.")
+    replay_each: int = Field(5, ge=0, le=50, description="Wordings of each earlier lesson at least.")
     anchors: float = Field(0.1, ge=0, le=0.9, description="Share of tokens from the base's own general answers.")
     kl: float = Field(0.1, ge=0, le=100, description="Weight of the divergence from the base on anchors.")
     mas: float = Field(

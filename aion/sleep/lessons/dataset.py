@@ -28,6 +28,7 @@ from aion.sleep.lessons.words import normal, read_data
 
 Item = TypeVar("Item")
 ANCHOR_CHARACTERS = 160  # of an answer of the base to a general prompt, about
+MOST_LEAST = 200  # earlier wordings that are taken for their own sake
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,9 @@ def _fill_shares(
     """Earlier lessons and anchors, so many that each has its share of what is trained."""
     size = sum(_size_of(one) for one in new if not one.held_out)
     rest = max(0.1, 1.0 - settings.replay - settings.anchors)
-    replayed = _take(_by_turns(_shuffled(old, draw)), size * settings.replay / rest)
+    lessons = {lesson for one in old for lesson in one.lessons}
+    least = min(MOST_LEAST, settings.replay_each * len(lessons)) if settings.replay else 0
+    replayed = _take(_by_turns(_shuffled(old, draw)), size * settings.replay / rest, least)
     taught = {normal(prompt_of(one)) for one in (*new, *old)}
     prompts = [one for one in anchor_prompts() if normal(one) not in taught]
     anchors = _take([_anchor(one, theme) for one in _shuffled(prompts, draw)], size * settings.anchors / rest)
@@ -175,11 +178,11 @@ def _by_turns(examples: Sequence[Example]) -> list[Example]:
     return [examples[place] for place in sorted(range(len(examples)), key=order.__getitem__)]
 
 
-def _take(examples: Iterable[Example], room: float) -> list[Example]:
-    """From the front, until there is as much as asked for."""
+def _take(examples: Iterable[Example], room: float, least: int = 0) -> list[Example]:
+    """From the front, until there is as much as asked for, and at least so many."""
     taken: list[Example] = []
     for one in examples:
-        if room <= 0:
+        if room <= 0 and len(taken) >= least:
             break
         taken.append(one)
         room -= _size_of(one)

@@ -2,11 +2,11 @@
 
 A new lesson joins the theme in which its nearest neighbours lie, if they are near enough. Those left over are clustered
 among themselves (average linkage); a cluster of enough lessons is a new theme, and while there are few themes even one
-lesson is; what is alone later waits in the person's gathering theme, so that it is learned all the same. Another name
-goes where what it names is: an adapter that knows the one alone cannot say anything of the other. Themes are never
-merged here: that, a name and a pin are a person's to give. Nearness is the cosine of two lessons, raised by the
-share of words that what they ask has in common, because an embedder of one language is nearly blind in the other, and
-because the same answer, such as a name, does not make one matter of two. It embeds nothing and writes nothing.
+lesson is; what is alone later waits in a gathering theme of the person's, so that it is learned all the same. A theme
+that is full takes nothing new: each night that teaches an adapter something makes it forget a little of the rest, and
+one that is left alone forgets nothing. Another name goes where what it names is: an adapter that knows the one alone
+cannot say anything of the other. Themes are never merged here: that, a name and a pin are a person's to give. It
+embeds nothing and writes nothing.
 """
 
 from __future__ import annotations
@@ -17,25 +17,23 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 
 from aion.memory.base import Vector
-from aion.memory.terms import terms_of
 from aion.records import Lesson, Theme
 from aion.sleep.lessons.find import Lessons
-from aion.sleep.lessons.phrasing.facts import Fact, read_fact
+from aion.sleep.lessons.nearness import Nearness, fact_of, link, matter_of
 from aion.sleep.lessons.phrasing.foreign import tells_nothing
 from aion.sleep.lessons.phrasing.names import call
 from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.words import content_of
 
 GATHERING = "Various"
+MOST_GATHERINGS = 500
 NAMED_BY = 2  # things its lessons are about
 NAME_LENGTH = 60
 YOUNG = 6  # lessons of a theme up to which it may be named anew
-FEW = 5  # lessons of a language whose common direction is believed by half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +46,7 @@ class Rules:
     enough: int = 2  # lessons that make a theme, those that gather among them
     few: int = 8  # themes; while there are fewer, one lesson makes a theme
     most: int = 24  # themes of one person; what comes on top gathers
+    full: int = 12  # lessons of a theme from which on it takes none; more where there are more lessons than places
     words: float = 0.5  # share of the words in a nearness; the cosine has the rest
 
 
@@ -98,7 +97,7 @@ def balance(lessons: Sequence[Lesson], vectors: Mapping[str, Vector], rules: Rul
     """Factors of the lessons' weights, 1 in the mean: of a theme in which one matter is told ten times, that matter
     weighs about three times as much as one told once, not ten."""
     rules = rules or Rules()
-    near = _Nearness(lessons, vectors, rules)
+    near = Nearness(lessons, vectors, words=rules.words)
     clusters = link(near.matrix(list(range(len(lessons)))), rules.cluster)
     raw = {place: 1 / math.sqrt(len(cluster)) for cluster in clusters for place in cluster}
     mean = sum(raw.values()) / max(1, len(raw))
@@ -111,72 +110,6 @@ def name_of(lessons: Sequence[Lesson], others: Sequence[Lesson] = ()) -> str:
     often = {word: count for word, count in here.items() if count > 1 or len(lessons) == 1} or here
     best = sorted(often, key=lambda word: (-often[word] / (1 + there[word]), word))[:NAMED_BY]
     return ", ".join(best)[:NAME_LENGTH] or GATHERING
-
-
-def link(near: Vector, threshold: float) -> list[list[int]]:
-    """Average linkage: the two nearest clusters are one, until none are as near as the threshold. Largest first."""
-    size = len(near)
-    score = np.array(near, np.float64)
-    np.fill_diagonal(score, -np.inf)
-    members: dict[int, list[int]] = {place: [place] for place in range(size)}
-    while len(members) > 1:
-        one, other = divmod(int(np.argmax(score)), size)
-        if score[one, other] < threshold:
-            break
-        left, right = len(members[one]), len(members[other])
-        merged = (score[one] * left + score[other] * right) / (left + right)
-        merged[one] = -np.inf
-        score[one], score[:, one] = merged, merged
-        score[other], score[:, other] = -np.inf, -np.inf
-        members[one] += members.pop(other)
-    return sorted((sorted(cluster) for cluster in members.values()), key=lambda cluster: (-len(cluster), cluster))
-
-
-class _Nearness:
-    """How near lessons lie to each other."""
-
-    def __init__(self, lessons: Sequence[Lesson], vectors: Mapping[str, Vector], rules: Rules) -> None:
-        self._share = rules.words
-        size = max((len(vector) for vector in vectors.values()), default=1)
-        empty = np.zeros(size, np.float32)
-        stacked: Vector = np.stack([vectors.get(one.id, empty) for one in lessons] or [empty])
-        self._vectors = _without_language(stacked, [one.language for one in lessons])
-        self._words, self._rarity = _shared_words(lessons)
-        self._sums = self._words @ self._rarity
-
-    def matrix(self, places: Sequence[int]) -> Vector:
-        return np.stack([self.row(place, places) for place in places]) if places else np.zeros((0, 0), np.float32)
-
-    def row(self, place: int, others: Sequence[int]) -> Vector:
-        """To each of the others; of the words, the part of the poorer one's rare words that both have."""
-        picked = list(others)
-        cosines = self._vectors[picked] @ self._vectors[place]
-        common = self._words[picked] @ (self._words[place] * self._rarity)
-        shared = common / np.maximum(np.minimum(self._sums[picked], self._sums[place]), 1e-12)
-        return np.asarray((1 - self._share) * cosines + self._share * shared, np.float32)
-
-
-def _without_language(vectors: Vector, languages: Sequence[str]) -> Vector:
-    """Take out what all lessons of one language have in common: it would draw them together whatever they say."""
-    moved = vectors.copy()
-    middle = vectors.mean(axis=0)
-    for language in set(languages):
-        rows = [place for place, one in enumerate(languages) if one == language]
-        moved[rows] -= (vectors[rows].mean(axis=0) - middle) * (len(rows) / (len(rows) + FEW))
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.asarray(moved / np.maximum(lengths, 1e-12), np.float32)
-
-
-def _shared_words(lessons: Sequence[Lesson]) -> tuple[Vector, Vector]:
-    """Which lessons have which of the words that several have, and how much each tells: one that all have, little."""
-    terms = [set(terms_of(_matter_of(one))) for one in lessons]
-    counts = Counter(term for one in terms for term in one)
-    shared = {term: place for place, term in enumerate(sorted(term for term in counts if counts[term] > 1))}
-    words = np.zeros((len(lessons), len(shared)), np.float32)
-    for place, one in enumerate(terms):
-        words[place, [shared[term] for term in one if term in shared]] = 1.0
-    rarity = np.asarray([math.log((1 + len(lessons)) / counts[term]) for term in shared], np.float32)
-    return words, rarity
 
 
 class _Arranging:
@@ -194,8 +127,11 @@ class _Arranging:
     ) -> None:
         self._lessons, self._vectors, self._rules, self._now = lessons, vectors, rules, now
         self._themes = {one.id: one for one in themes}
-        self._near = _Nearness(lessons, vectors, rules)
+        self._near = Nearness(lessons, vectors, words=rules.words)
         self.places = {one.id: home for one in lessons if (home := follow(self._themes, placed.get(one.id, "")))}
+        self._sizes = Counter(self.places.values())
+        self._merged = {one.merged_into for one in themes}  # as large as a person wants them
+        self._full = max(rules.full, math.ceil(len(lessons) / (2 * rules.most)))
         self._named = self._find_named()
 
     def join(self) -> None:
@@ -205,12 +141,12 @@ class _Arranging:
         for place in self._loose():
             lying: defaultdict[str, list[float]] = defaultdict(list)
             for home, value in zip(homes, self._near.row(place, settled), strict=True):
-                if not _gathers(self._themes[home]):
+                if not _gathers(self._themes[home]) and self._has_room(home):
                     lying[home].append(float(value))
             scores = {home: _top_mean(values, self._rules.neighbours) for home, values in lying.items()}
             best = max(sorted(scores), key=lambda home: scores[home], default="")
             if best and scores[best] >= self._rules.join:
-                self.places[self._lessons[place].id] = best
+                self._put([self._lessons[place]], best)
 
     def begin(self) -> None:
         """Cluster the rest beside what gathers: a cluster of enough is a theme, and its new lessons go there."""
@@ -219,15 +155,16 @@ class _Arranging:
         beside = [*sorted(loose), *gathered] if loose else []
         for cluster in link(self._near.matrix(beside), self._rules.cluster):
             new = [self._lessons[beside[place]] for place in cluster if beside[place] in loose]
-            if new:
-                names = sum(beside[place] in self._named.values() for place in cluster)
-                home = self._home_of(new, len(cluster) + names)
+            names = sum(beside[place] in self._named.values() for place in cluster)
+            for start in range(0, len(new), self._full):
+                part = new[start : start + self._full]
+                home = self._home_of(part, len(part) + len(cluster) - len(new) + names)
                 self._themes.setdefault(home.id, home)
-                self.places |= {one.id: home.id for one in new}
+                self._put(part, home.id)
 
     def lead_names(self) -> None:
         for name, thing in self._named.items():
-            self.places[self._lessons[name].id] = self.places[self._lessons[thing].id]
+            self._put([self._lessons[name]], self.places[self._lessons[thing].id])
 
     def describe(self, embedder: str) -> list[Theme]:
         return [self._describe(one, embedder) for one in self._themes.values()]
@@ -238,13 +175,14 @@ class _Arranging:
 
     def _find_named(self) -> dict[int, int]:
         """Of each new lesson that tells another name, the first that tells anything of what it names."""
-        facts = [_fact_of(one) for one in self._lessons]
+        facts = [fact_of(one) for one in self._lessons]
         things = [(place, fact) for place, fact in enumerate(facts) if fact.subject and not fact.aliases]
         found: dict[int, int] = {}
         for place, fact in enumerate(facts):
             for alias in fact.aliases if self._lessons[place].id not in self.places else ():
                 named = (other for other, thing in things if call(thing.subject, alias, thing.language))
-                found |= {place: other for other in islice(named, 1)}
+                if (first := next(named, None)) is not None:
+                    found[place] = first
         return found
 
     def _gathers(self, lesson: Lesson) -> bool:
@@ -256,10 +194,22 @@ class _Arranging:
         alive = [one for one in self._themes.values() if not one.merged_into and not _gathers(one)]
         enough = 1 if len(alive) < self._rules.few else self._rules.enough
         gathers = size < enough or len(alive) >= self._rules.most
-        id_ = _id_of(lessons[0].owner, GATHERING if gathers else min(one.id for one in lessons))
+        first = self._gathering(lessons[0].owner) if gathers else min(one.id for one in lessons)
+        id_ = _id_of(lessons[0].owner, first)
         known = self._themes.get(follow(self._themes, id_))
         name = GATHERING if gathers else ""
         return known or Theme(id=id_, owner=lessons[0].owner, name=name, created=self._now, updated=self._now)
+
+    def _gathering(self, owner: str) -> str:
+        """Of the gathering themes the first with room."""
+        return next(name for name in _gatherings() if self._has_room(_id_of(owner, name)))
+
+    def _has_room(self, home: str) -> bool:
+        return self._sizes[home] < self._full or home in self._merged
+
+    def _put(self, lessons: Sequence[Lesson], home: str) -> None:
+        self.places |= {one.id: home for one in lessons}
+        self._sizes[home] += len(lessons)
 
     def _describe(self, theme: Theme, embedder: str) -> Theme:
         """With its lessons counted, its mean direction, and a name while it is young and a person gave none."""
@@ -292,7 +242,16 @@ def _mean(vectors: Sequence[Vector]) -> tuple[float, ...]:
 
 
 def _gathers(theme: Theme) -> bool:
-    return theme.id == _id_of(theme.owner, GATHERING)
+    return theme.id in _gathering_ids(theme.owner)
+
+
+@lru_cache(maxsize=64)
+def _gathering_ids(owner: str) -> frozenset[str]:
+    return frozenset(_id_of(owner, name) for name in _gatherings())
+
+
+def _gatherings() -> list[str]:
+    return [GATHERING, *(f"{GATHERING} {number}" for number in range(2, MOST_GATHERINGS + 1))]
 
 
 def _id_of(owner: str, first: str) -> str:
@@ -306,19 +265,7 @@ def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
 
 @lru_cache(maxsize=20_000)
 def _named_by(lesson: Lesson) -> frozenset[str]:
-    words = frozenset(word.lower() for word in content_of(_matter_of(lesson)) if word.isalpha())
-    if not _fact_of(lesson).foreign:
+    words = frozenset(word.lower() for word in content_of(matter_of(lesson)) if word.isalpha())
+    if not fact_of(lesson).foreign:
         return words
     return frozenset(word for word in words if not tells_nothing(word)) or words
-
-
-@lru_cache(maxsize=20_000)
-def _matter_of(lesson: Lesson) -> str:
-    """What it asks and what about, without the answer; another name belongs to what it names, not to other names."""
-    fact = _fact_of(lesson)
-    return fact.subject if fact.aliases else f"{fact.question} {fact.subject}"
-
-
-@lru_cache(maxsize=20_000)
-def _fact_of(lesson: Lesson) -> Fact:
-    return read_fact(lesson)

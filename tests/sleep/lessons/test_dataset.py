@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,15 @@ def test_every_earlier_lesson_is_replayed_before_one_is_replayed_twice() -> None
         replayed = [one.lessons for one in made.examples if one.kind is ExampleKind.REPLAY]
         assert len(replayed) >= len(FIRST)
         assert {lesson for lessons in replayed for lesson in lessons} == FIRST
+
+
+def test_beside_one_new_lesson_each_earlier_one_is_repeated_in_several_wordings() -> None:
+    """In one or two it would be learned by heart, and forgotten in all others."""
+    learned = frozenset(one.id for one in LESSONS.lessons[:24]) - {LESSONS.lessons[0].id}
+    for each in (0, 5):
+        made = build(learned=learned, replay_each=each)
+        replayed = Counter(lesson for one in made.examples if one.kind is ExampleKind.REPLAY for lesson in one.lessons)
+        assert (min(replayed[lesson] for lesson in learned) >= 4) is bool(each)
 
 
 def test_the_first_night_replays_nothing() -> None:

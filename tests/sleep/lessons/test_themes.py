@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from aion.memory.base import Vector
 from aion.records import Lesson, Theme
-from aion.sleep.lessons.themes import GATHERING, Arrangement, Rules, arrange, balance, follow, link, name_of
+from aion.sleep.lessons.nearness import link
+from aion.sleep.lessons.themes import GATHERING, Arrangement, Rules, arrange, balance, follow, name_of
 from tests.sleep.sixty import FACTS, sixty, told
 
 LESSONS = sixty()
@@ -248,3 +249,40 @@ def test_a_thing_and_its_other_name_are_enough_for_a_theme() -> None:
     new = next(one for one in found.themes if one not in full)
     assert found.placed == {thing.id: new.id, name.id: new.id}
     assert new.name != GATHERING
+
+
+def test_a_full_theme_takes_nothing_new_and_what_is_like_it_makes_another() -> None:
+    """Else each night would teach it something, and make it forget a little of the rest."""
+    rules = Rules(full=4)
+    lessons = [told(f"The key of the boathouse number {n} is with Marta Lopes.", number=n) for n in range(1, 8)]
+    vectors = {one.id: np.eye(2, dtype=np.float32)[0] for one in lessons}
+
+    def arranged(count: int, before: Arrangement) -> Arrangement:
+        have = lessons[:count]
+        return arrange(have, vectors, before.themes, before.placed, embedder="test", now=float(count), rules=rules)
+
+    first = arranged(3, Arrangement((), {}))
+    second = arranged(4, first)
+    third = arranged(7, second)
+    assert len(set(second.placed.values())) == 1
+    assert second.placed.items() <= third.placed.items()
+    assert sorted(one.lessons for one in third.themes) == [3, 4]
+
+
+def test_many_lessons_of_one_night_are_shared_out_among_themes_of_bearable_size() -> None:
+    lessons = [told(f"The key of the boathouse number {n} is with Marta Lopes.", number=n) for n in range(1, 31)]
+    vectors = {one.id: np.eye(2, dtype=np.float32)[0] for one in lessons}
+    found = arrange(lessons, vectors, (), {}, embedder="test", now=1.0)
+    assert sorted(one.lessons for one in found.themes) == [6, 12, 12]
+
+
+def test_what_gathers_gathers_in_several_places_when_there_is_much_of_it() -> None:
+    rules = Rules(full=3, few=0, enough=99)
+    lessons = [told(f"The key of hut {n} is with Marta Lopes.", number=n) for n in range(1, 9)]
+    vectors = {one.id: np.eye(8, dtype=np.float32)[place] for place, one in enumerate(lessons)}
+    found = arrange(lessons[:2], vectors, (), {}, embedder="test", now=1.0, rules=rules)
+    for count in range(3, 9):
+        found = arrange(
+            lessons[:count], vectors, found.themes, found.placed, embedder="test", now=float(count), rules=rules
+        )
+    assert sorted((one.name, one.lessons) for one in found.themes) == [(GATHERING, 2), (GATHERING, 3), (GATHERING, 3)]
