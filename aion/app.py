@@ -36,10 +36,11 @@ from aion.models.llama.embedder import LlamaEmbedder
 from aion.models.llama.generator import LlamaGenerator
 from aion.models.queue import AdmissionQueue
 from aion.models.remote import RemoteGenerator
+from aion.panel.front import Panel
 from aion.records import Json, Scope
 from aion.router.route import Strategy
 from aion.router.table import RouteTable
-from aion.serve.keys import CONTROL_OWNER, KeyRing
+from aion.serve.keys import CONTROL_OWNER, KeyRing, control
 from aion.serve.night_desk import NightDesk
 from aion.serve.night_waste import clear_at_start
 from aion.serve.server import Server, open_door, url_of
@@ -98,7 +99,9 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
         blobs=data.blobs,
         tracer=open_tracer(settings.telemetry),
     )
-    server = Server(system)
+    panel = Panel()
+    server = Server(system, front=panel)
+    panel.connect(server.api)
     url = url_of(door)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(_sampled(settings, data.store))
@@ -112,7 +115,8 @@ async def _serve(settings: Settings, data: Data, door: socket.socket, token: str
         await asyncio.wait({serving, models}, return_when=asyncio.FIRST_COMPLETED)
         failure = models.exception() if models.done() and not models.cancelled() else None
         if failure is None and models.done():
-            announce({"stage": "ready", "url": url, "first_key": await _first_key(data.keys)})
+            link = f"{url}/panel/enter#{system.links.make(control())}"
+            announce({"stage": "ready", "url": url, "panel": link, "first_key": await _first_key(data.keys)})
         elif failure is not None:
             server.should_exit = True
         await serving

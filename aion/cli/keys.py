@@ -57,7 +57,7 @@ def list_keys(data: Data = None, as_json: AsJson = False) -> None:
     """Show every key, without its secret."""
     with read_store(read_settings(data).settings) as store:
         stored = store.keys()
-    keys = [describe(key) for key in stored]
+    keys = [describe(key) for key in stored if not key.session]
     if as_json:
         print_json(keys)
         return

@@ -41,6 +41,7 @@ VERBS = {
     "route": "Say which adapters would answer a question, and why.",
     "suite": "Keep questions of your own that every new adapter has to answer.",
     "telemetry": "Show how the past days went, in numbers.",
+    "panel": "A link that signs a browser in, once.",
     "keys": "Add, list and revoke API keys.",
     "models": "List the models, or download one.",
     "doctor": "Look at this machine: what works, what is missing, what to do.",

@@ -33,7 +33,7 @@ class StartProgress:
         stage = event.get("stage")
         if stage == "ready":
             self._end_bar()
-            self._welcome(str(event.get("url")), event.get("first_key"))
+            self._welcome(str(event.get("url")), event.get("first_key"), str(event.get("panel") or ""))
         elif stage in ("failed", "gave_up", "restarting", "stopping"):
             self._end_bar()
             print(f"aion: {event.get('message')}", file=sys.stderr, flush=True)
@@ -63,16 +63,17 @@ class StartProgress:
             self._bar.stop()
             self._bar = None
 
-    def _welcome(self, url: str, first_key: object) -> None:
+    def _welcome(self, url: str, first_key: object, panel: str) -> None:
         if self._was_ready:
             print(f"AION answers again at {url}", flush=True)
             return
         self._was_ready = True
-        print(welcome(url, first_key if isinstance(first_key, str) else None, self._model, self._data_flag), flush=True)
+        key = first_key if isinstance(first_key, str) else None
+        print(welcome(url, key, self._model, self._data_flag, panel), flush=True)
 
 
-def welcome(url: str, first_key: str | None, model: str, data_flag: Sequence[str]) -> str:
-    """What a person needs to begin: the address, a key or how to make one, and a line to paste."""
+def welcome(url: str, first_key: str | None, model: str, data_flag: Sequence[str], panel: str = "") -> str:
+    """What a person needs to begin: the address, a key or how to make one, a line to paste, and where to click."""
     aion = shlex.join([_own_name(), "keys", "add"])
     flags = "".join(f" {shlex.quote(word)}" for word in data_flag)
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "What is the capital of France?"}]})
@@ -83,6 +84,7 @@ def welcome(url: str, first_key: str | None, model: str, data_flag: Sequence[str
         f'Try it: curl {url}/v1/chat/completions -H "Authorization: Bearer {bearer}"'
         f" -H 'Content-Type: application/json' -d {shlex.quote(body)}",
         "Ctrl-C stops it.",
+        *([f"Open AION in a browser; this link signs you in once, within ten minutes: {panel}"] if panel else []),
     ]
     return "\n".join(lines)
 

@@ -122,6 +122,8 @@ class Key:
     created: float
     expires: float | None = None
     revoked: float | None = None
+    session: bool = False  # of a browser that signed in, not of a program
+    label: str = ""  # what a person knows it by
 
     def public(self) -> Json:
         """What may be shown of it: everything but the sum of its secret."""
@@ -132,6 +134,7 @@ class Key:
             "created": self.created,
             "expires": self.expires,
             "revoked": self.revoked,
+            "label": self.label,
         }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import aion
 from aion.errors import AionError
@@ -18,7 +20,8 @@ from aion.serve.memory_routes import conversation_routes, document_routes, memor
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
 from aion.serve.report_routes import report_routes
-from aion.serve.rules import RULES, mismatches
+from aion.serve.rules import PANEL_RULES, RULES, methods_of, mismatches
+from aion.serve.sessions import session_routes
 from aion.serve.sleep_routes import hand_over_routes, night_routes, sleep_routes, theme_routes
 from aion.serve.suite_routes import suite_routes
 from aion.serve.system import System
@@ -44,6 +47,7 @@ ROUTES = (
     suite_routes,
     report_routes,
     telemetry_routes,
+    session_routes,
     key_routes,
     plain_routes,
 )
@@ -58,8 +62,9 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def build_api(system: System) -> FastAPI:
-    """The whole application; refuses to be built when a route has no rule, or a rule no route."""
+def build_api(system: System, front: ASGIApp | None = None) -> FastAPI:
+    """The whole application, with the panel in front where there is one; refuses to be built when a route has no rule,
+    or a rule no route."""
     api = Api(
         title="AION",
         version=aion.__version__,
@@ -71,8 +76,15 @@ def build_api(system: System) -> FastAPI:
     )
     for routes in ROUTES:
         api.include_router(routes(system))
-    if problems := mismatches(api):
+    rules = RULES
+    if front is not None:
+        rules += PANEL_RULES
+        for path, methods in methods_of(PANEL_RULES).items():
+            api.router.routes.append(Route(path, front, methods=methods, include_in_schema=False))
+    if problems := mismatches(api, rules):
         raise AionError(f"routes and rules differ: {'; '.join(problems)}; aion/serve/rules.py lists every route")
-    api.add_middleware(Guard, keys=system.keys, settings=system.settings.server, presence=system.sleep.yielding)
+    api.add_middleware(
+        Guard, keys=system.keys, settings=system.settings.server, rules=rules, presence=system.sleep.yielding
+    )
     api.add_middleware(CountRequests, metrics=system.metrics)  # outermost: counts what the guard refuses, too
     return api

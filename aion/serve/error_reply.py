@@ -38,9 +38,16 @@ OWN_SOURCES = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PANEL_SOURCES = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+POLICIES = {"page": OWN_SOURCES, "panel": PANEL_SOURCES}
 POLICY = b"content-security-policy"
 CACHE = b"cache-control"
 NO_STORE = b"no-store"
+REFERRER = b"referrer-policy"
+OWN_REFERRER = b"same-origin"  # without it a browser hides where its own page's form comes from
 SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

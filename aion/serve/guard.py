@@ -39,8 +39,10 @@ from aion.serve.error_reply import (
     CACHE,
     NO_SOURCES,
     NO_STORE,
-    OWN_SOURCES,
+    OWN_REFERRER,
+    POLICIES,
     POLICY,
+    REFERRER,
     SAFE_HEADERS,
     error_response,
     unexpected,
@@ -64,6 +66,7 @@ _READ_HEADERS = frozenset(
         b"host",
         b"origin",
         b"sec-fetch-site",
+        b"sec-fetch-mode",
         b"authorization",
         b"x-api-key",
         b"content-type",
@@ -159,9 +162,9 @@ class Guard:
     def _admit(self, scope: Connection, headers: Headers) -> tuple[Rule, Principal | None]:
         """The rule that the request meets, and whose it is. Raises what it fails at first."""
         port = self._check_host(scope, headers.get(b"host", ()))
-        self._check_origin(scope, headers, port)
         rules = self._rules.rules_of(scope["path"])
         rule = rules.get(scope["method"])
+        self._check_origin(scope, headers, port, is_page=rule is not None and rule.is_page)
         is_public = rule.scope is None if rule else bool(rules) and all(r.scope is None for r in rules.values())
         principal = None if is_public else self._identify(headers)
         if not rules:
@@ -186,14 +189,16 @@ class Guard:
             )
         return port
 
-    def _check_origin(self, scope: Connection, headers: Headers, port: str) -> None:
-        """Refuse requests made by pages of other origins. Programs send neither header."""
+    def _check_origin(self, scope: Connection, headers: Headers, port: str, *, is_page: bool) -> None:
+        """Refuse requests made by pages of other origins. Programs send neither header. A page may be gone to from
+        anywhere: the cookie of a session is not sent then."""
         for origin in headers.get(b"origin", ()):
             scheme, _, authority = origin.decode("latin-1").lower().partition("://")
             if scheme not in ("http", "https") or self._own_port(scope, authority) != port:
                 raise Forbidden(f"Pages of {_shorten(origin)} may not use this server.", code="origin_not_allowed")
+        goes = is_page and headers.get(b"sec-fetch-mode", ()) == [b"navigate"]
         for site in headers.get(b"sec-fetch-site", ()):
-            if site not in OWN_FETCHES:
+            if site not in OWN_FETCHES and not goes:
                 raise Forbidden("Pages of other sites may not use this server.", code="origin_not_allowed")
 
     def _own_port(self, scope: Connection, authority: str) -> str | None:
@@ -285,9 +290,11 @@ class _Reply:
         shows = self.rule.shows if self.rule else "data"
         ours = [
             (b"x-request-id", self.request_id.encode()),
-            (POLICY, OWN_SOURCES if shows == "page" else NO_SOURCES),
-            *SAFE_HEADERS,
+            (POLICY, POLICIES.get(shows, NO_SOURCES)),
+            *(pair for pair in SAFE_HEADERS if shows != "panel" or pair[0] != REFERRER),
         ]
+        if shows == "panel":
+            ours.append((REFERRER, OWN_REFERRER))
         if shows != "asset":
             ours.append((CACHE, NO_STORE))
         names = {name for name, _ in ours}

@@ -1,4 +1,4 @@
-"""API keys: who a text belongs to, making and revoking keys, each act with its audit entry.
+"""API keys and browser sessions: who a text belongs to, making and revoking them, each act with its audit entry.
 
 The server is the only writer, so what this ring knows is what is true: a revoked key is refused from that instant. It
 keeps no secret, only SHA-256 sums; it decides who somebody is, and `guard` decides what they may do.
@@ -24,6 +24,8 @@ from aion.store.base import Store
 CONTROL_ID = "control"
 CONTROL_OWNER = "me"
 KEY_ADD, KEY_REVOKE = "key.add", "key.revoke"
+SIGN_IN, SIGN_OUT = "session.begin", "session.end"
+LONGEST_LABEL = 80
 
 _KEY_TEXT = re.compile(r"aion-([0-9a-f]{12})-[A-Za-z0-9_-]{43}")
 _OWNER_CHARACTERS = re.compile(r"[\w .@-]{1,64}")
@@ -75,7 +77,7 @@ class KeyRing:
         """Whose key this is, or None. The comparison takes the same time however much of a secret is right."""
         digest = _digest(text)
         if self._control is not None and hmac.compare_digest(digest, self._control):
-            return Principal(CONTROL_ID, CONTROL_OWNER, Scope.ADMIN)
+            return control()
         form = _KEY_TEXT.fullmatch(text)
         entry = self._entries.get(form[1]) if form else None
         is_same = hmac.compare_digest(digest, entry.key.secret_hash if entry else "0" * len(digest))
@@ -96,15 +98,28 @@ class KeyRing:
         return key_id not in self._over
 
     def has_active(self) -> bool:
-        """Whether anybody could use the server from outside."""
-        return any(self.is_active(key_id) for key_id in self._entries)
+        """Whether any program could use the server from outside."""
+        return any(self.is_active(key.id) for key in self.list_all())
 
     def list_all(self) -> list[Key]:
-        """Oldest first; revoked and expired ones too."""
-        return sorted((entry.key for entry in self._entries.values()), key=lambda key: (key.created, key.id))
+        """Oldest first; revoked and expired ones too; sessions are no keys of anybody's."""
+        keys = (entry.key for entry in self._entries.values() if not entry.key.session)
+        return sorted(keys, key=lambda key: (key.created, key.id))
+
+    def sessions_of(self, owner: str) -> list[Key]:
+        """Where this person is signed in, the latest first."""
+        own = (entry.key for entry in self._entries.values() if entry.key.session and entry.key.owner == owner)
+        return sorted((key for key in own if self.is_active(key.id)), key=lambda key: -key.created)
 
     async def create(
-        self, owner: str, scope: Scope = Scope.USER, expires: float | None = None, *, actor: str
+        self,
+        owner: str,
+        scope: Scope = Scope.USER,
+        expires: float | None = None,
+        *,
+        actor: str,
+        session: bool = False,
+        label: str = "",
     ) -> tuple[Key, str]:
         """A new key and its text, which is shown once and kept nowhere. Returns when both rows are durable."""
         owner, now = check_owner(owner), self._wall()
@@ -112,8 +127,17 @@ class KeyRing:
             raise BadInput("expires must be a time in the future, in seconds since 1970", param="expires")
         key_id = self._new_key_id()
         text = f"aion-{key_id}-{secrets.token_urlsafe(32)}"
-        key = Key(id=key_id, owner=owner, scope=scope, secret_hash=_digest(text), created=now, expires=expires)
-        await asyncio.wrap_future(self._store.append_audit(_audit(now, actor, KEY_ADD, key_id)))
+        key = Key(
+            id=key_id,
+            owner=owner,
+            scope=scope,
+            secret_hash=_digest(text),
+            created=now,
+            expires=expires,
+            session=session,
+            label=" ".join(label.split())[:LONGEST_LABEL],
+        )
+        await asyncio.wrap_future(self._store.append_audit(_audit(now, actor, SIGN_IN if session else KEY_ADD, key_id)))
         await asyncio.wrap_future(self._store.add_key(key))  # after its entry is durable: there is no key without one
         self._entries[key_id] = self._enter(key)
         return key, text
@@ -125,7 +149,7 @@ class KeyRing:
             raise NotFound(f"There is no active key {key_id[:64]!r}.", param="key_id")
         now = self._wall()
         self._over.add(key_id)  # before the first wait: nobody gets in while the row is written
-        logged = self._store.append_audit(_audit(now, actor, KEY_REVOKE, key_id))
+        logged = self._store.append_audit(_audit(now, actor, SIGN_OUT if entry.key.session else KEY_REVOKE, key_id))
         done = self._store.revoke_key(key_id, now)
         await asyncio.wrap_future(logged)
         await asyncio.wrap_future(done)
@@ -144,6 +168,11 @@ class KeyRing:
         while (key_id := os.urandom(6).hex()) in self._entries:
             pass
         return key_id
+
+
+def control() -> Principal:
+    """Whoever holds the data folder."""
+    return Principal(CONTROL_ID, CONTROL_OWNER, Scope.ADMIN)
 
 
 def check_owner(owner: str) -> str:

@@ -31,8 +31,13 @@ class Rule:
     scope: Scope | None  # None: everyone may, without a key
     reads_json: bool = False
     max_body: int | None = None  # bytes; None leaves it to server.max_body_bytes
-    shows: Literal["data", "page", "asset"] = "data"  # a page may load our own scripts; an asset may be cached
+    shows: Literal["data", "page", "panel", "asset"] = "data"  # a page may load our scripts; an asset may be cached
     wakes: bool = False  # somebody needs a model now: the night is held still from the request's head on
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a browser shows it by itself, and people are led to it."""
+        return self.shows == "panel" and self.method == "GET"
 
 
 RULES: tuple[Rule, ...] = (
@@ -105,10 +110,24 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/telemetry", Scope.USER),
     Rule("GET", "/api/telemetry/calibration", Scope.USER),
     Rule("GET", "/api/telemetry/entities", Scope.USER),
+    Rule("GET", "/api/me", Scope.USER),
+    Rule("GET", "/api/sessions", Scope.USER),
+    Rule("POST", "/api/sessions", None, reads_json=True, max_body=SMALL_BODY),
+    Rule("POST", "/api/sessions/link", Scope.USER),
+    Rule("DELETE", "/api/sessions", Scope.USER),
+    Rule("DELETE", "/api/sessions/{session_id}", Scope.USER),
     Rule("GET", "/api/keys", Scope.ADMIN),
     Rule("POST", "/api/keys", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
     Rule("DELETE", "/api/keys/{key_id}", Scope.ADMIN),
     Rule("GET", "/api/audit", Scope.ADMIN),
+)
+
+# Of the panel, which finds out by itself who asks: everything under its addresses is its own.
+PANEL_RULES: tuple[Rule, ...] = (
+    Rule("GET", "/", None, shows="panel"),
+    Rule("GET", "/panel/assets/{name}", None, shows="asset"),
+    Rule("GET", "/panel/{page:path}", None, shows="panel"),
+    Rule("POST", "/panel/{page:path}", None, shows="panel"),
 )
 
 
@@ -135,6 +154,14 @@ class RuleBook:
                 if pattern.fullmatch(path):
                     return methods
         return {}
+
+
+def methods_of(rules: Sequence[Rule]) -> dict[str, list[str]]:
+    """By path, in the order of the rules."""
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        found.setdefault(rule.path, []).append(rule.method)
+    return found
 
 
 def mismatches(app: FastAPI, rules: Sequence[Rule] = RULES) -> list[str]:

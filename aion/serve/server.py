@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from aion.config import ServerSettings
 from aion.errors import Conflict
@@ -22,13 +23,15 @@ from aion.serve.system import System
 class Server(uvicorn.Server):
     """uvicorn, with a stop that lets answers finish and tells those it has to cut; a second signal cuts at once."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, front: ASGIApp | None = None) -> None:
+        """`front` are the web pages, which ask the API through `api`."""
         self._system = system
+        self.api = build_api(system, front)
         self.listening = asyncio.Event()  # from then on a signal stops it cleanly
         grace = system.settings.server.shutdown_grace_s
         super().__init__(
             uvicorn.Config(
-                build_api(system),
+                self.api,
                 http=bounded_protocol(system.settings.server.max_header_bytes),
                 loop="none",
                 lifespan="off",

@@ -21,6 +21,7 @@ from aion.models.base import Embedder, ModelCard
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Turn
 from aion.serve.keys import KeyRing
+from aion.serve.links import Links
 from aion.serve.live import LiveReplies
 from aion.serve.metrics import Metrics
 from aion.serve.night_desk import NightDesk
@@ -52,6 +53,7 @@ class System:
     sleep: NightDesk
     blobs: BlobStore
     live: LiveReplies = field(default_factory=LiveReplies)
+    links: Links = field(default_factory=Links)
     metrics: Metrics = field(default_factory=Metrics)
     answerer: Answerer | None = None
     embedder: Embedder | None = None

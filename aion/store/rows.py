@@ -188,16 +188,17 @@ def inputs_of(steps: Mapping[str, Json]) -> list[str]:
 
 
 def encode_key(key: Key) -> Row:
-    check_text(key.id, key.owner, key.secret_hash)
+    check_text(key.id, key.owner, key.secret_hash, key.label)
     row = (key.id, key.owner, str(key.scope), key.secret_hash, to_number(key.created), to_number(key.expires))
-    return (*row, to_number(key.revoked), digest(row))
+    return (*row, to_number(key.revoked), digest(row), int(key.session), key.label)
 
 
 def decode_key(row: Row) -> Key:
-    if digest(row[:6]) != row[7]:  # without `revoked`, the one thing that may change
+    if digest(row[:6]) != row[7]:  # without `revoked`, the one thing that may change, and what only tells it apart
         raise damaged(f"key {row[0]}")
     names = ("id", "owner", "scope", "secret_hash", "created", "expires", "revoked")
-    return Key(**{**dict(zip(names, row, strict=False)), "scope": Scope(row[2])})
+    told = {"scope": Scope(row[2]), "session": bool(row[8]), "label": row[9]}
+    return Key(**{**dict(zip(names, row, strict=False)), **told})
 
 
 def encode_audit(entry: AuditEntry) -> Row:

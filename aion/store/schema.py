@@ -394,4 +394,13 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX suite_by_owner ON suite (owner, at, id)",
         ),
     ),
+    Migration(
+        12,
+        "sessions",
+        (
+            # A browser that signed in holds a key like any other; these two tell it from one that a person made.
+            "ALTER TABLE keys ADD COLUMN session INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )

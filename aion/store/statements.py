@@ -46,11 +46,14 @@ INSERT_INPUT = "INSERT INTO turn_inputs (turn, ref) VALUES (?, ?)"
 SELECT_STEPS = "SELECT turn, steps, digest FROM turn_steps WHERE turn = ?"
 
 INSERT_KEY = (
-    "INSERT INTO keys (id, owner, scope, secret_hash, created, expires, revoked, digest) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+    "INSERT INTO keys (id, owner, scope, secret_hash, created, expires, revoked, digest, session, label) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 )
 REVOKE_KEY = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL RETURNING 1"
-SELECT_KEYS = "SELECT id, owner, scope, secret_hash, created, expires, revoked, digest FROM keys ORDER BY created, id"
+SELECT_KEYS = (
+    "SELECT id, owner, scope, secret_hash, created, expires, revoked, digest, session, label FROM keys "
+    "ORDER BY created, id"
+)
 
 INSERT_AUDIT = (
     "INSERT INTO audit (id, at, actor, act, subject, digest) VALUES (?, ?, ?, ?, ?, ?) "

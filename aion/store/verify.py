@@ -162,7 +162,7 @@ MESSAGES = """
     SELECT m.hash, m.owner, m.parent, m.body, m.likeness, p.likeness
     FROM messages m LEFT JOIN messages p ON p.hash = m.parent
 """
-KEYS = "SELECT id, owner, scope, secret_hash, created, expires, revoked, digest FROM keys"
+KEYS = "SELECT id, owner, scope, secret_hash, created, expires, revoked, digest, session, label FROM keys"
 AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit"
 NOTED = "SELECT turn FROM (SELECT turn FROM turn_steps UNION SELECT turn FROM turn_inputs)"
 VERSIONS = "SELECT owner, version, digest FROM memory_versions"

@@ -63,6 +63,12 @@ def test_the_first_key_is_shown_with_a_line_that_can_be_pasted(capsys: pytest.Ca
     assert json.loads(words[-1])["model"] == "aion"
 
 
+def test_a_start_ends_with_a_link_to_the_panel(capsys: pytest.CaptureFixture[str]) -> None:
+    link = "http://127.0.0.1:8420/panel/enter#code"
+    out, _ = show({"stage": "ready", "url": "http://127.0.0.1:8420", "panel": link}, capsys=capsys)
+    assert out.splitlines()[-1].endswith(link)
+
+
 def test_without_a_new_key_the_line_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_own_name", lambda: "echo")
     text = welcome("http://127.0.0.1:8420", None, "aion", ["--data", "/some where"])

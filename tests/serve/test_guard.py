@@ -124,7 +124,8 @@ async def test_a_users_key_is_too_low_for_an_administrators_route(
 
 def test_only_what_shows_nobodys_words_is_public() -> None:
     public = {rule.path for rule in RULES if rule.scope is None}
-    assert public == {"/health", "/docs", "/docs/{asset}", "/openapi.json"}
+    assert public == {"/health", "/docs", "/docs/{asset}", "/openapi.json", "/api/sessions"}
+    assert {rule.method for rule in RULES if rule.path == "/api/sessions" and rule.scope is None} == {"POST"}
 
 
 @pytest.mark.anyio

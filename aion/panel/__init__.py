@@ -1,0 +1,1 @@
+"""Web pages: chat and everything a person steers. Pages are thin: each asks the HTTP API, as whoever is signed in."""

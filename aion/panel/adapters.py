@@ -1,0 +1,84 @@
+"""Adapters: which there are, where each stands, what one learned and from which conversations; serving and retiring."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from starlette.responses import Response
+
+from aion.panel.charts import Line, line_chart
+from aion.panel.morning import EXAMS
+from aion.panel.page import Handler, Page, redirect, show
+from aion.records import Json
+
+MOST = 500
+FITTING = ("served", "trial")
+
+
+async def adapters(page: Page) -> Response:
+    """By theme, the newest first in each."""
+    found = (await page.api.get("/api/adapters", owner=page.owner, limit=MOST))["data"]
+    by_theme: dict[str, list[Json]] = defaultdict(list)
+    for one in found:
+        by_theme[one["theme"]].append(one)
+    moves = (await page.api.get("/api/adapters/promotions", owner=page.owner, limit=20))["data"]
+    return show(page, "adapters.html", here="adapters", themes=list(by_theme.values()), fitting=FITTING, moves=moves)
+
+
+async def adapter(page: Page) -> Response:
+    one = await page.api.get(f"/api/adapters/{page.request.path_params['adapter']}")
+    every = (await page.api.get("/api/adapters", owner=page.owner, limit=MOST))["data"]
+    line = _lineage(one, {other["id"]: other for other in every})
+    return show(
+        page,
+        "adapter.html",
+        here="adapters",
+        one=one,
+        line=line,
+        exams=EXAMS,
+        fitting=FITTING,
+        chart=_curve(page, line),
+    )
+
+
+async def promote(page: Page) -> Response:
+    place = f"/api/adapters/{page.request.path_params['adapter']}/promote"
+    await page.api.post(place, {})
+    return redirect(f"/panel/adapters/{page.request.path_params['adapter']}", "It is served from now on.")
+
+
+async def retire(page: Page) -> Response:
+    await page.api.post(f"/api/adapters/{page.request.path_params['adapter']}/retire")
+    return redirect(f"/panel/adapters/{page.request.path_params['adapter']}", "It is served no more.")
+
+
+async def roll_back(page: Page) -> Response:
+    """To what was served after a promotion that is named."""
+    await page.api.post("/api/adapters/rollback", {"to": (await page.form()).get("to", "")})
+    return redirect("/panel/adapters", "What was served before is served again.")
+
+
+def _lineage(one: Json, known: dict[str, Json]) -> list[Json]:
+    """It and those it went on from in its theme, the oldest first, by the nights they were made in."""
+    line = [other for other in known.values() if other["theme"] == one["theme"] and other["created"] <= one["created"]]
+    return sorted(line, key=lambda other: float(other["created"]))
+
+
+def _curve(page: Page, line: list[Json]) -> str:
+    scores = [(one["examined"] or {}).get("scores", {}) for one in line]
+    known = [
+        sum(score.get(name, {}).get("after", 0) for name in ("tonight", "earlier")) if score else None
+        for score in scores
+    ]
+    names = [page.words.day(one["created"]).rsplit(" ", 1)[0] for one in line]
+    shown = [Line(page.words("facts known"), known)]
+    return line_chart(shown, names, unit="", label=page.words("Facts of this theme known after each night"))
+
+
+PAGES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/panel/adapters", adapters),
+    ("GET", "/panel/adapters/{adapter}", adapter),
+    ("POST", "/panel/adapters/rollback", roll_back),
+    ("POST", "/panel/adapters/{adapter}/promote", promote),
+    ("POST", "/panel/adapters/{adapter}/retire", retire),
+)

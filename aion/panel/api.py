@@ -1,0 +1,129 @@
+"""Asks AION's own HTTP API from inside the server: what a page can do is what its owner's key can do, and no more.
+
+No connection is made: the request goes through the same application, guard included. It knows no route and no page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from starlette.types import ASGIApp, Message, Scope
+
+from aion.errors import AionError
+from aion.records import Json
+
+WAITING = 32  # pieces of a stream that may wait to be read
+
+
+class Denied(AionError):  # noqa: N818 - named as the errors that it carries
+    """The API refused, or failed: its status and its words."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        error = body.get("error") or {}
+        super().__init__(str(error.get("message") or f"the request failed with status {status}"))
+        self.status = status
+        self.code = str(error.get("code") or "")
+        self.request_id = str(error.get("request_id") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The API, as one signed-in person sees it; made for each request."""
+
+    app: ASGIApp
+    scope: Scope  # of the request that the page answers: its host and server are asked again
+    key: str = ""
+
+    async def get(self, path: str, **query: Any) -> Json:
+        return await self.ask("GET", path, query=query)
+
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        return await self.ask("POST", path, body=body)
+
+    async def put(self, path: str, body: Json) -> Json:
+        return await self.ask("PUT", path, body=body)
+
+    async def delete(self, path: str) -> Json:
+        return await self.ask("DELETE", path)
+
+    async def ask(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | None = None
+    ) -> Json:
+        """The reply's JSON. Raises Denied for anything but success."""
+        async with contextlib.aclosing(self.stream(method, path, query=query, body=body)) as pieces:
+            came = [piece async for piece in pieces]
+        found: Json = orjson.loads(b"".join(part for _, part in came) or b"{}")
+        if came[0][0] >= 400:
+            raise Denied(came[0][0], found)
+        return found
+
+    async def stream(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | None = None
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
+        """The status with each piece of the body as it comes. Closing it early is to the API a client that left."""
+        waiting: asyncio.Queue[Message | None] = asyncio.Queue(WAITING)
+        left = asyncio.Event()
+        data = b"" if body is None else orjson.dumps(body)
+        sent = iter([{"type": "http.request", "body": data, "more_body": False}])
+
+        async def receive() -> Message:
+            for message in sent:
+                return message
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def work() -> None:
+            try:
+                await self.app(self._make_scope(method, path, query, data), receive, waiting.put)
+            finally:
+                await waiting.put(None)
+
+        task = asyncio.create_task(work())
+        try:
+            status = 0
+            while (message := await waiting.get()) is not None:
+                status = message.get("status", status)
+                if message["type"] == "http.response.body":
+                    yield status, message.get("body", b"")
+            await task
+        finally:
+            left.set()
+            await _drain(task, waiting)
+
+    def _make_scope(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes) -> Scope:
+        headers = [(name, value) for name, value in self.scope["headers"] if name == b"host"]
+        headers += [(b"authorization", b"Bearer " + self.key.encode("latin-1", "replace"))] if self.key else []
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data))] if data else []
+        asked = urlencode({name: value for name, value in (query or {}).items() if value not in (None, "")})
+        plain = quote(path, safe="/:@")
+        return {
+            "type": "http",
+            "asgi": self.scope["asgi"],
+            "http_version": "1.1",
+            "method": method,
+            "scheme": self.scope["scheme"],
+            "path": path,
+            "raw_path": plain.encode(),
+            "query_string": asked.encode(),
+            "root_path": "",
+            "headers": headers,
+            "client": self.scope.get("client"),
+            "server": self.scope.get("server"),
+        }
+
+
+async def _drain(task: asyncio.Task[None], waiting: asyncio.Queue[Message | None]) -> None:
+    """Let it end by itself: it was told that its client left, and records what was said by then."""
+    while not task.done():
+        with contextlib.suppress(asyncio.QueueEmpty):
+            while True:
+                waiting.get_nowait()
+        await asyncio.wait({task}, timeout=0.02)
+    if not task.cancelled():
+        task.exception()

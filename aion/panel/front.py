@@ -1,0 +1,136 @@
+"""The panel as one application: finds the page of an address, who asks, and shows what went wrong.
+
+It is given the API's application when both are built, and asks it for everything. Guarding Host, Origin and size is the
+API's guard's work, which stands before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import resources
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aion.panel import adapters, chat, morning, sign_in, sleep, you
+from aion.panel.api import Asker, Denied
+from aion.panel.markdown import code_style
+from aion.panel.page import THEMES, Handler, Page, show
+from aion.panel.words import Words, choose_language
+
+KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+CACHED = "no-cache"  # asked for again each time: an update shows at once
+UNKNOWN = 401
+
+OPEN: Sequence[tuple[str, str, Handler]] = (
+    ("GET", "/panel/enter", sign_in.enter),
+    ("POST", "/panel/enter", sign_in.sign_in),
+    ("POST", "/panel/choose", sign_in.choose),
+)
+PAGES: Sequence[tuple[str, str, Handler]] = (
+    *chat.PAGES,
+    *morning.PAGES,
+    *sleep.PAGES,
+    *adapters.PAGES,
+    *you.PAGES,
+    ("POST", "/panel/leave", sign_in.sign_out),
+    ("POST", "/panel/leave/others", sign_in.sign_out_elsewhere),
+)
+
+
+class Panel:
+    """An ASGI application; `connect` gives it the API before the first request."""
+
+    def __init__(self) -> None:
+        self._api: ASGIApp | None = None
+        routes = [Route("/", self._go_home), Route("/panel", self._go_home), Route("/panel/", self._go_home)]
+        routes.append(Route("/panel/assets/{name}", _asset))
+        routes += [Route(path, self._shown(handler, known=False), methods=[method]) for method, path, handler in OPEN]
+        routes += [Route(path, self._shown(handler, known=True), methods=[method]) for method, path, handler in PAGES]
+        self._pages = Router(routes, default=self._miss)
+
+    def connect(self, api: ASGIApp) -> None:
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._pages(dict(scope) | {"root_path": "", "path_params": {}}, receive, send)
+
+    async def _go_home(self, _request: Request) -> Response:
+        return RedirectResponse(sign_in.HOME, status_code=303)
+
+    async def _miss(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = self._page(Request(scope, receive))
+        missed = Denied(404, {"error": {"message": page.words("There is no such page.")}})
+        await _refuse(page, missed, known=True)(scope, receive, send)
+
+    def _shown(self, handler: Handler, *, known: bool) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            page = self._page(request)
+            try:
+                if known:
+                    page = await self._known(page)
+                return await handler(page)
+            except Denied as denied:
+                if "application/json" in request.headers.get("accept", ""):
+                    raise  # the page's script shows it
+                if denied.status == UNKNOWN and known:
+                    return RedirectResponse("/panel/enter", status_code=303)
+                return _refuse(page, denied, known=known)
+
+        return answer
+
+    def _page(self, request: Request) -> Page:
+        key = sign_in.cookie_of(request, sign_in.COOKIE)
+        language = sign_in.cookie_of(request, sign_in.LANGUAGE)
+        theme = sign_in.cookie_of(request, sign_in.THEME)
+        return Page(
+            request=request,
+            api=Asker(cast(ASGIApp, self._api), request.scope, key),
+            owner="",
+            is_admin=False,
+            words=Words(choose_language(request.headers.get("accept-language", ""), language)),
+            theme=theme if theme in THEMES else THEMES[0],
+        )
+
+    async def _known(self, page: Page) -> Page:
+        me = await page.api.get("/api/me")
+        return Page(
+            request=page.request,
+            api=page.api,
+            owner=me["owner"],
+            is_admin=me["scope"] == "admin",
+            words=page.words,
+            theme=page.theme,
+        )
+
+
+def _refuse(page: Page, denied: Denied, *, known: bool) -> Response:
+    """What the API said, in the frame; who could not sign in tries again."""
+    template = "error.html" if known else "enter.html"
+    response = show(page, template, here="", failed=denied.message, request_id=denied.request_id)
+    response.status_code = denied.status
+    return response
+
+
+async def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name == "code.css":
+        return Response(_code_css(), media_type="text/css", headers={"cache-control": CACHED})
+    if not re.fullmatch(r"[a-z-]+\.(?:css|js|svg)", name):
+        return Response(status_code=404)
+    file = resources.files("aion.panel") / "static" / name
+    if not file.is_file():
+        return Response(status_code=404)
+    kind = KINDS[name.rpartition(".")[2]]
+    return Response(file.read_bytes(), media_type=kind, headers={"cache-control": CACHED})
+
+
+def _code_css() -> str:
+    """Of both colour schemes; the frame's script-free switch is an attribute of the page."""
+    dark = code_style("github-dark").replace(".code ", "[data-theme=dark] .code ")
+    auto = code_style("github-dark").replace(".code ", "[data-theme=auto] .code ")
+    return f"{code_style('default')}\n{dark}\n@media (prefers-color-scheme: dark) {{\n{auto}\n}}\n"

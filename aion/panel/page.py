@@ -1,0 +1,90 @@
+"""What every page is given and how it is shown: who asks, in which language and colours, and the frame around it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from aion.panel.api import Asker
+from aion.panel.markdown import render
+from aion.panel.words import LANGUAGES, Words
+
+THEMES = ("auto", "light", "dark")
+MOST_FORM = 1 << 20  # bytes of a form
+FLASH = "said"  # names what a page tells of what was just done
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request of somebody who is signed in."""
+
+    request: Request
+    api: Asker
+    owner: str
+    is_admin: bool
+    words: Words
+    theme: str
+
+    async def form(self) -> dict[str, str]:
+        """What was filled in; of a name that stands twice the last value."""
+        body = (await self.request.body())[:MOST_FORM].decode("utf-8", "replace")
+        return {name: values[-1] for name, values in parse_qs(body, keep_blank_values=True).items()}
+
+
+Handler = Callable[[Page], Awaitable[Response]]
+
+
+def show(page: Page, template: str, *, here: str, **given: Any) -> HTMLResponse:
+    """The template inside the frame; `here` is the page's place in the menu."""
+    said = page.request.query_params.get(FLASH, "")
+    frame: Mapping[str, Any] = {
+        "t": page.words,
+        "owner": page.owner,
+        "is_admin": page.is_admin,
+        "theme": page.theme,
+        "here": here,
+        "said": page.words(said) if said in SAID else "",
+        "now": time.time(),
+        "languages": LANGUAGES,
+    }
+    return HTMLResponse(_templates().get_template(template).render(**frame, **given))
+
+
+def piece(page: Page, template: str, **given: Any) -> str:
+    """A part of a page, for a script that puts it there."""
+    return _templates().get_template(template).render(t=page.words, **given)
+
+
+# What may be said after something was done: nothing else is ever taken from an address.
+SAID = (
+    "Done.",
+    "Saved.",
+    "Forgotten.",
+    "AION sleeps as soon as the machine is free.",
+    "The night is cancelled.",
+    "What was served before is served again.",
+    "It is served from now on.",
+    "It is served no more.",
+    "Remembered.",
+    "Signed out everywhere else.",
+)
+
+
+def redirect(place: str, said: str = "") -> RedirectResponse:
+    """To another page, which says what was done."""
+    return RedirectResponse(f"{place}?{urlencode({FLASH: said})}" if said else place, status_code=303)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(loader=PackageLoader("aion.panel"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.filters["markdown"] = render
+    return made

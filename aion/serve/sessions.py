@@ -1,0 +1,108 @@
+"""Signing in with a browser: a link that works once, or a key, becomes a session, which is a key with an end.
+
+What a session may do is what the key or the link that began it might; ending it ends its running answers. The cookie
+that holds it is the panel's business.
+"""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from aion.errors import BadInput, NotFound, Unauthorized
+from aion.records import Json, Key
+from aion.serve.guard import principal_of
+from aion.serve.json_body import StrictRoute
+from aion.serve.keys import Principal
+from aion.serve.links import LINK_S
+from aion.serve.system import System
+
+SESSION_DAYS = 30
+
+
+class SignIn(BaseModel):
+    """The body of POST /api/sessions: one of the two."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field("", max_length=200, description="Of a link that POST /api/sessions/link made.")
+    key: str = Field("", max_length=200, description="An API key.")
+    label: str = Field("", max_length=200, description="What the browser is called in lists.")
+
+
+def session_routes(system: System) -> APIRouter:
+    """Who is asking, and where they are signed in."""
+    router = APIRouter(route_class=StrictRoute, tags=["Sessions"])
+
+    @router.get("/api/me", summary="Whose key or session this is")
+    async def me(request: Request) -> Json:
+        who = principal_of(request)
+        return {"owner": who.owner, "scope": who.scope.value, "id": who.key_id}
+
+    @router.post("/api/sessions/link", summary="A code that signs in once, as whoever asks", status_code=201)
+    async def link(request: Request) -> Json:
+        return {"code": system.links.make(principal_of(request)), "expires_s": int(LINK_S)}
+
+    @router.post("/api/sessions", summary="Sign in", status_code=201)
+    async def sign_in(body: SignIn) -> Json:
+        who = _identify(system, body)
+        key, text = await system.keys.create(
+            who.owner,
+            who.scope,
+            time.time() + SESSION_DAYS * 86_400,
+            actor=who.owner,
+            session=True,
+            label=body.label or "browser",
+        )
+        return key.public() | {"key": text}
+
+    @router.get("/api/sessions", summary="Where one is signed in")
+    async def sessions(request: Request) -> Json:
+        who = principal_of(request)
+        return {"data": [_shown(key, who) for key in system.keys.sessions_of(who.owner)]}
+
+    @router.delete("/api/sessions", summary="Sign out everywhere")
+    async def sign_out_everywhere(request: Request) -> Json:
+        who = principal_of(request)
+        system.links.drop(who.owner)
+        ended = [await _end(system, key.id, who) for key in system.keys.sessions_of(who.owner)]
+        return {"ended": len(ended)}
+
+    @router.delete("/api/sessions/{session_id}", summary="Sign out of one")
+    async def sign_out(request: Request, session_id: str) -> Json:
+        who = principal_of(request)
+        wanted = who.key_id if session_id == "this" else session_id
+        if all(key.id != wanted for key in system.keys.sessions_of(who.owner)):
+            raise NotFound(f"no session {session_id[:64]!r} of yours; GET /api/sessions lists them", param="session_id")
+        return await _end(system, wanted, who)
+
+    return router
+
+
+def _identify(system: System, body: SignIn) -> Principal:
+    if bool(body.code) is bool(body.key):
+        raise BadInput("give either the code of a link or a key", param="code")
+    who = system.links.redeem(body.code) if body.code else system.keys.authenticate(body.key)
+    if who is None or not system.keys.is_active(who.key_id):
+        what = "this link was used, or is older than ten minutes" if body.code else "this is no valid key"
+        raise Unauthorized(f"{what}; `aion panel` makes a new link")
+    return who
+
+
+async def _end(system: System, session_id: str, who: Principal) -> Json:
+    await system.keys.revoke(session_id, actor=who.owner)
+    system.live.revoke(session_id)
+    return {"id": session_id, "ended": True}
+
+
+def _shown(key: Key, who: Principal) -> Json:
+    return {
+        "id": key.id,
+        "label": key.label,
+        "scope": key.scope.value,
+        "created": key.created,
+        "expires": key.expires,
+        "this": key.id == who.key_id,
+    }

@@ -1,0 +1,1 @@
+"""The panel: pages, signing in, and what must never run in them."""
