@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Scope
 from aion.errors import AionError
 from aion.records import Json
 
-WAITING = 32  # pieces of a stream that may wait to be read
+_working: set[asyncio.Task[None]] = set()  # requests under way: nobody else may hold on to those whose asker left
 
 
 class Denied(AionError):  # noqa: N818 - named as the errors that it carries
@@ -66,8 +66,9 @@ class Asker:
     async def stream(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | None = None
     ) -> AsyncGenerator[tuple[int, bytes], None]:
-        """The status with each piece of the body as it comes. Closing it early is to the API a client that left."""
-        waiting: asyncio.Queue[Message | None] = asyncio.Queue(WAITING)
+        """The status with each piece of the body as it comes. Closing it early is to the API a client that left: it
+        ends by itself then, and records what was said by then."""
+        waiting: asyncio.Queue[Message | None] = asyncio.Queue()
         left = asyncio.Event()
         data = b"" if body is None else orjson.dumps(body)
         sent = iter([{"type": "http.request", "body": data, "more_body": False}])
@@ -78,13 +79,19 @@ class Asker:
             await left.wait()
             return {"type": "http.disconnect"}
 
+        async def send(message: Message) -> None:
+            if not left.is_set():
+                waiting.put_nowait(message)
+
         async def work() -> None:
             try:
-                await self.app(self._make_scope(method, path, query, data), receive, waiting.put)
+                await self.app(self._make_scope(method, path, query, data), receive, send)
             finally:
-                await waiting.put(None)
+                waiting.put_nowait(None)
 
         task = asyncio.create_task(work())
+        _working.add(task)
+        task.add_done_callback(_let_go)
         try:
             status = 0
             while (message := await waiting.get()) is not None:
@@ -94,7 +101,6 @@ class Asker:
             await task
         finally:
             left.set()
-            await _drain(task, waiting)
 
     def _make_scope(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes) -> Scope:
         headers = [(name, value) for name, value in self.scope["headers"] if name == b"host"]
@@ -118,12 +124,7 @@ class Asker:
         }
 
 
-async def _drain(task: asyncio.Task[None], waiting: asyncio.Queue[Message | None]) -> None:
-    """Let it end by itself: it was told that its client left, and records what was said by then."""
-    while not task.done():
-        with contextlib.suppress(asyncio.QueueEmpty):
-            while True:
-                waiting.get_nowait()
-        await asyncio.wait({task}, timeout=0.02)
+def _let_go(task: asyncio.Task[None]) -> None:
+    _working.discard(task)
     if not task.cancelled():
-        task.exception()
+        task.exception()  # the guard has told of it

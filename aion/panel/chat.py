@@ -28,12 +28,12 @@ async def chat(page: Page) -> Response:
     """A thread, or the beginning of one."""
     wanted = page.request.path_params.get("conversation", "")
     before = page.request.query_params.get("before", "")
-    listed = await page.api.get("/api/conversations", limit=LISTED, before=before)
+    listed = await page.api.get("/api/conversations", owner=page.owner, limit=LISTED, before=before)
     thread: list[Said] = []
     if wanted:
         found = await page.api.get(f"/api/conversations/{wanted}", limit=MOST_TURNS)
         thread = read_thread(found["turns"], page.request.query_params.get("at", ""))
-    mine = [one for one in listed["data"] if one["owner"] == page.owner]
+    mine = listed["data"]
     return show(
         page,
         "chat.html",

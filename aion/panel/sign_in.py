@@ -12,7 +12,8 @@ from http.cookies import CookieError, SimpleCookie
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aion.panel.page import Page, redirect, show
+from aion.panel.page import THEMES, Page, redirect, show
+from aion.panel.words import LANGUAGES
 
 COOKIE, LANGUAGE, THEME = "aion_session", "aion_language", "aion_theme"
 DAYS = 30
@@ -66,8 +67,8 @@ async def choose(page: Page) -> Response:
     """A language or colours, kept in a cookie."""
     given = await page.form()
     response = redirect(_way_back(given.get("back", "")))
-    for name in (LANGUAGE, THEME):
-        if value := given.get(name):
+    for name, known in ((LANGUAGE, LANGUAGES), (THEME, THEMES)):
+        if (value := given.get(name, "")) in known:
             keep(response, name, value, secure=page.request.url.scheme == "https")
     return response
 

@@ -98,8 +98,8 @@ def turn_routes(system: System) -> APIRouter:
         return system.status()
 
     @router.get("/api/conversations", summary="Conversations, the latest first")
-    def conversations(request: Request, limit: Limit = 100, before: Before = None) -> Json:
-        found = system.store.conversations(owner=principal_of(request).sees, before=before, limit=limit)
+    def conversations(request: Request, owner: Owner = None, limit: Limit = 100, before: Before = None) -> Json:
+        found = system.store.conversations(owner=whose(request, owner), before=before, limit=limit)
         following = found[-1].updated if len(found) == limit else None
         return {"data": [conversation_json(conversation) for conversation in found], "before": following}
 

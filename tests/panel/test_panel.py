@@ -167,6 +167,15 @@ def test_nobody_sees_or_changes_what_is_somebody_elses(ana: Visitor, ben: Visito
     assert ana.get(f"/panel/chat/{done['conversation']}").status_code == 200
 
 
+def test_an_administrator_chats_among_their_own_conversations(server: RunningServer, ana: Visitor) -> None:
+    ana.ask("only for the eyes of ana")
+    admin = sign_in(server, server.key)
+    admin.ask("only of the administrator")
+    shown = admin.get("/panel/chat").text
+    assert "only of the administrator" in shown
+    assert "eyes of ana" not in shown
+
+
 def test_a_forgotten_conversation_is_gone(ana: Visitor) -> None:
     done = ana.ask("forget this soon")[-1]["done"]
     place = f"/panel/chat/{done['conversation']}"
@@ -179,8 +188,9 @@ def test_a_forgotten_conversation_is_gone(ana: Visitor) -> None:
 def test_a_choice_of_language_and_colours_stays_and_leads_nowhere_else(ana: Visitor) -> None:
     chosen = ana.post("/panel/choose", {"aion_language": "pt", "aion_theme": "dark", "back": "https://elsewhere/"})
     assert chosen.headers["location"] == "/panel/chat"
-    page = ana.get("/panel/you").text
-    assert '<html lang="pt" data-theme="dark">' in page
+    assert '<html lang="pt" data-theme="dark">' in ana.get("/panel/you").text
+    ignored = ana.post("/panel/choose", {"aion_language": "xx", "aion_theme": "x" * 100, "back": "/panel/you"})
+    assert "set-cookie" not in ignored.headers
     ana.post("/panel/choose", {"aion_language": "en", "aion_theme": "auto", "back": "/panel/you"})
 
 
