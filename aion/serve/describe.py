@@ -39,6 +39,7 @@ MAY_CONFLICT = {
     "/api/suite",
     "/api/themes",
 }
+SIGN_IN = {"/api/sessions"}  # a key or a code stands in the body
 MAY_HAVE_NOTHING = {"/api/sleep/start"}
 MAY_BE_OVER = {"/api/sleep/cancel"}  # what is named by nothing, and may not be there
 EVERY_ROUTE = (400, 403, 408, 413, 421, 431, 500)
@@ -116,7 +117,8 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
     """The errors a route can give, from what it asks for and does."""
     asks_model = rule.method == "POST" and rule.path.startswith("/v1/")
     yield from EVERY_ROUTE
-    if rule.scope is not None:
+    identifies = rule.scope is not None or rule.path in SIGN_IN
+    if identifies:
         yield 401
     if "{" in rule.path or asks_model or (rule.reads_json and rule.path in NAMES_IN_BODY):
         yield 404
@@ -130,7 +132,7 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
         yield 415
     if asks_model:
         yield 429
-    if rule.scope is not None and (rule.method != "GET" or rule.path not in FROM_MEMORY):
+    if identifies and (rule.method != "GET" or rule.path not in FROM_MEMORY):
         yield 503
     if rule.method != "GET" and rule.path not in UNRECORDED:
         yield 507

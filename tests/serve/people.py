@@ -27,6 +27,7 @@ class Person:
     adapter: str = ""
     night: str = ""
     item: str = ""  # of the suite
+    session: str = ""  # of a browser
 
     def ask(self, method: str, place: str, **options: Any) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
@@ -62,6 +63,7 @@ def join(server: RunningServer, name: str) -> Person:
         turn=turn["turn_id"],
         conversation=turn["conversation"],
         response=new.ask("POST", "/v1/responses", json={"input": f"{name} again"}).json()["id"],
+        session=new.ask("POST", "/api/sessions", json={"key": new.key}).json()["id"],
         memory=new.remember(f"{name} keeps nine hives behind the mill")["id"],
         document=new.remember(f"{name} wrote this.", document={"title": f"Of {name}"})["document"]["id"],
     )

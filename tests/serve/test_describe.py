@@ -1,4 +1,4 @@
-"""What /openapi.json says of keys, errors, ranges and streams is what the table of rules and the code say."""
+"""What /openapi.json says is what the table of rules and the code say, and its page loads nothing foreign."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def test_every_reference_leads_somewhere(description: Any) -> None:
 def test_a_route_says_which_key_it_needs_and_how_it_refuses(description: Any, rule: Rule) -> None:
     described = operation(description, rule)
     responses = described["responses"]
-    assert ("security" in described) == ("401" in responses) == (rule.scope is not None)
+    assert ("security" in described) == (rule.scope is not None)
+    signs_in = name_of(rule) == "POST /api/sessions"  # with a key or a code in its body
+    assert ("401" in responses) == (rule.scope is not None or signs_in)
     assert ("415" in responses) == ("requestBody" in described) == rule.reads_json
     assert {"400", "403", "413", "421", "500"} <= set(responses)
     assert ("422" in responses) == (rule.path == "/api/sleep/start")
@@ -110,6 +112,25 @@ def test_streams_and_lines_are_described_as_such(description: Any) -> None:
 
 def test_ranges_of_a_query_are_described(description: Any) -> None:
     parameters = description["paths"]["/api/conversations"]["get"]["parameters"]
-    limit, before = (parameter["schema"] for parameter in parameters)
+    named = {parameter["name"]: parameter["schema"] for parameter in parameters}
+    limit, before = named["limit"], named["before"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 1000, 100)
     assert before["anyOf"][0] == {"type": "number", "minimum": 0}
+
+
+def test_the_page_of_the_api_loads_nothing_foreign(server: RunningServer) -> None:
+    page = httpx2.get(f"{server.url}/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    start = httpx2.get(f"{server.url}/docs/start.js").text
+    assert not re.search(r"https?:|//\w", page.text + start)
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3
+    for place in loaded:
+        reply = httpx2.get(f"{server.url}{place}")
+        assert (reply.status_code, reply.headers["x-content-type-options"]) == (200, "nosniff")
+        assert reply.headers["content-type"].split(";")[0] == (
+            "text/css" if place.endswith("css") else "text/javascript"
+        )
