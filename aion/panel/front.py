@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import cast
 
@@ -98,14 +99,7 @@ class Panel:
 
     async def _known(self, page: Page) -> Page:
         me = await page.api.get("/api/me")
-        return Page(
-            request=page.request,
-            api=page.api,
-            owner=me["owner"],
-            is_admin=me["scope"] == "admin",
-            words=page.words,
-            theme=page.theme,
-        )
+        return replace(page, owner=me["owner"], is_admin=me["scope"] == "admin")
 
 
 def _refuse(page: Page, denied: Denied, *, known: bool) -> Response:

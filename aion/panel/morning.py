@@ -9,6 +9,7 @@ from aion.panel.page import Handler, Page, redirect, show
 from aion.records import Json
 
 NIGHTS = 30
+BROUGHT = ("promote", "try")
 EXAMS = (
     ("tonight", "facts of tonight"),
     ("earlier", "earlier facts of the theme"),
@@ -28,15 +29,17 @@ async def morning(page: Page) -> Response:
         known = await page.api.get(f"/api/sleep/reports/{wanted}", language=language)
     shown = known or (reports[0] if reports else None)
     lines = _curve(page, reports)
+    rows = (await page.api.get("/api/adapters/promotions", owner=page.owner, limit=1))["data"]
     return show(
         page,
         "morning.html",
         here="morning",
         report=shown,
         newest=bool(reports) and shown is reports[0],
+        may_undo=shown is not None and may_undo(shown["night"], rows),
         reports=reports,
-        learned=_with_fate(shown, "learned", refused=False),
-        refused=_with_fate(shown, "learned", refused=True),
+        learned=_examined(shown, refused=False),
+        refused=_examined(shown, refused=True),
         others=[one for one in (shown or {}).get("themes", []) if one["fate"] != "learned"],
         exams=EXAMS,
         chart=line_chart(
@@ -50,14 +53,25 @@ async def morning(page: Page) -> Response:
 
 
 async def undo(page: Page) -> Response:
-    """Serve again what was served before the newest night."""
+    """Serve again what was served before that night, if nothing was changed since."""
+    rows = (await page.api.get("/api/adapters/promotions", owner=page.owner, limit=1))["data"]
+    if not may_undo((await page.form()).get("night", ""), rows):
+        return redirect("/panel/adapters")  # where it says what was served when, and leads back to any of it
     await page.api.post("/api/adapters/rollback", {})
     return redirect("/panel/morning", "What was served before is served again.")
 
 
-def _with_fate(report: Json | None, fate: str, *, refused: bool) -> list[Json]:
+def may_undo(night: str, rows: list[Json]) -> bool:
+    """Whether what is served now is what that night brought: `rows` begin with the newest change of what is served.
+
+    After something was retired or taken back, "what was served before" would bring it back.
+    """
+    return bool(rows) and rows[0]["night"] == night and rows[0]["move"] in BROUGHT
+
+
+def _examined(report: Json | None, *, refused: bool) -> list[Json]:
     themes = (report or {}).get("themes", [])
-    return [one for one in themes if one["fate"] == fate and bool(one["refused"]) is refused]
+    return [one for one in themes if one["fate"] == "learned" and bool(one["refused"]) is refused]
 
 
 def _curve(page: Page, reports: list[Json]) -> list[Line]:

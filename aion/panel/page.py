@@ -66,14 +66,12 @@ def piece(page: Page, template: str, **given: Any) -> str:
 # What may be said after something was done: nothing else is ever taken from an address.
 SAID = (
     "Done.",
-    "Saved.",
     "Forgotten.",
     "AION sleeps as soon as the machine is free.",
     "The night is cancelled.",
     "What was served before is served again.",
     "It is served from now on.",
     "It is served no more.",
-    "Remembered.",
     "Signed out everywhere else.",
 )
 
