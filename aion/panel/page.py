@@ -19,6 +19,18 @@ from aion.panel.words import LANGUAGES, Words
 
 THEMES = ("auto", "light", "dark")
 MOST_FORM = 1 << 20  # bytes of a form
+MENU = (  # place, name, and whether administrators alone have it
+    ("chat", "Chat", False),
+    ("morning", "Morning", False),
+    ("teach", "Teach me", False),
+    ("memory", "Memory", False),
+    ("sleep", "Sleep", False),
+    ("adapters", "Adapters", False),
+    ("numbers", "Numbers", False),
+    ("settings", "Settings", True),
+    ("people", "People", True),
+    ("you", "You", False),
+)
 FLASH = "said"  # names what a page tells of what was just done
 
 
@@ -51,6 +63,7 @@ def show(page: Page, template: str, *, here: str, **given: Any) -> HTMLResponse:
         "is_admin": page.is_admin,
         "theme": page.theme,
         "here": here,
+        "menu": [(place, name) for place, name, admins in MENU if page.is_admin or not admins],
         "said": page.words(said) if said in SAID else "",
         "now": time.time(),
         "languages": LANGUAGES,

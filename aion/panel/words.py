@@ -62,5 +62,7 @@ def choose_language(accepted: str, chosen: str = "") -> str:
 
 @cache
 def _translations(language: str) -> Mapping[str, str]:
-    text = (resources.files("aion.panel") / "languages" / f"{language}.toml").read_text("utf-8")
-    return {sentence: said for page in tomllib.loads(text).values() for sentence, said in page.items()}
+    """Of all files of the language: one a page."""
+    files = (resources.files("aion.panel") / "languages" / language).iterdir()
+    pages = [tomllib.loads(file.read_text("utf-8")) for file in files if file.name.endswith(".toml")]
+    return {sentence: said for page in pages for sentence, said in page.items()}
