@@ -25,6 +25,7 @@ VERBS = {
     "up": "Start AION and keep it running.",
     "status": "Say whether AION runs, where, and with which model.",
     "chat": "Talk to the running AION in this terminal.",
+    "conversations": "List and search conversations, and call them by a name.",
     "why": "Explain an answer: its sources, confidence, cost and time.",
     "feedback": "Judge an answer.",
     "remember": "Remember a text, or a file as a document.",

@@ -108,7 +108,16 @@ class Conversation:
     started: float
     updated: float
     turns: int
-    title: str  # the first words of its first question
+    title: str  # what its owner calls it, or the first words of its first question
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation in which something was said, and the turn and the words around it."""
+
+    conversation: Conversation
+    turn: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from aion.records import Json
 from aion.serve.adapter_routes import adapter_routes, route_routes
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
+from aion.serve.conversation_routes import conversation_routes
 from aion.serve.experience_routes import experience_routes
 from aion.serve.feedback_routes import feedback_routes
 from aion.serve.gate_routes import gate_routes
 from aion.serve.guard import Guard
-from aion.serve.memory_routes import conversation_routes, document_routes, memory_routes, one_memory_routes
+from aion.serve.memory_routes import document_routes, memory_routes, one_memory_routes
 from aion.serve.metrics import CountRequests
 from aion.serve.own import key_routes, plain_routes, turn_routes
 from aion.serve.report_routes import report_routes
@@ -30,13 +31,13 @@ from aion.serve.v1 import openai_routes
 
 ROUTES = (
     openai_routes,
+    conversation_routes,
     turn_routes,
     feedback_routes,
     experience_routes,
     memory_routes,
     one_memory_routes,
     document_routes,
-    conversation_routes,
     sleep_routes,
     theme_routes,
     night_routes,

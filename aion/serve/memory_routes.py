@@ -7,7 +7,6 @@ that nobody has approved yet. What is forgotten leaves the cache, too, and an en
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -17,7 +16,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response, StreamingResponse
 
-from aion.errors import Conflict, NotFound, Unavailable
+from aion.errors import Conflict, NotFound
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
 from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, Trust, new_id
@@ -31,7 +30,6 @@ from aion.serve.system import System
 MOST_ITEMS = 1000  # of one import
 LONGEST_QUESTION = 8000
 TITLE = 80
-SETTLE_S = 20.0
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Moment = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, description="Seconds since 1970, UTC.")]
 MERGED: Responses = {200: {"description": "It was remembered already: `merged` is true."}}
@@ -213,25 +211,6 @@ def document_routes(system: System) -> APIRouter:
         retired = [] if revoked.trust is Trust.OWN else await unlearn(system, owner, document_id)
         await note_act(system, owner, "document.revoke", document_id)
         return {**document_json(revoked), "adapters": retired}
-
-    return router
-
-
-def conversation_routes(system: System) -> APIRouter:
-    """Forgetting a whole conversation."""
-    router = APIRouter(route_class=StrictRoute, tags=["Memory"])
-
-    @router.delete("/api/conversations/{conversation_id}", summary="Forget a conversation, and what came from it alone")
-    async def forget(request: Request, conversation_id: str) -> Json:
-        owner = principal_of(request).owner
-        if not await system.observer.settle(owner, SETTLE_S):  # nothing of it may be written after it has gone
-            raise Unavailable("what was said is still being taken in; forget it in a moment", retry_after=5)
-        gone = await system.keeper.forget_conversation(owner, conversation_id)
-        if not gone.turns and not gone.memories:
-            raise NotFound(f"no conversation {conversation_id[:64]!r} of yours; GET /api/conversations lists them")
-        # Its name may be the person's own words: what is forgotten is named in the audit by its hash.
-        name = "sha256:" + hashlib.sha256(conversation_id.encode()).hexdigest()[:16]
-        return await let_go(system, owner, gone, "conversation.forget", name)
 
     return router
 

@@ -20,7 +20,7 @@ from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import Principal
 from aion.serve.system import System
-from aion.serve.turn_json import conversation_json, experience_json, judged_json, turn_id_of, turn_json
+from aion.serve.turn_json import experience_json, judged_json, turn_id_of
 from aion.store.base import Store
 
 Responses = dict[int | str, dict[str, Any]]
@@ -96,21 +96,6 @@ def turn_routes(system: System) -> APIRouter:
     @router.get("/api/status", summary="What AION is doing")
     async def status() -> Json:
         return system.status()
-
-    @router.get("/api/conversations", summary="Conversations, the latest first")
-    def conversations(request: Request, owner: Owner = None, limit: Limit = 100, before: Before = None) -> Json:
-        found = system.store.conversations(owner=whose(request, owner), before=before, limit=limit)
-        following = found[-1].updated if len(found) == limit else None
-        return {"data": [conversation_json(conversation) for conversation in found], "before": following}
-
-    @router.get("/api/conversations/{conversation_id}", summary="The turns of a conversation, the oldest first")
-    def conversation(request: Request, conversation_id: str, limit: Limit = 100, after: After = None) -> Json:
-        owner = principal_of(request).sees
-        found = system.store.turns(owner=owner, conversation=conversation_id, after=after, limit=limit)
-        if not found and after is None:
-            raise NotFound(f"no conversation {conversation_id[:64]!r} of yours; GET /api/conversations lists them")
-        following = found[-1].id if len(found) == limit else None
-        return {"id": conversation_id, "turns": [turn_json(turn) for turn in found], "after": following}
 
     @router.get("/api/turns/{turn_id}", summary="One turn, as it was recorded")
     def turn(request: Request, turn_id: str) -> Json:

@@ -55,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/v1/models/{model:path}", Scope.USER),
     Rule("GET", "/api/conversations", Scope.USER),
     Rule("GET", "/api/conversations/{conversation_id}", Scope.USER),
+    Rule("PUT", "/api/conversations/{conversation_id}", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("GET", "/api/turns/{turn_id}", Scope.USER),
     Rule("GET", "/api/turns/{turn_id}/why", Scope.USER),
     Rule("GET", "/api/export", Scope.USER),

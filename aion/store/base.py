@@ -24,6 +24,7 @@ from aion.records import (
     Feedback,
     Finding,
     Forgotten,
+    Found,
     Json,
     Key,
     Label,
@@ -84,6 +85,15 @@ class Store(Protocol):
 
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
         """Most recently used first; `before` continues a listing by the `updated` of its last row."""
+        ...
+
+    def search(self, words: str, *, owner: str, limit: int = 100) -> list[Found]:
+        """Conversations in which one message, of anybody but the system, holds every one of the words, whatever their
+        case; those with the newest such message first."""
+        ...
+
+    def name_conversation(self, conversation: str, title: str, *, owner: str) -> Future[bool]:
+        """Call it so; by its first words again when `title` is empty. False when there is no such conversation."""
         ...
 
     def continues(self, messages: Sequence[Json], *, owner: str) -> str | None:

@@ -15,6 +15,7 @@ import apsw
 from aion.records import Forgotten, Memory, Source
 from aion.store import memory_rows, rows, statements
 from aion.store.clusters import clusters_of, leave_cluster
+from aion.store.conversations import DROP_TITLE
 from aion.store.database import fetch
 from aion.store.derived import find_derived, find_lessons, lessons_of
 from aion.store.nights import drop_lessons, find_learned, find_learners
@@ -52,6 +53,7 @@ def forget_conversation(connection: apsw.Connection, conversation: str, owner: s
     judged: dict[str, int] = dict(row for turn in ids for row in fetch(connection, given, (turn,)))
     said = answers_of(connection, ids)
     _drop_turns(connection, turns, owner)
+    connection.execute(DROP_TITLE, (owner, conversation))
     forgotten = _drop_sources(connection, owner, refs={*ids, *judged}, gone=ids, conversation=conversation)
     made_from = {*forgotten.answers, *find_repeating(connection, said, owner)}
     forgotten = dataclasses.replace(

@@ -403,4 +403,18 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    Migration(
+        13,
+        "titles",
+        (
+            # What somebody calls a conversation; without a row, it is called by its first words.
+            """CREATE TABLE titles (
+                conversation TEXT NOT NULL,
+                owner TEXT NOT NULL,
+                title TEXT NOT NULL,
+                digest BLOB NOT NULL,
+                PRIMARY KEY (conversation, owner)
+            )""",
+        ),
+    ),
 )

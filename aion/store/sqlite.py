@@ -14,9 +14,10 @@ from typing import Any
 import apsw
 
 from aion.errors import AionError, Conflict, StorageFailed
-from aion.records import AuditEntry, Conversation, Finding, Forgotten, Json, Key, Turn
+from aion.records import AuditEntry, Conversation, Finding, Forgotten, Found, Json, Key, Turn
 from aion.store import rows, statements
 from aion.store.blobs import BLOBS, BlobStore
+from aion.store.conversations import find_said, list_conversations, put_title
 from aion.store.database import fetch, open_reader, open_writer, where
 from aion.store.experiences import SqliteExperiences
 from aion.store.faults import rewording
@@ -24,7 +25,7 @@ from aion.store.forgetting import forget_conversation
 from aion.store.memories import SqliteMemories
 from aion.store.nights import SqliteNights
 from aion.store.serving import SqliteServed
-from aion.store.turns import load_title, load_turn
+from aion.store.turns import load_turn
 from aion.store.verify import find_damage
 from aion.store.writer import Writer
 
@@ -101,18 +102,15 @@ class SqliteStore:
         return found[0] if found else None
 
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
-        clause, given = where({"owner = ?": owner})
-        having, bound = where({"MAX(started) < ?": before}, "HAVING")
-        sql = f"{statements.SELECT_CONVERSATIONS} {clause} GROUP BY owner, conversation {having} "
-        sql += "ORDER BY updated DESC, MIN(id) DESC LIMIT ?"
         with self._reading() as connection:
-            found = fetch(connection, sql, (*given, *bound, max(limit, 0)))
-            return [
-                Conversation(
-                    id=id_, owner=who, started=start, updated=end, turns=count, title=load_title(connection, first)
-                )
-                for who, id_, start, end, count, first in found
-            ]
+            return list_conversations(connection, owner, before=before, limit=limit)
+
+    def search(self, words: str, *, owner: str, limit: int = 100) -> list[Found]:
+        with self._reading() as connection:
+            return find_said(connection, owner, words, limit=limit)
+
+    def name_conversation(self, conversation: str, title: str, *, owner: str) -> Future[bool]:
+        return self._erase(lambda connection: put_title(connection, conversation, owner, title))
 
     def continues(self, messages: Sequence[Json], *, owner: str) -> str | None:
         likeness = rows.likeness_of(messages, owner=owner)

@@ -30,7 +30,6 @@ SELECT_HISTORY = """
     )
     SELECT hash, owner, parent, body FROM history ORDER BY depth DESC
 """
-SELECT_CONVERSATIONS = "SELECT owner, conversation, MIN(started), MAX(started) AS updated, COUNT(*), MIN(id) FROM turns"
 # The newest turn with that answer; the inner query reads one entry of an index per row of the outer.
 SELECT_CONTINUED = """
     SELECT conversation FROM turns WHERE id = (

@@ -29,12 +29,12 @@ def _load_history(connection: apsw.Connection, tip: bytes | None) -> list[Json]:
 def load_title(connection: apsw.Connection, turn_id: str) -> str:
     """The first words of the first question."""
     tip = fetch(connection, "SELECT prompt FROM turns WHERE id = ?", (turn_id,))[0][0]
-    texts = (_text(message) for message in _load_history(connection, tip) if message.get("role") == "user")
+    texts = (words_of(message) for message in _load_history(connection, tip) if message.get("role") == "user")
     title = " ".join(next((text for text in texts if text.strip()), "").split())
     return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
-def _text(message: Json) -> str:
+def words_of(message: Json) -> str:
     """What a message says, whether its content is a string or a list of parts."""
     content = message.get("content")
     if isinstance(content, str):

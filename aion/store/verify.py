@@ -16,6 +16,7 @@ from aion.errors import AionError, Corrupt
 from aion.records import Finding
 from aion.store import experience_rows, memory_rows, night_rows, rows, served_rows, statements, unlearned, verify_words
 from aion.store.clusters import check_place
+from aion.store.conversations import decode_title
 from aion.store.database import fetch, migrate
 from aion.store.rows import Row
 from aion.store.schema import MIGRATIONS
@@ -170,10 +171,14 @@ CLUSTERS = "SELECT id, owner, body, digest FROM clusters"
 CALIBRATIONS = "SELECT id, owner, at, body, digest FROM calibrations"
 SAMPLES = "SELECT at, body, digest FROM samples"
 
+# By rowid: two people may use the same name for a conversation.
+TITLES = "SELECT rowid, conversation, owner, title, digest FROM titles"
+
 KINDS = (
     Rows("message", _paged(MESSAGES, "m.hash"), b"", _alone(rows.check_message)),
     Rows("turn", _paged(statements.SELECT_TURNS, "id"), "", _prove_turn),
     Rows("steps of turn", _paged(NOTED, "turn"), "", _prove_inputs),
+    Rows("name of conversation, number", _paged(TITLES, "rowid"), -1, _alone(lambda row: decode_title(row[1:]))),
     Rows("key", _paged(KEYS, "id"), "", _alone(rows.decode_key)),
     Rows("audit entry", _paged(AUDIT, "id"), "", _alone(rows.decode_audit)),
     Rows("memory", _paged(statements.SELECT_MEMORIES, "seq"), -1, _prove_memory),

@@ -141,3 +141,17 @@ def test_a_suite_is_added_to_shown_and_taken_from(aion: Aion, data: Path) -> Non
         assert json.loads(aion("suite", "list", "--json").out) == [ITEM]
         assert aion("suite", "remove", "suite_1").out == "removed suite_1\n"
         assert aion("suite", "add", "Which?", "x", "--check", "likes").code == 2
+
+
+def test_conversations_are_shown_found_and_named(aion: Aion, data: Path) -> None:
+    one = {"id": "conv_1", "title": "Boats", "updated": 0.0, "turns": 2}
+    hit = one | {"found": {"turn": "turn_1", "text": "…the Gaivota lies…"}}
+    with serve(data) as server:
+        server.replies["GET /api/conversations?owner=me&limit=30"] = (200, {"data": [one]})
+        server.replies["GET /api/conversations?owner=me&search=gaivota&limit=30"] = (200, {"data": [hit]})
+        server.replies["PUT /api/conversations/conv_1"] = (200, {"id": "conv_1", "title": "My boat"})
+        assert aion("conversations", "list").out.splitlines()[1] == "conv_1\t1970-01-01 00:00 UTC\t2\tBoats"
+        assert aion("conversations", "list", "--search", "gaivota").out.endswith("\t…the Gaivota lies…\n")
+        assert json.loads(aion("conversations", "list", "--json").out) == [one]
+        assert aion("conversations", "name", "conv_1", "My boat").out == "conv_1\n"
+        assert server.asked[-1][:2] == ("PUT /api/conversations/conv_1", {"title": "My boat"})

@@ -82,6 +82,7 @@ NOT_SHOWN_ALONE = {
     "/api/sessions/{session_id}": ("session", "0" * 12),
 }
 ACTS = {  # what changes something that has an id -> what is sent along
+    ("PUT", "/api/conversations/{conversation_id}"): {"title": "mine now"},
     ("DELETE", "/api/conversations/{conversation_id}"): None,
     ("PUT", "/api/memory/{memory_id}"): {"text": "mine now"},
     ("DELETE", "/api/memory/{memory_id}"): None,
@@ -128,6 +129,7 @@ def kept(person: Person) -> list[Any]:
     """Everything of a person that somebody could change."""
     places = (
         "/api/export",
+        "/api/conversations",
         "/api/memory/export",
         "/api/memory",
         "/api/documents",

@@ -153,6 +153,7 @@ def fill_experience(store: Store) -> None:
     store.experience.add_calibration(make_calibration()).result()
     told = make_turn(conversation="conv_4")
     store.append_turn(told).result()
+    store.name_conversation("conv_4", "Boats", owner="ana").result()
     gone = put(store, sources=(make_source(ref=told.id, conversation="conv_4"),))
     store.memories.remove([gone.id], owner="ana").result()
     store.experience.append_sample(1.0, {"cpu_percent": 12.5}).result()

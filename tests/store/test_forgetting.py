@@ -54,6 +54,7 @@ def add_all(store: SqliteStore, conversation: str, document: str, secret: str, c
     source = make_source(ref=turn.id, conversation=conversation, text="")
     terms = f"{words} {secret}{chance.randrange(3)} {secret}"
     put(store, text=f"{words} {secret}", entities=(secret,), sources=(source,), terms=terms)
+    store.name_conversation(conversation, f"about {secret}", owner="ana").result()
     title = make_document(id=document, title=secret)
     store.memories.put_document(title).result()
     passage = make_source(ref=document, conversation="", text="")

@@ -98,6 +98,7 @@ TAMPERINGS = {
     "verdicts": ("body = replace(body, '0.875', '0.975')", "verdict, number 1"),
     "promotions": ("body = replace(body, 'it passed', 'it is so')", "promotion, number 1"),
     "suite": ("body = replace(body, 'Gaivota', 'Saudade')", "question of a person's own, item_1"),
+    "titles": ("title = 'Boots'", "name of conversation, number 1"),
     "memory_words_docsize": ("sz = x'07'", "words of memories"),
     "memory_words_config": ("v = 0 WHERE k = 'secure-delete'", "words of memories"),
     "memory_words_data": ("block = replace(block, 'boat', 'boot') WHERE instr(block, 'boat')", "words of memories"),
