@@ -1,4 +1,4 @@
-"""`aion conversations`: one's own, by last use or by what was said in them, and what they are called; asks the server."""
+"""`aion conversations`: one's own by last use or by what was said in them, and their names; it asks the server."""
 
 from __future__ import annotations
 

@@ -6,26 +6,33 @@ Every turn holds what was said before it, so turns make a tree; a thread is the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from aion.records import Json
 
+MOST_TURNS = 1000  # of a conversation are read
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A question, its answer, and the other answers that it got."""
+    """A question, its answer, the other answers that it got, and what was asked in its place."""
 
     turn: Json
     question: str
     answer: str
     versions: tuple[str, ...]  # ids of the turns that answer the same, the oldest first
+    asked: tuple[str, ...]  # ids of the newest turns of each question that was asked at this place, the oldest first
 
     @property
     def place(self) -> int:
         return self.versions.index(self.turn["id"])
+
+    @property
+    def branch(self) -> int:
+        return next(at for at, one in enumerate(self.asked) if one in self.versions)
 
 
 def read_thread(turns: Sequence[Json], at: str = "") -> list[Said]:
@@ -44,12 +51,13 @@ def read_thread(turns: Sequence[Json], at: str = "") -> list[Said]:
         said = [one for one in found if text_of(one) == _content(messages[end])]
         if said:
             path.append(said[-1])
-    return [
-        Said(
-            one, _content(one["messages"][-1]), text_of(one), tuple(twin["id"] for twin in same[_name(one["messages"])])
-        )
-        for one in reversed(path)
-    ]
+    places = _places(same)
+    return [_said(one, same[_name(one["messages"])], places) for one in reversed(path)]
+
+
+def find_said(turns: Sequence[Json], turn: str) -> Said:
+    """One turn as it stands in its thread."""
+    return next(one for one in read_thread(turns, turn) if one.turn["id"] == turn)
 
 
 def history_after(turn: Json) -> list[Json]:
@@ -60,6 +68,24 @@ def history_after(turn: Json) -> list[Json]:
 def text_of(turn: Json) -> str:
     answers = turn["answers"]
     return _content(answers[0]["message"]) if answers else ""
+
+
+def _said(turn: Json, twins: Sequence[Json], places: Mapping[bytes, Sequence[str]]) -> Said:
+    return Said(
+        turn=turn,
+        question=_content(turn["messages"][-1]),
+        answer=text_of(turn),
+        versions=tuple(twin["id"] for twin in twins),
+        asked=tuple(places[_name(turn["messages"][:-1])]),
+    )
+
+
+def _places(same: Mapping[bytes, Sequence[Json]]) -> Mapping[bytes, list[str]]:
+    """By what stands before a question: the newest answer to each that was asked there."""
+    found: defaultdict[bytes, list[str]] = defaultdict(list)
+    for twins in same.values():
+        found[_name(twins[-1]["messages"][:-1])].append(twins[-1]["id"])
+    return found
 
 
 def _follow(turn: Json, turns: Sequence[Json]) -> Json:

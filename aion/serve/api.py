@@ -10,9 +10,9 @@ import aion
 from aion.errors import AionError
 from aion.records import Json
 from aion.serve.adapter_routes import adapter_routes, route_routes
+from aion.serve.conversation_routes import conversation_routes
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
-from aion.serve.conversation_routes import conversation_routes
 from aion.serve.experience_routes import experience_routes
 from aion.serve.feedback_routes import feedback_routes
 from aion.serve.gate_routes import gate_routes

@@ -60,7 +60,9 @@ def conversation_routes(system: System) -> APIRouter:
         if not found and after is None:
             raise _unknown(conversation_id)
         following = found[-1].id if len(found) == limit else None
-        return {"id": conversation_id, "turns": [turn_json(turn) for turn in found], "after": following}
+        whole = system.store.conversation(conversation_id, owner=found[0].owner) if found else None
+        title = whole.title if whole else ""
+        return {"id": conversation_id, "title": title, "turns": [turn_json(turn) for turn in found], "after": following}
 
     @router.put("/api/conversations/{conversation_id}", summary="Call a conversation by a name of your own")
     async def call(request: Request, conversation_id: str, body: Named) -> Json:

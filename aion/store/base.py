@@ -87,6 +87,8 @@ class Store(Protocol):
         """Most recently used first; `before` continues a listing by the `updated` of its last row."""
         ...
 
+    def conversation(self, conversation: str, *, owner: str) -> Conversation | None: ...
+
     def search(self, words: str, *, owner: str, limit: int = 100) -> list[Found]:
         """Conversations in which one message, of anybody but the system, holds every one of the words, whatever their
         case; those with the newest such message first."""

@@ -41,6 +41,12 @@ def list_conversations(
     return [_load(connection, row) for row in fetch(connection, sql, (*given, *bound, max(limit, 0)))]
 
 
+def find_conversation(connection: apsw.Connection, conversation: str, owner: str) -> Conversation | None:
+    sql = f"{SELECT} WHERE owner = ? AND conversation = ? GROUP BY owner, conversation"
+    found = fetch(connection, sql, (owner, conversation))
+    return _load(connection, found[0]) if found else None
+
+
 def find_said(connection: apsw.Connection, owner: str, words: str, *, limit: int) -> list[Found]:
     """Conversations with a message that holds every word, whatever its case; the newest such message of each."""
     found: dict[str, Found] = {}
@@ -49,7 +55,8 @@ def find_said(connection: apsw.Connection, owner: str, words: str, *, limit: int
             break
         for conversation, turn in fetch(connection, TURN, (hash_,)):
             if conversation not in found:
-                found[conversation] = Found(_one(connection, owner, conversation), turn, _around(text, at))
+                whole = find_conversation(connection, conversation, owner)
+                found |= {conversation: Found(whole, turn, _around(text, at))} if whole else {}
     return list(found.values())
 
 
@@ -71,11 +78,6 @@ def encode_title(conversation: str, owner: str, title: str) -> Row:
 def decode_title(row: Row) -> str:
     title: str = checked(row, f"the name of conversation {row[0]}")[-1]
     return title
-
-
-def _one(connection: apsw.Connection, owner: str, conversation: str) -> Conversation:
-    sql = f"{SELECT} WHERE owner = ? AND conversation = ? GROUP BY owner, conversation"
-    return _load(connection, fetch(connection, sql, (owner, conversation))[0])
 
 
 def _load(connection: apsw.Connection, row: Row) -> Conversation:

@@ -17,7 +17,7 @@ from aion.errors import AionError, Conflict, StorageFailed
 from aion.records import AuditEntry, Conversation, Finding, Forgotten, Found, Json, Key, Turn
 from aion.store import rows, statements
 from aion.store.blobs import BLOBS, BlobStore
-from aion.store.conversations import find_said, list_conversations, put_title
+from aion.store.conversations import find_conversation, find_said, list_conversations, put_title
 from aion.store.database import fetch, open_reader, open_writer, where
 from aion.store.experiences import SqliteExperiences
 from aion.store.faults import rewording
@@ -104,6 +104,10 @@ class SqliteStore:
     def conversations(self, *, owner: str | None, before: float | None = None, limit: int = 100) -> list[Conversation]:
         with self._reading() as connection:
             return list_conversations(connection, owner, before=before, limit=limit)
+
+    def conversation(self, conversation: str, *, owner: str) -> Conversation | None:
+        with self._reading() as connection:
+            return find_conversation(connection, conversation, owner)
 
     def search(self, words: str, *, owner: str, limit: int = 100) -> list[Found]:
         with self._reading() as connection:

@@ -18,9 +18,9 @@ from aion.config import CacheSettings, ServerSettings, Settings
 from aion.memory.base import Recall
 from aion.memory.cache import AnswerCache, Cached
 from aion.records import Forgotten
+from aion.serve.conversation_routes import conversation_routes
 from aion.serve.error_reply import EXCEPTION_HANDLERS
 from aion.serve.guard import Guard
-from aion.serve.conversation_routes import conversation_routes
 from aion.serve.memory_routes import memory_routes, unlearn
 from aion.serve.system import System
 from aion.store.blobs import BlobStore

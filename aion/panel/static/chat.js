@@ -1,33 +1,18 @@
-// The chat: sends a question, shows the answer while it is written, and says what a person thinks of it.
+// The chat: sends a question and shows the answer while it is written.
 // All HTML that is put into the page was made, and escaped, by the server.
+
+import { linesOf, post, reasonOf } from "./requests.js";
+import { closeDrawer, correct, onCorrecting, onOpinion } from "./opinion.js";
 
 const form = document.getElementById("ask");
 const turns = document.getElementById("turns");
 const box = form.elements.question;
-const drawer = document.getElementById("drawer");
 const say = form.dataset;
+const adapters = form.querySelector("[data-adapters]");
+const recall = form.querySelector("[data-recall]");
+const attached = form.querySelector("[data-attached]");
+const MOST_ATTACHED = 4_000_000; // bytes; the server has its own limit
 let running = null;
-
-const post = (place, body) =>
-  fetch(place, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body: JSON.stringify(body),
-    signal: running?.signal,
-  });
-
-async function* linesOf(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let left = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    left += value;
-    const lines = left.split("\n");
-    left = lines.pop();
-    for (const line of lines) if (line) yield JSON.parse(line);
-  }
-}
 
 function begin(question) {
   turns.querySelector(".welcome")?.remove();
@@ -45,12 +30,19 @@ function begin(question) {
   return item;
 }
 
-function isAtEnd() {
-  return window.innerHeight + window.scrollY >= document.body.scrollHeight - 120;
+// The place of a turn and of all that followed from it is taken by another.
+function replace(turn, question) {
+  while (turn.nextElementSibling) turn.nextElementSibling.remove();
+  turn.remove();
+  return begin(question);
 }
 
-function toEnd() {
-  window.scrollTo({ top: document.body.scrollHeight });
+const isAtEnd = () => window.innerHeight + window.scrollY >= document.body.scrollHeight - 120;
+const toEnd = () => window.scrollTo({ top: document.body.scrollHeight });
+
+function wishes() {
+  const chosen = adapters.value === "auto" ? {} : { adapters: adapters.value === "none" ? "none" : { [adapters.value]: 1 } };
+  return recall.checked ? chosen : { ...chosen, recall: false };
 }
 
 async function ask(wish, item) {
@@ -59,8 +51,8 @@ async function ask(wish, item) {
   toEnd();
   const text = item.querySelector(".text");
   try {
-    const response = await post("/panel/send", wish);
-    if (!response.ok) throw new Error(await reasonOf(response));
+    const response = await post("/panel/send", { ...wishes(), ...wish }, running.signal);
+    if (!response.ok) throw new Error(await reasonOf(response, say.sayFailed));
     for await (const event of linesOf(response)) {
       const follow = isAtEnd();
       if (event.html) text.innerHTML = event.html;
@@ -78,23 +70,13 @@ async function ask(wish, item) {
   }
 }
 
-async function reasonOf(response) {
-  try {
-    return (await response.json()).error.message;
-  } catch {
-    return `${say.sayFailed} (${response.status})`;
-  }
-}
-
 function finish(item, done) {
   const made = document.createElement("template");
   made.innerHTML = done.html.trim();
   item.replaceWith(made.content);
   form.dataset.after = done.turn;
-  if (form.dataset.conversation !== done.conversation) {
-    form.dataset.conversation = done.conversation;
-    history.replaceState(null, "", `/panel/chat/${done.conversation}`);
-  }
+  form.dataset.conversation = done.conversation;
+  history.replaceState(null, "", `/panel/chat/${done.conversation}?at=${done.turn}`);
 }
 
 function fail(item, reason, id = "") {
@@ -121,6 +103,36 @@ form.addEventListener("submit", (event) => {
   ask({ text, after: form.dataset.after }, begin(text));
 });
 
+form.querySelector("[data-stop]").addEventListener("click", () => running?.abort());
+box.addEventListener("input", grow);
+
+function grow() {
+  box.rows = Math.min(10, Math.max(1, box.value.split("\n").length));
+}
+
+turns.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  const turn = button?.closest(".turn");
+  if (!turn?.dataset.turn) return;
+  if (!("again" in button.dataset)) await onOpinion(button, turn);
+  else if (!running) ask({ again: turn.dataset.turn }, replace(turn, turn.querySelector(".asked").textContent));
+});
+
+turns.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const turn = event.target.closest(".turn");
+  if ("editAnswer" in event.target.dataset) return correct(turn, event.target);
+  const text = event.target.querySelector("textarea").value.trim();
+  if (text && !running) ask({ text, instead: turn.dataset.turn }, replace(turn, text));
+});
+
+turns.addEventListener("input", (event) => {
+  const edit = event.target.closest("[data-edit-answer]");
+  if (edit) onCorrecting(edit.closest(".turn"), edit, event.target.value);
+});
+
+// Keys.
+
 box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
@@ -129,114 +141,35 @@ box.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  if (running) running.abort();
-  else closeDrawer();
+  const writing = event.target.closest("input, textarea, select");
+  if (event.key === "Escape" && running) running.abort();
+  else if (event.key === "Escape") closeDrawer();
+  else if (event.key === "k" && (event.ctrlKey || event.metaKey)) go(event, document.querySelector("[data-search]"));
+  else if (event.key === "/" && !writing) go(event, box);
 });
 
-form.querySelector("[data-stop]").addEventListener("click", () => running?.abort());
-box.addEventListener("input", grow);
-
-function grow() {
-  box.rows = Math.min(10, Math.max(1, box.value.split("\n").length));
-}
-
-// What a person thinks of an answer.
-
-turns.addEventListener("click", async (event) => {
-  const button = event.target.closest("button");
-  const turn = button?.closest(".turn");
-  if (!turn?.dataset.turn) return;
-  if (button.dataset.thumb) await judge(turn, { kind: "thumb", value: button.dataset.thumb }, button);
-  else if ("copyAnswer" in button.dataset) await copyAnswer(turn);
-  else if ("edit" in button.dataset) openEdit(turn);
-  else if ("cancel" in button.dataset) turn.querySelector(".edit").hidden = true;
-  else if ("again" in button.dataset) again(turn);
-  else if ("why" in button.dataset) await openDrawer(turn.dataset.turn);
-});
-
-turns.addEventListener("submit", async (event) => {
+function go(event, place) {
   event.preventDefault();
-  const turn = event.target.closest(".turn");
-  const text = event.target.querySelector("textarea").value.trim();
-  if (!text) return;
-  if (await judge(turn, { kind: "edit", text }, null, say.sayStudy)) event.target.hidden = true;
+  place?.focus();
+}
+
+// What may be chosen, read when somebody is about to choose.
+
+adapters.addEventListener("focus", listAdapters, { once: true });
+
+async function listAdapters() {
+  const response = await fetch("/panel/choices");
+  if (response.ok) adapters.insertAdjacentHTML("beforeend", await response.text());
+}
+
+form.querySelector("[data-attach]").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (!file) return;
+  const text = file.size > MOST_ATTACHED ? "\0" : await file.text();
+  if (text.includes("\0") || text.includes("\uFFFD")) return (attached.textContent = say.sayUnreadable);
+  const response = await post("/panel/attach", { title: file.name, text });
+  attached.textContent = response.ok ? (await response.json()).told : await reasonOf(response, say.sayFailed);
 });
 
-turns.addEventListener("input", (event) => {
-  const edit = event.target.closest(".edit");
-  if (edit) showDiff(edit.querySelector(".diff"), sourceOf(edit.closest(".turn")), event.target.value);
-});
-
-const sourceOf = (turn) => turn.querySelector(".text").dataset.source;
-
-async function judge(turn, wish, button, told = say.sayThanks) {
-  const response = await post("/panel/judge", { turn: turn.dataset.turn, ...wish });
-  const line = turn.querySelector(".told");
-  line.textContent = response.ok ? told : await reasonOf(response);
-  if (response.ok && button) {
-    for (const one of turn.querySelectorAll("[data-thumb]")) one.setAttribute("aria-pressed", String(one === button));
-  }
-  return response.ok;
-}
-
-async function copyAnswer(turn) {
-  await navigator.clipboard.writeText(sourceOf(turn));
-  await judge(turn, { kind: "event", event: "copied" }, null, say.sayCopied);
-}
-
-function openEdit(turn) {
-  const edit = turn.querySelector(".edit");
-  edit.hidden = !edit.hidden;
-  if (!edit.hidden) edit.querySelector("textarea").focus();
-}
-
-function again(turn) {
-  if (running) return;
-  const item = begin(turn.querySelector(".asked").textContent);
-  ask({ again: turn.dataset.turn }, item);
-}
-
-// Words that went and words that came, by the longest common row of words.
-function showDiff(place, before, after) {
-  const [a, b] = [before, after].map((text) => (text.match(/\S+\s*/g) ?? []).slice(0, 600));
-  const table = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
-  for (let i = a.length - 1; i >= 0; i--)
-    for (let j = b.length - 1; j >= 0; j--)
-      table[i][j] = a[i] === b[j] ? table[i + 1][j + 1] + 1 : Math.max(table[i + 1][j], table[i][j + 1]);
-  const parts = [];
-  let [i, j] = [0, 0];
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) parts.push(["span", a[i++]]), j++;
-    else if (j < b.length && (i === a.length || table[i][j + 1] >= table[i + 1][j])) parts.push(["ins", b[j++]]);
-    else parts.push(["del", a[i++]]);
-  }
-  place.replaceChildren(
-    ...parts.map(([name, text]) => Object.assign(document.createElement(name), { textContent: text })),
-  );
-}
-
-// Why.
-
-async function openDrawer(turn) {
-  const response = await fetch(`/panel/why/${turn}`);
-  drawer.innerHTML = await response.text();
-  drawer.hidden = false;
-  drawer.querySelector("[data-close]")?.focus();
-}
-
-function closeDrawer() {
-  drawer.hidden = true;
-}
-
-drawer.addEventListener("click", (event) => {
-  if (event.target.closest("[data-close]")) closeDrawer();
-});
-
-document.querySelector("[data-filter]")?.addEventListener("input", (event) => {
-  const wanted = event.target.value.toLowerCase();
-  for (const one of document.querySelectorAll(".conversations li"))
-    one.hidden = !one.textContent.toLowerCase().includes(wanted);
-});
-
-if (turns.querySelector(".turn")) toEnd();
+if (!location.hash && turns.querySelector(".turn")) toEnd();
