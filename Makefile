@@ -21,7 +21,7 @@ apt = if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
 	command -v apt-get >/dev/null && $$SUDO true 2>/dev/null && \
 	$$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1)
 
-.PHONY: help install up test check proof bench nights clean venv libgomp compiler
+.PHONY: help install up test check proof bench nights clean venv libgomp compiler chromium
 
 help:
 	@echo "make up     install AION here and start it (DATA=folder PORT=8420 MODEL=file.gguf ARGS=...)"
@@ -35,7 +35,7 @@ up: install
 
 install: libgomp $(RUN)
 
-test: libgomp compiler $(DEV)
+test: libgomp compiler chromium $(DEV)
 	$(BIN)/python -m pytest $(TESTS)
 
 check: $(DEV)
@@ -44,7 +44,7 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_rooms.py $(wildcard tests/test_docs.py) tests/cli/test_config.py
 
-proof: libgomp compiler $(DEV)
+proof: libgomp compiler chromium $(DEV)
 	$(BIN)/python -m pytest -m proof $(TESTS)
 
 bench: libgomp $(DEV)
@@ -89,3 +89,9 @@ libgomp: venv
 compiler:
 	@command -v gcc >/dev/null || { $(call apt,gcc libc6-dev); } || \
 		echo "no C compiler: the power-cut tests will be skipped; install gcc and libc6-dev to run them" >&2
+
+# Only for the tests of the panel in a browser, which are skipped without it.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	{ $(call apt,chromium); } || \
+		echo "no Chromium: the browser tests will be skipped; install the package chromium to run them" >&2

@@ -12,11 +12,13 @@ from dataclasses import replace
 from importlib import resources
 from typing import cast
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aion.errors import AionError
 from aion.panel import adapters, answers, chat, morning, sign_in, sleep, you
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
@@ -26,6 +28,8 @@ from aion.panel.words import Words, choose_language
 KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 CACHED = "no-cache"  # asked for again each time: an update shows at once
 UNKNOWN = 401
+FAULT = 500
+log = structlog.get_logger()
 
 OPEN: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/panel/enter", sign_in.enter),
@@ -82,6 +86,13 @@ class Panel:
                 if denied.status == UNKNOWN and known:
                     return RedirectResponse("/panel/enter", status_code=303)
                 return _refuse(page, denied, known=known)
+            except Exception as error:  # a page that fails is still a page; the guard's JSON would stand there instead
+                if isinstance(error, AionError) or "application/json" in request.headers.get("accept", ""):
+                    raise
+                request_id = request.scope["state"]["request_id"]
+                log.exception("page_failed", request_id=request_id, path=request.url.path)
+                told = {"message": page.words("Something went wrong on this side."), "request_id": request_id}
+                return _refuse(page, Denied(FAULT, {"error": told}), known=known)
 
         return answer
 

@@ -7,12 +7,13 @@ from starlette.responses import JSONResponse, Response
 from aion.panel.page import Handler, Page, redirect, show
 
 NIGHTS = 30
-UNDER_WAY = "awake"
+AWAKE = "awake"
+PROGRESS = ("step", "steps", "loss", "tokens_per_s", "eta_s")  # not there before the training has begun
 
 
 async def sleep(page: Page) -> Response:
     """The state as it is now; the page's script asks for it again while a night is under way."""
-    status = await page.api.get("/api/sleep/status")
+    status = dict.fromkeys(PROGRESS) | await page.api.get("/api/sleep/status")
     nights = (await page.api.get("/api/sleep/nights", owner=page.owner, limit=NIGHTS))["data"]
     themes = (await page.api.get("/api/themes", owner=page.owner))["data"]
     return show(
@@ -20,7 +21,7 @@ async def sleep(page: Page) -> Response:
         "sleep.html",
         here="sleep",
         status=status,
-        asleep=status["state"] != UNDER_WAY,
+        asleep=status["state"] != AWAKE,
         nights=nights,
         themes=[one for one in themes if not one.get("merged_into")],
     )

@@ -73,10 +73,21 @@ async function ask(wish, item) {
 function finish(item, done) {
   const made = document.createElement("template");
   made.innerHTML = done.html.trim();
+  if (!form.dataset.conversation) addToList(item.querySelector(".asked").textContent, done.conversation);
   item.replaceWith(made.content);
   form.dataset.after = done.turn;
   form.dataset.conversation = done.conversation;
   history.replaceState(null, "", `/panel/chat/${done.conversation}?at=${done.turn}`);
+}
+
+function addToList(title, conversation) {
+  const list = document.querySelector(".conversations");
+  const link = Object.assign(document.createElement("a"), { href: `/panel/chat/${conversation}`, textContent: title.slice(0, 80) });
+  link.setAttribute("aria-current", "page");
+  list.querySelector(".empty")?.remove();
+  const entry = document.createElement("li");
+  entry.append(link);
+  list.prepend(entry);
 }
 
 function fail(item, reason, id = "") {
