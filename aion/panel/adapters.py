@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from urllib.parse import quote
 
+import orjson
 from starlette.responses import Response
 
+from aion.panel.api import Denied
 from aion.panel.charts import Line, line_chart
+from aion.panel.lineage import Origin, draw_lineage
 from aion.panel.morning import EXAMS
 from aion.panel.page import Handler, Page, redirect, show
 from aion.records import Json
 
 MOST = 500
+MOST_ORIGINS = 40  # are drawn; the list has all
 FITTING = ("served", "trial")
 
 
@@ -38,7 +43,19 @@ async def adapter(page: Page) -> Response:
         exams=EXAMS,
         fitting=FITTING,
         chart=_curve(page, line),
+        lineage=_draw_origins(page, one),
     )
+
+
+async def export(page: Page) -> Response:
+    """Its file, as it is sent."""
+    name = page.request.path_params["adapter"]
+    parts = [part async for part in page.api.stream("GET", f"/api/adapters/{name}/file")]
+    data = b"".join(part for _, part in parts)
+    if parts[0][0] >= 400:
+        raise Denied(parts[0][0], orjson.loads(data))
+    headers = {"content-disposition": f'attachment; filename="{quote(name)}.gguf"'}
+    return Response(data, media_type="application/octet-stream", headers=headers)
 
 
 async def promote(page: Page) -> Response:
@@ -64,6 +81,17 @@ def _lineage(one: Json, known: dict[str, Json]) -> list[Json]:
     return sorted(line, key=lambda other: float(other["created"]))
 
 
+def _draw_origins(page: Page, one: Json) -> str:
+    origins = [Origin(from_["title"], _place_of(from_), from_["count"]) for from_ in one["learned_from"][:MOST_ORIGINS]]
+    return draw_lineage(origins, one["theme_name"] or one["id"], label=page.words("What this adapter learned from"))
+
+
+def _place_of(origin: Json) -> str:
+    places = {"conversation": "chat", "memory": "memory", "document": "memory/documents"}
+    place = places.get(origin["kind"])
+    return f"/panel/{place}/{origin['id']}" if place else ""
+
+
 def _curve(page: Page, line: list[Json]) -> str:
     scores = [(one["examined"] or {}).get("scores", {}) for one in line]
     known = [
@@ -78,6 +106,7 @@ def _curve(page: Page, line: list[Json]) -> str:
 PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/panel/adapters", adapters),
     ("GET", "/panel/adapters/{adapter}", adapter),
+    ("GET", "/panel/adapters/{adapter}/export", export),
     ("POST", "/panel/adapters/rollback", roll_back),
     ("POST", "/panel/adapters/{adapter}/promote", promote),
     ("POST", "/panel/adapters/{adapter}/retire", retire),

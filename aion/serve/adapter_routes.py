@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
+from starlette.responses import Response
 
 from aion.errors import Conflict, NotFound
 from aion.gate.lineage import find_learners
@@ -21,10 +22,12 @@ from aion.memory.checks import NAME_LIMIT
 from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
-from aion.serve.own import Limit, Owner, whose
+from aion.serve.own import Limit, Owner, Responses, whose
 from aion.serve.sleep_routes import Strict
 from aion.serve.system import System
 
+BYTES = "application/octet-stream"
+FILE: Responses = {200: {"content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
 Ref = Annotated[str, StringConstraints(max_length=80)]
 Source = Annotated[
     str | None,
@@ -80,6 +83,16 @@ def adapter_routes(system: System) -> APIRouter:
             "parent": found.parent,
             "record": found.record,
         }
+
+    @router.get(
+        "/api/adapters/{adapter}/file", summary="One adapter as a GGUF LoRA", response_class=Response, responses=FILE
+    )
+    def file(request: Request, adapter: Ref) -> Response:
+        found = _find(system, adapter, principal_of(request).sees)
+        if not system.blobs.path(found.adapter).exists():
+            raise NotFound(f"adapter {adapter!r} is retired and its file is gone; a night may learn its theme again")
+        headers = {"content-disposition": f'attachment; filename="{found.id}.gguf"'}
+        return Response(system.blobs.get(found.adapter), media_type=BYTES, headers=headers)
 
     @router.post("/api/adapters/rollback", summary="Serve again what was served before")
     async def roll_back(request: Request, body: RollBackWish) -> Json:

@@ -96,6 +96,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/adapters", Scope.USER),
     Rule("GET", "/api/adapters/promotions", Scope.USER),
     Rule("GET", "/api/adapters/{adapter}", Scope.USER),
+    Rule("GET", "/api/adapters/{adapter}/file", Scope.USER),
     Rule("POST", "/api/adapters/rollback", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("POST", "/api/adapters/{adapter}/promote", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("POST", "/api/adapters/{adapter}/retire", Scope.USER),

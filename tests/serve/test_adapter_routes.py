@@ -95,6 +95,13 @@ def test_one_adapter_tells_what_it_learned_from(ana: Person) -> None:
     assert found["record"] == {"loss": 0.5}
 
 
+def test_an_adapters_file_can_be_taken_along_while_it_is_there(ana: Person) -> None:
+    reply = ana.ask("GET", "/api/adapters/cand_used/file")
+    assert (reply.content, reply.headers["content-type"]) == (b"adapter of used", "application/octet-stream")
+    assert reply.headers["content-disposition"] == 'attachment; filename="cand_used.gguf"'
+    assert "file is gone" in ana.ask("GET", "/api/adapters/cand_new/file").json()["error"]["message"]
+
+
 def test_nobody_sees_or_changes_the_adapters_of_somebody_else(up: RunningServer, ana: Person, eva: Person) -> None:
     assert eva.get("/api/adapters")["data"] == []
     assert eva.get("/api/adapters/promotions")["data"] == []

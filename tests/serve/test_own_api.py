@@ -37,7 +37,8 @@ def furnish(data: Path) -> None:
     """What only nights make, for two people."""
     store = SqliteStore(data)
     for name in ("ana", "ben"):
-        put_candidate(store, name, owner=name, lessons=(f"lesson_{name}",))
+        file = store.blobs.put(f"adapter of {name}".encode())
+        put_candidate(store, name, owner=name, lessons=(f"lesson_{name}",), adapter=file)
         place = make_lesson(id=f"lesson_{name}", owner=name, theme=f"theme_{name}", sources=())
         store.nights.place_lessons([place], at=1.0).result()
         store.nights.append_night(make_night(id=f"night_{name}", owner=name, state=NightState.DONE)).result()
@@ -75,6 +76,7 @@ OWNED = {  # route with an id -> the id of the person's own thing, and one that 
     "/api/documents/{document_id}": ("document", f"doc_{UNKNOWN}"),
     "/v1/responses/{response_id}": ("response", f"resp_{UNKNOWN}"),
     "/api/adapters/{adapter}": ("adapter", f"cand_{UNKNOWN}"),
+    "/api/adapters/{adapter}/file": ("adapter", f"cand_{UNKNOWN}"),
     "/api/sleep/reports/{night}": ("night", f"night_{UNKNOWN}"),
 }
 NOT_SHOWN_ALONE = {
