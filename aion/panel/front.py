@@ -77,9 +77,13 @@ class Panel:
         async def answer(request: Request) -> Response:
             page = self._page(request)
             try:
-                if known:
-                    page = await self._known(page)
-                return await handler(page)
+                if not known:
+                    return await handler(page)
+                page, renewed = await self._known(page)
+                response = await handler(page)
+                if renewed:
+                    sign_in.keep(response, sign_in.COOKIE, renewed, secure=request.url.scheme == "https")
+                return response
             except Denied as denied:
                 if "application/json" in request.headers.get("accept", ""):
                     raise  # the page's script shows it
@@ -109,9 +113,14 @@ class Panel:
             theme=theme if theme in THEMES else THEMES[0],
         )
 
-    async def _known(self, page: Page) -> Page:
+    async def _known(self, page: Page) -> tuple[Page, str]:
+        """Who asks, and the session's new secret, if it got one: a secret that was stolen is soon worth nothing."""
         me = await page.api.get("/api/me")
-        return replace(page, owner=me["owner"], is_admin=me["scope"] == "admin")
+        page = replace(page, owner=me["owner"], is_admin=me["scope"] == "admin")
+        if not me["renew"] or page.request.method != "GET":
+            return page, ""
+        key = str((await page.api.post("/api/sessions/renew"))["key"])
+        return replace(page, api=replace(page.api, key=key)), key
 
 
 def _refuse(page: Page, denied: Denied, *, known: bool) -> Response:

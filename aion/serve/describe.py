@@ -35,6 +35,7 @@ MAY_CONFLICT = {
     "/api/adapters/{adapter}/retire",
     "/api/documents/{document_id}/approve",
     "/api/feedback",
+    "/api/sessions/renew",
     "/api/sleep/start",
     "/api/suite",
     "/api/themes",

@@ -56,6 +56,9 @@ class LiveReplies:
             if not self._replies:
                 self._empty.set()
 
+    def has(self, key_id: str) -> bool:
+        return any(reply.key_id == key_id for reply in self._replies)
+
     def revoke(self, key_id: str) -> None:
         """End the replies of a key that is no longer valid."""
         for reply in [reply for reply in self._replies if reply.key_id == key_id]:

@@ -113,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/telemetry/calibration", Scope.USER),
     Rule("GET", "/api/telemetry/entities", Scope.USER),
     Rule("GET", "/api/me", Scope.USER),
+    Rule("POST", "/api/sessions/renew", Scope.USER),
     Rule("GET", "/api/sessions", Scope.USER),
     Rule("POST", "/api/sessions", None, reads_json=True, max_body=SMALL_BODY),
     Rule("POST", "/api/sessions/link", Scope.USER),

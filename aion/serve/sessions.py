@@ -11,7 +11,7 @@ import time
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from aion.errors import BadInput, NotFound, Unauthorized
+from aion.errors import BadInput, Conflict, NotFound, Unauthorized
 from aion.records import Json, Key
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
@@ -20,6 +20,7 @@ from aion.serve.links import LINK_S
 from aion.serve.system import System
 
 SESSION_DAYS = 30
+RENEW_S = 86_400.0  # a session older than this is given another secret
 
 
 class SignIn(BaseModel):
@@ -39,7 +40,7 @@ def session_routes(system: System) -> APIRouter:
     @router.get("/api/me", summary="Whose key or session this is")
     async def me(request: Request) -> Json:
         who = principal_of(request)
-        return {"owner": who.owner, "scope": who.scope.value, "id": who.key_id}
+        return {"owner": who.owner, "scope": who.scope.value, "id": who.key_id, "renew": _is_old(system, who)}
 
     @router.post("/api/sessions/link", summary="A code that signs in once, as whoever asks", status_code=201)
     async def link(request: Request) -> Json:
@@ -48,15 +49,19 @@ def session_routes(system: System) -> APIRouter:
     @router.post("/api/sessions", summary="Sign in", status_code=201)
     async def sign_in(body: SignIn) -> Json:
         who = _identify(system, body)
-        key, text = await system.keys.create(
-            who.owner,
-            who.scope,
-            time.time() + SESSION_DAYS * 86_400,
-            actor=who.owner,
-            session=True,
-            label=body.label or "browser",
-        )
-        return key.public() | {"key": text}
+        return await _begin(system, who, body.label or "browser")
+
+    @router.post("/api/sessions/renew", summary="Another secret for the session that asks", status_code=201)
+    async def renew(request: Request) -> Json:
+        who = principal_of(request)
+        old = _session(system, who)
+        if old is None:
+            raise BadInput("this is no session of a browser; a key keeps its secret until it is revoked")
+        if system.live.has(who.key_id):
+            raise Conflict("an answer is being written in this session; renew it when that is done")
+        made = await _begin(system, who, old.label)
+        await system.keys.revoke(old.id, actor=who.owner)
+        return made
 
     @router.get("/api/sessions", summary="Where one is signed in")
     async def sessions(request: Request) -> Json:
@@ -89,6 +94,22 @@ def _identify(system: System, body: SignIn) -> Principal:
         what = "this link was used, or is older than ten minutes" if body.code else "this is no valid key"
         raise Unauthorized(f"{what}; `aion panel` makes a new link")
     return who
+
+
+async def _begin(system: System, who: Principal, label: str) -> Json:
+    expires = time.time() + SESSION_DAYS * 86_400
+    key, text = await system.keys.create(who.owner, who.scope, expires, actor=who.owner, session=True, label=label)
+    return key.public() | {"key": text}
+
+
+def _session(system: System, who: Principal) -> Key | None:
+    return next((key for key in system.keys.sessions_of(who.owner) if key.id == who.key_id), None)
+
+
+def _is_old(system: System, who: Principal) -> bool:
+    """Whether it is a session that is due for another secret, and free to get one."""
+    session = _session(system, who)
+    return session is not None and time.time() - session.created > RENEW_S and not system.live.has(who.key_id)
 
 
 async def _end(system: System, session_id: str, who: Principal) -> Json:

@@ -17,7 +17,7 @@ class Broken:
     """Says who is asking; what else it says has nothing of what a page shows."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = {"/api/me": {"owner": "ana", "scope": "user"}}
+        known = {"/api/me": {"owner": "ana", "scope": "user", "renew": False}}
         await JSONResponse(known.get(scope["path"], {}))(scope, receive, send)
 
 
