@@ -38,8 +38,8 @@ def source_json(source: Source) -> Json:
     }
 
 
-def document_json(document: Document) -> Json:
-    """Without its vector: nobody reads one."""
+def document_json(document: Document, passages: int) -> Json:
+    """With the number of its passages, and without its vector: nobody reads one."""
     return {
         "id": document.id,
         "owner": document.owner,
@@ -49,6 +49,7 @@ def document_json(document: Document) -> Json:
         "hash": document.hash,
         "created": document.created,
         "updated": document.updated,
+        "passages": passages,
     }
 
 

@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
-from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, Trust, new_id
+from aion.records import AuditEntry, Document, Forgotten, Json, MemoryKind, Origin, Trust, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.memory_json import document_json, forgotten_json, memory_json, recall_json
@@ -102,7 +102,7 @@ def memory_routes(system: System) -> APIRouter:
         if body.document is not None or len(said) > TEXT_LIMIT:
             about = body.document or AboutDocument(title=said.splitlines()[0][:TITLE])
             added = await system.keeper.add_document(owner, about.title, body.text, origin=Origin(about.origin))
-            return {"document": document_json(added)}
+            return {"document": await asyncio.to_thread(show_document, system, added)}
         kept = await system.keeper.remember(owner, said)
         answer.status_code = 200 if kept.merged else 201
         return memory_json(kept.memory) | {"merged": kept.merged}
@@ -181,14 +181,14 @@ def document_routes(system: System) -> APIRouter:
     def listed(request: Request, owner: Owner = None, before: Before = None, limit: Limit = 100) -> Json:
         found = memories.documents(owner=whose(request, owner), before=before, limit=limit)
         following = found[-1].updated if len(found) == limit else None
-        return {"data": [document_json(document) for document in found], "before": following}
+        return {"data": [show_document(system, document) for document in found], "before": following}
 
     @router.get("/api/documents/{document_id}", summary="One document")
     def shown(request: Request, document_id: str) -> Json:
         found = memories.document(document_id, owner=principal_of(request).sees)
         if found is None:
             raise NotFound(f"no document {document_id[:64]!r} of yours; GET /api/documents lists them")
-        return document_json(found)
+        return show_document(system, found)
 
     @router.delete("/api/documents/{document_id}", summary="Forget a document with its passages")
     async def forget(request: Request, document_id: str) -> Json:
@@ -204,7 +204,7 @@ def document_routes(system: System) -> APIRouter:
         except Conflict as error:
             raise Conflict(error.message, code="content_changed", param="hash") from None
         await note_act(system, owner, "document.approve", document_id)
-        return document_json(approved)
+        return await asyncio.to_thread(show_document, system, approved)
 
     @router.post("/api/documents/{document_id}/revoke", summary="No longer rely on it")
     async def revoke(request: Request, document_id: str) -> Json:
@@ -212,7 +212,7 @@ def document_routes(system: System) -> APIRouter:
         revoked = await system.keeper.revoke(owner, document_id)
         retired = [] if revoked.trust is Trust.OWN else await unlearn(system, owner, document_id)
         await note_act(system, owner, "document.revoke", document_id)
-        return {**document_json(revoked), "adapters": retired}
+        return await asyncio.to_thread(show_document, system, revoked) | {"adapters": retired}
 
     return router
 
@@ -239,6 +239,10 @@ def conversation_routes(system: System) -> APIRouter:
 def export_lines(keeper: Keeper, owner: str) -> Iterator[bytes]:
     for line in keeper.export(owner):
         yield orjson.dumps(line) + b"\n"
+
+
+def show_document(system: System, document: Document) -> Json:
+    return document_json(document, system.store.memories.count(owner=document.owner, document=document.id))
 
 
 async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject: str) -> Json:

@@ -195,8 +195,8 @@ class Memories(Protocol):
         """
         ...
 
-    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
-        """How many there are; with `embedder`, how many of them have its vector."""
+    def count(self, *, owner: str | None, embedder: str | None = None, document: str | None = None) -> int:
+        """How many there are; with `embedder`, how many of them have its vector; of one document, its passages."""
         ...
 
     def version(self, *, owner: str) -> int:

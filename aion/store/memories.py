@@ -68,9 +68,10 @@ class SqliteMemories:
         before: int | None = None,
         limit: int = 100,
     ) -> list[Memory]:
+        of_kind = "kind = ?" if document is None else "+kind = ?"  # the plus: a document's own index finds it sooner
         conditions = {
             "owner = ?": owner,
-            "kind = ?": None if kind is None else str(kind),
+            of_kind: None if kind is None else str(kind),
             "document = ?": document,
             "seq < ?": before,
         }
@@ -131,8 +132,8 @@ class SqliteMemories:
         with self._reading() as connection:
             return [owner for (owner,) in fetch(connection, "SELECT DISTINCT owner FROM memories ORDER BY owner")]
 
-    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
-        clause, given = where({"owner = ?": owner, "embedder = ?": embedder})
+    def count(self, *, owner: str | None, embedder: str | None = None, document: str | None = None) -> int:
+        clause, given = where({"owner = ?": owner, "embedder = ?": embedder, "document = ?": document})
         with self._reading() as connection:
             sql = f"SELECT COUNT(*) FROM memories {clause}"  # noqa: S608  # constants
             number: int = fetch(connection, sql, given)[0][0]

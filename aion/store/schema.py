@@ -403,4 +403,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    Migration(
+        13,
+        "kinds",
+        (
+            # A few notes among a million passages are listed without reading the passages.
+            "CREATE INDEX memories_by_kind ON memories (owner, kind, seq)",
+        ),
+    ),
 )

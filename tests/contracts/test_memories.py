@@ -186,6 +186,14 @@ def test_those_with_a_vector_of_an_embedder_are_counted(store: Store) -> None:
     assert [count(owner="ana", embedder=name) for name in (TURNED, "other")] == [1, 0]
 
 
+def test_the_passages_of_a_document_are_counted_for_their_owner(store: Store) -> None:
+    for changes in ({"document": "doc_1"}, {"document": "doc_1"}, {"document": "doc_2"}, {}):
+        put(store, **changes)
+    count = store.memories.count
+    assert [count(owner="ana", document=name) for name in ("doc_1", "doc_2", "doc_3")] == [2, 1, 0]
+    assert count(owner="eva", document="doc_1") == 0
+
+
 def test_vectors_are_read_in_pages(store: Store) -> None:
     kept = [put(store) for _ in range(5)]
     page = store.memories.embedded(owner="ana", embedder=EMBEDDER, after=kept[0].seq, limit=2)
