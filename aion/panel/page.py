@@ -54,7 +54,9 @@ class Page:
         try:
             return read_form(self.request.headers.get("content-type", ""), await self.request.body())
         except BadForm:
-            raise Denied(400, {"error": {"message": self.words("The form did not arrive whole; send it again.")}}) from None
+            raise Denied(
+                400, {"error": {"message": self.words("The form did not arrive whole; send it again.")}}
+            ) from None
 
 
 Handler = Callable[[Page], Awaitable[Response]]
@@ -92,6 +94,13 @@ SAID = (
     "It is served from now on.",
     "It is served no more.",
     "Signed out everywhere else.",
+    "Remembered.",
+    "Changed.",
+    "AION knew that already; this is one more place it comes from.",
+    "It was long enough to be a document.",
+    "It was brought in. Read it, and approve it if it is right.",
+    "It is relied on from now on.",
+    "Nobody relies on it any more.",
 )
 
 
