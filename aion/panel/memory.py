@@ -14,8 +14,8 @@ from aion.panel.heat import Row, heat_map
 from aion.panel.page import Handler, Page, redirect, show
 from aion.records import Json, MemoryKind
 
-LISTED = 50
-FOUND = 20
+LISTED = 30
+FOUND = 10
 MOST_ENTITIES = 40
 MOST_NAMED = 12  # answers and adapters that are told of by name
 LONGEST = 8000  # characters of one memory: a longer text becomes a document
@@ -131,7 +131,7 @@ async def tell_gone(page: Page, gone: Json, *, back: str) -> Response:
 
 
 async def asked_about(page: Page) -> Response:
-    """The entities of a month's questions, by day."""
+    """The entities of a month's questions and answers, by day."""
     heat = await page.api.get("/api/telemetry/entities", owner=page.owner, limit=MOST_ENTITIES)
     days = [_day(page, day) for day in heat["days"]]
     rows = [
@@ -141,8 +141,12 @@ async def asked_about(page: Page) -> Response:
     chart = heat_map(
         rows,
         days,
-        caption=page.words("Questions of each day that name it, from {first} to {last}", first=days[0], last=days[-1]),
-        names=page.words("Asked about"),
+        caption=page.words(
+            "Answers of each day that speak of it, or whose question does, from {first} to {last}",
+            first=days[0],
+            last=days[-1],
+        ),
+        names=page.words("Spoken of"),
         total=page.words("in all"),
     )
     return show(page, "memory_asked.html", here="memory", tab="asked", chart=chart, known=bool(rows))

@@ -1,4 +1,7 @@
-// Forms that bring a file: what the server would refuse is said before it is sent, and that it takes a while.
+// Forms that bring a file: what the server would refuse is said before it is sent, and that it takes a while. And a heat
+// map that is wider than the screen begins at its newest day.
+
+for (const heat of document.querySelectorAll(".heat")) heat.scrollLeft = heat.scrollWidth;
 
 for (const box of document.querySelectorAll("input[type=file][data-most]")) {
   box.addEventListener("change", () => {
