@@ -28,16 +28,21 @@ async def memory(page: Page) -> Response:
     only = {name: query.get(name, "") for name in ("kind", "document")}
     found = await page.api.get("/api/memory", owner=page.owner, limit=LISTED, before=query.get("before", ""), **only)
     document = await page.api.get(f"/api/documents/{only['document']}") if only["document"] else None
+    first = not query.get("before")
+    pinned = (
+        await page.api.get("/api/memory", owner=page.owner, pinned="true") if first and not any(only.values()) else {}
+    )
     return show(
         page,
         "memory.html",
         here="memory",
         tab="all",
         memories=found["data"],
+        pinned=pinned.get("data", []),
         older=urlencode({name: value for name, value in only.items() if value} | {"before": found["before"]})
         if found["before"]
         else "",
-        first=not query.get("before"),
+        first=first,
         kind=only["kind"],
         kinds=[one.value for one in MemoryKind],
         document=document,
@@ -108,6 +113,18 @@ async def edit(page: Page) -> Response:
     return redirect(place.replace("/api/", "/panel/"), "Changed.")
 
 
+async def pin(page: Page) -> Response:
+    memory_id = page.request.path_params["memory"]
+    await page.api.ask("PUT", f"/api/memory/{memory_id}/pin")
+    return redirect(f"/panel/memory/{memory_id}", "It is pinned.")
+
+
+async def unpin(page: Page) -> Response:
+    memory_id = page.request.path_params["memory"]
+    await page.api.delete(f"/api/memory/{memory_id}/pin")
+    return redirect(f"/panel/memory/{memory_id}", "It is pinned no more.")
+
+
 async def forget(page: Page) -> Response:
     gone = await page.api.delete(f"/api/memory/{page.request.path_params['memory']}")
     return await tell_gone(page, gone, back="/panel/memory")
@@ -171,5 +188,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/panel/memory/remember", remember),
     ("GET", "/panel/memory/{memory}", one_memory),
     ("POST", "/panel/memory/{memory}/edit", edit),
+    ("POST", "/panel/memory/{memory}/pin", pin),
+    ("POST", "/panel/memory/{memory}/unpin", unpin),
     ("POST", "/panel/memory/{memory}/forget", forget),
 )

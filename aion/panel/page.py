@@ -96,6 +96,8 @@ SAID = (
     "Signed out everywhere else.",
     "Remembered.",
     "Changed.",
+    "It is pinned.",
+    "It is pinned no more.",
     "AION knew that already; this is one more place it comes from.",
     "It was long enough to be a document.",
     "It was brought in. Read it, and approve it if it is right.",

@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from aion.errors import Conflict, NotFound, Unavailable
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
-from aion.records import AuditEntry, Document, Forgotten, Json, MemoryKind, Origin, Trust, new_id
+from aion.records import AuditEntry, Document, Forgotten, Json, Memory, MemoryKind, Origin, Trust, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.memory_json import document_json, forgotten_json, memory_json, recall_json
@@ -105,7 +105,7 @@ def memory_routes(system: System) -> APIRouter:
             return {"document": await asyncio.to_thread(show_document, system, added)}
         kept = await system.keeper.remember(owner, said)
         answer.status_code = 200 if kept.merged else 201
-        return memory_json(kept.memory) | {"merged": kept.merged}
+        return show_memory(system, kept.memory) | {"merged": kept.merged}
 
     @router.get("/api/memory", summary="Memories, the latest change first")
     def listed(
@@ -114,17 +114,21 @@ def memory_routes(system: System) -> APIRouter:
         kind: MemoryKind | None = None,
         document: str | None = None,
         source: Annotated[str | None, Query(description="Of this turn, document or conversation alone.")] = None,
+        pinned: Annotated[bool, Query(description="Those that are pinned alone, the oldest pin first.")] = False,
         owner: Owner = None,
         before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
         limit: Limit = 100,
     ) -> Json:
-        seen = whose(request, owner)
-        if source is not None:
+        seen, following = whose(request, owner), None
+        pins = memories.pins(owner=seen)
+        if pinned:
+            found = [memory for one in pins if (memory := memories.get(one, owner=seen)) is not None]
+        elif source is not None:
             found = memories.from_source(source, owner=seen or principal_of(request).owner)
-            return {"data": [memory_json(memory) for memory in found], "before": None}
-        found = memories.listed(owner=seen, kind=kind, document=document, before=before, limit=limit)
-        following = found[-1].seq if len(found) == limit else None
-        return {"data": [memory_json(memory) for memory in found], "before": following}
+        else:
+            found = memories.listed(owner=seen, kind=kind, document=document, before=before, limit=limit)
+            following = found[-1].seq if len(found) == limit else None
+        return {"data": [memory_json(memory, set(pins)) for memory in found], "before": following}
 
     @router.post("/api/memory/recall", summary="Find what answers a question, as an answer would")
     async def recall(request: Request, body: Question) -> Json:
@@ -157,11 +161,19 @@ def one_memory_routes(system: System) -> APIRouter:
         found = memories.get(memory_id, owner=principal_of(request).sees)
         if found is None:
             raise NotFound(f"no memory {memory_id[:64]!r} of yours; GET /api/memory lists them")
-        return memory_json(found)
+        return show_memory(system, found)
 
     @router.put("/api/memory/{memory_id}", summary="Say it otherwise")
     async def edit(request: Request, memory_id: str, body: EditedMemory) -> Json:
-        return memory_json(await system.keeper.edit(principal_of(request).owner, memory_id, body.text))
+        return show_memory(system, await system.keeper.edit(principal_of(request).owner, memory_id, body.text))
+
+    @router.put("/api/memory/{memory_id}/pin", summary="Have it recalled whatever is asked")
+    async def pin(request: Request, memory_id: str) -> Json:
+        return show_memory(system, await system.keeper.pin(principal_of(request).owner, memory_id))
+
+    @router.delete("/api/memory/{memory_id}/pin", summary="Have it recalled only where it fits")
+    async def unpin(request: Request, memory_id: str) -> Json:
+        return show_memory(system, await system.keeper.unpin(principal_of(request).owner, memory_id))
 
     @router.delete("/api/memory/{memory_id}", summary="Forget one memory, and say what had been shown it")
     async def forget(request: Request, memory_id: str) -> Json:
@@ -239,6 +251,10 @@ def conversation_routes(system: System) -> APIRouter:
 def export_lines(keeper: Keeper, owner: str) -> Iterator[bytes]:
     for line in keeper.export(owner):
         yield orjson.dumps(line) + b"\n"
+
+
+def show_memory(system: System, memory: Memory) -> Json:
+    return memory_json(memory, set(system.store.memories.pins(owner=memory.owner)))
 
 
 def show_document(system: System, document: Document) -> Json:

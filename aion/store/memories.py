@@ -12,7 +12,7 @@ import apsw
 
 from aion.errors import Conflict
 from aion.records import Document, Forgotten, Memory, MemoryKind
-from aion.store import memory_rows, statements, words
+from aion.store import memory_rows, pins, statements, words
 from aion.store.database import fetch, where
 from aion.store.forgetting import (
     bump_version,
@@ -142,6 +142,16 @@ class SqliteMemories:
     def version(self, *, owner: str) -> int:
         with self._reading() as connection:
             return _version(connection, owner)
+
+    def pin(self, memory_id: str, *, owner: str, at: float, most: int) -> Future[None]:
+        return self._write(lambda connection: pins.pin_memory(connection, memory_id, owner=owner, at=at, most=most))
+
+    def unpin(self, memory_id: str, *, owner: str) -> Future[None]:
+        return self._write(lambda connection: pins.unpin_memory(connection, memory_id, owner=owner))
+
+    def pins(self, *, owner: str | None) -> list[str]:
+        with self._reading() as connection:
+            return pins.pins_of(connection, owner)
 
     def put_document(self, document: Document) -> Future[None]:
         def job(connection: apsw.Connection) -> None:

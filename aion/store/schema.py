@@ -411,4 +411,18 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX memories_by_kind ON memories (owner, kind, seq)",
         ),
     ),
+    Migration(
+        14,
+        "pins",
+        (
+            # By a memory's id, which outlives its versions; each goes when its memory is forgotten.
+            """CREATE TABLE pins (
+                memory TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX pins_by_owner ON pins (owner, at, memory)",
+        ),
+    ),
 )

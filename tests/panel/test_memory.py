@@ -99,6 +99,29 @@ def test_a_memory_is_put_right_and_then_forgotten(ana: Visitor) -> None:
     assert ana.get(place).status_code == 404
 
 
+def test_a_pinned_memory_stands_first_and_is_found_by_any_question(ana: Visitor) -> None:
+    tell(ana, HIVES)
+    tell(ana, "Bees swarm in May")
+    place = places(ana.get("/panel/memory").text)[1]
+    pinned = ana.post(f"{place}/pin")
+    assert "It is pinned." in ana.get(pinned.headers["location"]).text
+    assert places(ana.get("/panel/memory").text)[0] == place
+    assert "there because it is pinned" in ana.get("/panel/memory/search?question=zzz").text
+    unpinned = ana.post(f"{place}/unpin")
+    assert "Pin it" in ana.get(unpinned.headers["location"]).text
+    assert places(ana.get("/panel/memory/search?question=zzz").text) == []
+
+
+def test_a_ninth_pin_is_refused_in_words(ana: Visitor) -> None:
+    for number in range(9):
+        tell(ana, f"Jar {number} stands on shelf {number + 20}")
+    *eight, ninth = places(ana.get("/panel/memory").text)
+    for place in eight:
+        assert ana.post(f"{place}/pin").status_code == 303
+    refused = ana.post(f"{ninth}/pin")
+    assert (refused.status_code, "8 memories are pinned" in refused.text) == (409, True)
+
+
 def test_a_search_shows_what_an_answer_would_get_with_its_reasons(ana: Visitor) -> None:
     tell(ana, HIVES)
     found = ana.get("/panel/memory/search", params={"question": "Who keeps hives behind the mill?"}).text

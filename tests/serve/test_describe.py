@@ -37,6 +37,7 @@ CONFLICTING = {
     "POST /api/adapters/{adapter}/retire",
     "POST /api/suite",
     "POST /api/feedback",
+    "PUT /api/memory/{memory_id}/pin",
     "POST /api/documents/{document_id}/approve",
     "POST /api/sleep/start",
     "POST /api/themes",
