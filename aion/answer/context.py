@@ -150,7 +150,7 @@ def _fit_memories(
     cut: list[Recalled] = []
     for one in recalled:
         fits = share is None or guess_tokens(memory_block([*shown, one])) <= share
-        room = one.pinned or sum(not other.pinned for other in shown) < settings.recall_items
+        room = sum(not other.pinned for other in shown) < settings.recall_items
         (shown if fits and room else cut).append(one)
     return shown, cut
 

@@ -222,8 +222,8 @@ def test_nobody_pins_what_is_not_theirs_or_more_than_the_most(store: Store) -> N
 
 
 def test_the_passages_of_a_document_are_counted_for_their_owner(store: Store) -> None:
-    for changes in ({"document": "doc_1"}, {"document": "doc_1"}, {"document": "doc_2"}, {}):
-        put(store, **changes)
+    for document in ("doc_1", "doc_1", "doc_2", ""):
+        put(store, document=document)
     count = store.memories.count
     assert [count(owner="ana", document=name) for name in ("doc_1", "doc_2", "doc_3")] == [2, 1, 0]
     assert count(owner="eva", document="doc_1") == 0

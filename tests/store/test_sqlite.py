@@ -43,12 +43,15 @@ def test_a_history_sent_again_adds_two_messages_a_turn(store: SqliteStore) -> No
 def test_a_page_of_memories_is_found_by_an_index_in_its_order(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, only: dict[str, Any], index: str
 ) -> None:
-    asked: list[tuple[str, Any]] = []
-    monkeypatch.setattr(SqliteMemories, "_load", lambda _, sql, given: asked.append((sql, given)) or [])
+    plan: list[str] = []
+
+    def explain(_memories: SqliteMemories, sql: str, given: Any) -> list[Any]:
+        with store._reading() as connection:
+            plan.extend(row[-1] for row in fetch(connection, f"EXPLAIN QUERY PLAN {sql}", given))
+        return []
+
+    monkeypatch.setattr(SqliteMemories, "_load", explain)
     store.memories.listed(owner="ana", before=9, limit=5, **only)
-    [(sql, given)] = asked
-    with store._reading() as connection:
-        plan = [row[-1] for row in fetch(connection, f"EXPLAIN QUERY PLAN {sql}", given)]
     assert plan == [f"SEARCH memories USING INDEX {index}"]
 
 
