@@ -106,7 +106,7 @@ def test_a_pinned_memory_stands_first_and_is_found_by_any_question(ana: Visitor)
     pinned = ana.post(f"{place}/pin")
     assert "It is pinned." in ana.get(pinned.headers["location"]).text
     assert places(ana.get("/panel/memory").text)[0] == place
-    assert "there because it is pinned" in ana.get("/panel/memory/search?question=zzz").text
+    assert "It is here because it is pinned" in ana.get("/panel/memory/search?question=zzz").text
     unpinned = ana.post(f"{place}/unpin")
     assert "Pin it" in ana.get(unpinned.headers["location"]).text
     assert places(ana.get("/panel/memory/search?question=zzz").text) == []
