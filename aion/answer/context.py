@@ -144,13 +144,14 @@ async def _measure(messages: tuple[Json, ...], budget: int | None, count: Count)
 def _fit_memories(
     recalled: Sequence[Recalled], budget: int | None, room: int | None, settings: ContextSettings
 ) -> tuple[list[Recalled], list[Recalled]]:
-    """The best that fit their share, and those that do not."""
+    """The best that fit their share, and those that do not. What is pinned takes nothing of the others' number."""
     share = None if budget is None or room is None else min(int(budget * settings.recall_share), room)
     shown: list[Recalled] = []
     cut: list[Recalled] = []
     for one in recalled:
         fits = share is None or guess_tokens(memory_block([*shown, one])) <= share
-        (shown if fits and len(shown) < settings.recall_items else cut).append(one)
+        room = sum(not other.pinned for other in shown) < settings.recall_items
+        (shown if fits and room else cut).append(one)
     return shown, cut
 
 
@@ -200,4 +201,5 @@ def recalled_json(one: Recalled, place: int, used: bool) -> Json:
         "entity_share": round(one.entity_share, 4),
         "document_cosine": round(one.document_cosine, 4),
         "used": used,
+        **({"pinned": True} if one.pinned else {}),
     }

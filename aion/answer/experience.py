@@ -17,7 +17,7 @@ from aion.capture.signals import read_end, read_events, read_following
 from aion.capture.skill import skill_of
 from aion.config import LearningSettings
 from aion.memory.entities import entities_of
-from aion.records import Entity, Experience, Feedback, Json, Outcome, Signal, Trust, Turn
+from aion.records import Entity, Experience, Feedback, Outcome, Signal, Trust, Turn
 
 TIMES = (
     "cache_ms",
@@ -156,5 +156,6 @@ def _entities(question: str, answer: str) -> tuple[Entity, ...]:
 
 
 def _ndcg(turn: Turn, reward: float) -> float | None:
-    items: Sequence[Json] = turn.steps.get("recall", {}).get("items", ())
+    """Of the order that recall gave: what is pinned comes first whatever was asked."""
+    items = [item for item in turn.steps.get("recall", {}).get("items", ()) if not item.get("pinned")]
     return ndcg(relevances_of([bool(item["used"]) for item in items], reward)) if items else None

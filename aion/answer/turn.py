@@ -218,9 +218,10 @@ class Answerer:
                 "below_floor": turn.recall.below_floor,
                 "items": mark_used(turn.shown(), support.used if support else ()),
             }
+        rests = support is not None and (any(support.used) or any(one.fits for one in turn.shown()))
         judged = confidence_of(
             turn.draft.choices[0].logprobs(),
-            support=support.share if support else None,
+            support=support.share if support and rests else None,  # of what is only pinned, an answer may rest on none
             agreement=agreement_of(text, await self._write.again(turn, self.settings.learning.resamples)),
             calibration=await self.mind.observer.calibration(turn.draft.owner) if self.mind else None,
         )

@@ -1,4 +1,4 @@
-"""`aion memory`: lists, shows, edits, forgets, exports and imports memories and documents, and approves documents.
+"""`aion memory`: lists, shows, edits, pins, forgets, exports, imports memories and documents; approves documents.
 
 An id that begins with doc_ names a document, any other a memory.
 """
@@ -24,9 +24,10 @@ MEMORIES, DOCUMENTS = "/api/memory", "/api/documents"
 BATCH = 50  # lines of one request: of the longest texts not more than a body may hold
 PAGE = 1000
 
-app = typer.Typer(name="memory", help="List, show, edit, forget, export and import what is remembered.")
+app = typer.Typer(name="memory", help="List, show, edit, pin, forget, export and import what is remembered.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of a memory, or of a document (doc_...).")]
+MemoryId = Annotated[str, typer.Argument(metavar="ID", help="Of a memory.")]
 DocumentId = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id.")]
 
 
@@ -65,6 +66,8 @@ def show(id_: Id, data: Data = None, as_json: AsJson = False) -> None:
     for name in ("title", "text", "kind", "origin", "trust", "hash", "document", "place"):
         if found.get(name):
             print(f"{name}: {found[name]}")
+    if found.get("pinned"):
+        print("pinned: yes")
     print(f"created: {moment(found['created'])}\nupdated: {moment(found['updated'])}")
     for source in found.get("sources", ()):
         where = source["ref"] or "a note"
@@ -73,7 +76,7 @@ def show(id_: Id, data: Data = None, as_json: AsJson = False) -> None:
 
 @app.command("edit")
 def edit(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Of a memory.")],
+    id_: MemoryId,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What it says from now on; - reads it from stdin.")],
     data: Data = None,
     as_json: AsJson = False,
@@ -85,6 +88,18 @@ def edit(
         print_json(found)
     else:
         print(found["id"])
+
+
+@app.command("pin")
+def pin(id_: MemoryId, data: Data = None, as_json: AsJson = False) -> None:
+    """Have a memory recalled whatever is asked."""
+    tell_pin(ask(find_running(data), "PUT", place(MEMORIES + "/{}/pin", id_)), as_json)
+
+
+@app.command("unpin")
+def unpin(id_: MemoryId, data: Data = None, as_json: AsJson = False) -> None:
+    """Have a memory recalled only where it fits."""
+    tell_pin(ask(find_running(data), "DELETE", place(MEMORIES + "/{}/pin", id_)), as_json)
 
 
 @app.command("forget")
@@ -155,6 +170,13 @@ def tell_document(document: Json, as_json: bool) -> None:
         print_json(document)
     else:
         print(f"{document['id']} is {document['trust']} (hash {document['hash']})")
+
+
+def tell_pin(memory: Json, as_json: bool) -> None:
+    if as_json:
+        print_json(memory)
+    else:
+        print(f"{memory['id']} is {'pinned' if memory['pinned'] else 'pinned no more'}")
 
 
 def tell_gone(gone: Json, as_json: bool) -> None:

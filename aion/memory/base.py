@@ -38,6 +38,12 @@ class Recalled:
     bm25: float | None  # None: the search by words did not bring it
     entity_share: float = 0.0  # part of the question's entity weight that stands in it
     document_cosine: float = 0.0
+    pinned: bool = False  # by its person: then it is there whatever was asked
+
+    @property
+    def fits(self) -> bool:
+        """Whether the question found it, and not its pin alone."""
+        return not self.pinned or self.cosine is not None or self.bm25 is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

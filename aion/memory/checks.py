@@ -9,9 +9,15 @@ from aion.memory.provenance import hash_of
 from aion.records import Memory, Origin, Trust
 
 TEXT_LIMIT = 8000  # characters of one memory
+MOST_PINNED = 8  # of one person: each takes room in every prompt
 NAME_LIMIT = 300  # characters of a title, place, or id of something else
 _MEMORY_ID = re.compile(r"mem_[\w.-]{1,120}", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def may_pin(memory: Memory) -> bool:
+    """What stands in every prompt must be the person's own, or approved: a stranger's words are only found by need."""
+    return memory.trust.rank >= Trust.APPROVED.rank
 
 
 def check_text(text: str, *, limit: int = TEXT_LIMIT, param: str = "text") -> str:

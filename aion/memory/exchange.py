@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -47,11 +47,11 @@ def export_lines(memories: Memories, owner: str) -> Iterator[Json]:
     while page := memories.documents(owner=owner, before=before, limit=PAGE):
         yield from (_document_line(document) for document in page)
         before = page[-1].updated
-    newest = 0
+    newest, pinned = 0, frozenset(memories.pins(owner=owner))
     while fresh := memories.listed(owner=owner, limit=1):
         if fresh[0].seq <= newest:
             return
-        yield from _memories_above(memories, owner, newest)
+        yield from _memories_above(memories, owner, newest, pinned)
         newest = fresh[0].seq
 
 
@@ -80,6 +80,10 @@ class Taking:
         if kind == "memory":
             return self._memory(line)
         raise BadInput(f"type is {kind!r}; a line is a head, a document or a memory")
+
+    def pins(self, line: Json) -> bool:
+        """Whether the memory of this line is to be pinned: a stranger's file pins nothing."""
+        return self.trusted and line.get("pinned") is True
 
     def count(self, *, merged: bool) -> None:
         self.merged += merged
@@ -162,13 +166,13 @@ class Taking:
         return "mem_" + hashlib.sha256(f"{self.owner}\0{exported}".encode()).hexdigest()[:32]
 
 
-def _memories_above(memories: Memories, owner: str, seq: int) -> Iterator[Json]:
+def _memories_above(memories: Memories, owner: str, seq: int, pinned: Set[str]) -> Iterator[Json]:
     before: int | None = None
     while page := memories.listed(owner=owner, before=before, limit=PAGE):
         for memory in page:
             if memory.seq <= seq:
                 return
-            yield _memory_line(memory)
+            yield _memory_line(memory) | ({"pinned": True} if memory.id in pinned else {})
         before = page[-1].seq
 
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from aion.config import MemorySettings
-from aion.errors import BadInput, NotFound
+from aion.errors import BadInput, Conflict, NotFound
 from aion.memory import exchange, provenance
 from aion.memory.base import MemoryIndex, Vector, Window
-from aion.memory.checks import TEXT_LIMIT, check_ids, check_memory, check_source, check_text
+from aion.memory.checks import MOST_PINNED, TEXT_LIMIT, check_ids, check_memory, check_source, check_text, may_pin
 from aion.memory.documents import DocumentKeeper
 from aion.memory.duplicates import adds_nothing, same_statement
 from aion.memory.entities import entities_of
@@ -129,6 +129,17 @@ class Keeper:
                 return memory
             return await self._writer.change(provenance.edit(memory, text, time.time()), memory)
 
+    async def pin(self, owner: str, memory_id: str) -> Memory:
+        """Have it recalled whatever is asked. Conflict for one that is not relied on, and beyond MOST_PINNED."""
+        async with self._changing(owner):
+            return await self._pin(await self._read(owner, memory_id))
+
+    async def unpin(self, owner: str, memory_id: str) -> Memory:
+        async with self._changing(owner):
+            memory = await self._read(owner, memory_id)
+            await durable(self._memories.unpin(memory_id, owner=owner))
+            return memory
+
     async def forget(self, owner: str, ids: Sequence[str]) -> Forgotten:
         """Remove memories by id. Unknown ones are passed over; NotFound when all are."""
         async with self._changing(owner):
@@ -205,7 +216,10 @@ class Keeper:
                     if isinstance(item, Document):
                         await durable(self._memories.put_document(item))
                     elif item is not None:
-                        taking.count(merged=await self._take_in_one(check_memory(item), passages))
+                        kept = await self._take_in_one(check_memory(item), passages)
+                        taking.count(merged=kept.merged)
+                        if taking.pins(line):
+                            await self._pin_taken(kept.memory, number, taking)
                 except (BadInput, NotFound) as error:
                     taking.refuse(number, error.message)
         for document in taking.documents:
@@ -315,8 +329,8 @@ class Keeper:
                 gone = await durable(self._memories.remove([memory.id], owner=owner))
                 self._writer.drop(gone.seqs, owner=owner)
 
-    async def _take_in_one(self, item: Memory, passages: dict[str, dict[str, str]]) -> bool:
-        """Whether it was known: by its id or, a passage, by its words in the same document."""
+    async def _take_in_one(self, item: Memory, passages: dict[str, dict[str, str]]) -> Remembered:
+        """It is known by its id or, a passage, by its words in the same document."""
         if item.document and item.document not in passages:
             passages[item.document] = await asyncio.to_thread(self._passages_of, item.owner, item.document)
         here = passages.get(item.document, {}).get(item.text, item.id)
@@ -324,10 +338,9 @@ class Keeper:
         if known is not None and known.text != item.text:
             raise BadInput("its memory is here with another text; forget that one first, or keep it")
         if known is not None:
-            await self._merge(known, item)
-            return True
+            return Remembered(await self._merge(known, item), merged=True)
         [vector] = await self._writer.embed([item.text])
-        return (await self._keep(item, vector)).merged
+        return await self._keep(item, vector)
 
     def _passages_of(self, owner: str, document: str) -> dict[str, str]:
         found: list[Memory] = []
@@ -360,6 +373,19 @@ class Keeper:
                 return False
             await self._writer.put(current, vector)
         return True
+
+    async def _pin(self, memory: Memory) -> Memory:
+        if not may_pin(memory):
+            told = f"memory {memory.id!r} is {memory.trust}; only your own words and what you approved can be pinned"
+            raise Conflict(told, code="not_approved")
+        await durable(self._memories.pin(memory.id, owner=memory.owner, at=time.time(), most=MOST_PINNED))
+        return memory
+
+    async def _pin_taken(self, memory: Memory, line: int, taking: exchange.Taking) -> None:
+        try:
+            await self._pin(memory)
+        except Conflict as error:
+            taking.refuse(line, f"it is remembered, but not pinned: {error.message}")
 
     async def _read(self, owner: str, memory_id: str) -> Memory:
         memory = await asyncio.to_thread(self._memories.get, memory_id, owner=owner)

@@ -18,12 +18,13 @@ from aion.config import MemorySettings
 from aion.errors import AionError
 from aion.memory.aliases import use_known_names
 from aion.memory.base import Hits, MemoryIndex, Recall, Recalled, Vector, Window
+from aion.memory.checks import may_pin
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.entities import QUERY_LIMIT, entities_of
 from aion.memory.fuse import Candidates, judge, merge_ranks
 from aion.memory.near import ANYTHING, NONE_SAME, Asked, find_exchanged, same_kinds
 from aion.memory.windows import topic_of, window_of
-from aion.records import Entity
+from aion.records import Entity, Memory
 from aion.store.base import Memories
 
 JUDGED = 3  # candidates read for each memory wanted: boosts and the floor decide among them
@@ -53,13 +54,20 @@ class Recaller:
     async def recall(self, owner: str, question: str, *, limit: int, window: Window | None = None) -> Recall:
         """Without a window, the question's own words may name one: all that was told then is near a question for it.
 
-        What is called by another name that a person told is looked for by the name it is known by as well.
+        What is called by another name that a person told is looked for by the name it is known by as well. What a
+        person pinned comes first whatever was asked, and beside the `limit`.
         """
+        pinned = await asyncio.to_thread(self._read_pinned, owner)
         found = await self._find(owner, question, limit=limit, window=window)
         called = use_known_names(question, [item.memory.text for item in found.items])
-        if called == question:
-            return found
-        return _join(found, await self._find(owner, called, limit=limit, window=window), limit)
+        if called != question:
+            found = _join(found, await self._find(owner, called, limit=limit, window=window), limit)
+        return _put_first(pinned, found) if pinned else found
+
+    def _read_pinned(self, owner: str) -> list[Memory]:
+        """Without those that are relied on no more, such as passages of a document whose approval was taken back."""
+        read = (self._memories.get(one, owner=owner) for one in self._memories.pins(owner=owner))
+        return [one for one in read if one is not None and may_pin(one)]
 
     async def _find(self, owner: str, question: str, *, limit: int, window: Window | None) -> Recall:
         began = time.perf_counter()
@@ -153,6 +161,17 @@ class Recaller:
             return dict(zip(texts, await self._desk.embed(texts), strict=True))
         except AionError:
             return {}
+
+
+def _put_first(pinned: Sequence[Memory], found: Recall) -> Recall:
+    """With what is known of them where the question found them, too."""
+    known = {one.memory.id: one for one in found.items}
+    first = [
+        replace(known.get(one.id) or Recalled(memory=one, score=0.0, cosine=None, bm25=None), pinned=True)
+        for one in pinned
+    ]
+    names = {one.id for one in pinned}
+    return replace(found, items=(*first, *(one for one in found.items if one.memory.id not in names)))
 
 
 def _join(found: Recall, more: Recall, limit: int) -> Recall:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Scope
 from aion.errors import AionError
 from aion.records import Json
 
+MOST_WAITING = 64  # pieces of a reply that nobody has read yet: then the API waits
 _working: set[asyncio.Task[None]] = set()  # requests under way: nobody else may hold on to those whose asker left
 
 
@@ -69,7 +70,7 @@ class Asker:
         """The status with each piece of the body as it comes. Closing it early is to the API a client that left: it
         ends by itself then, and records what was said by then."""
         waiting: asyncio.Queue[Message | None] = asyncio.Queue()
-        left = asyncio.Event()
+        left, room = asyncio.Event(), asyncio.Event()
         data = b"" if body is None else orjson.dumps(body)
         sent = iter([{"type": "http.request", "body": data, "more_body": False}])
 
@@ -80,8 +81,12 @@ class Asker:
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
-            if not left.is_set():
-                waiting.put_nowait(message)
+            if left.is_set():
+                return
+            waiting.put_nowait(message)
+            if waiting.qsize() >= MOST_WAITING:
+                room.clear()
+                await room.wait()
 
         async def work() -> None:
             try:
@@ -95,12 +100,14 @@ class Asker:
         try:
             status = 0
             while (message := await waiting.get()) is not None:
+                room.set()
                 status = message.get("status", status)
                 if message["type"] == "http.response.body":
                     yield status, message.get("body", b"")
             await task
         finally:
             left.set()
+            room.set()
 
     def _make_scope(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes) -> Scope:
         headers = [(name, value) for name, value in self.scope["headers"] if name == b"host"]

@@ -19,7 +19,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aion.errors import AionError
-from aion.panel import adapters, answers, chat, morning, sign_in, sleep, you
+from aion.panel import adapters, answers, carry, chat, documents, memory, morning, sign_in, sleep, you
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
 from aion.panel.page import THEMES, Handler, Page, show
@@ -40,6 +40,9 @@ PAGES: Sequence[tuple[str, str, Handler]] = (
     *chat.PAGES,
     *answers.PAGES,
     *morning.PAGES,
+    *documents.PAGES,
+    *carry.PAGES,
+    *memory.PAGES,
     *sleep.PAGES,
     *adapters.PAGES,
     *you.PAGES,

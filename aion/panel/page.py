@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from aion.panel.api import Asker
+from aion.panel.api import Asker, Denied
+from aion.panel.forms import BadForm, Form, read_form
 from aion.panel.markdown import render
 from aion.panel.words import LANGUAGES, Words
 
 THEMES = ("auto", "light", "dark")
-MOST_FORM = 1 << 20  # bytes of a form
 MENU = (  # place, name, and whether administrators alone have it
     ("chat", "Chat", False),
     ("morning", "Morning", False),
@@ -47,8 +47,16 @@ class Page:
 
     async def form(self) -> dict[str, str]:
         """What was filled in; of a name that stands twice the last value."""
-        body = (await self.request.body())[:MOST_FORM].decode("utf-8", "replace")
-        return {name: values[-1] for name, values in parse_qs(body, keep_blank_values=True).items()}
+        return (await self.sent()).fields
+
+    async def sent(self) -> Form:
+        """What was filled in, with the files. Raises Denied for what is no form, or too large for one."""
+        try:
+            return read_form(self.request.headers.get("content-type", ""), await self.request.body())
+        except BadForm:
+            raise Denied(
+                400, {"error": {"message": self.words("The form did not arrive whole; send it again.")}}
+            ) from None
 
 
 Handler = Callable[[Page], Awaitable[Response]]
@@ -86,6 +94,15 @@ SAID = (
     "It is served from now on.",
     "It is served no more.",
     "Signed out everywhere else.",
+    "Remembered.",
+    "Changed.",
+    "It is pinned.",
+    "It is pinned no more.",
+    "AION knew that already; this is one more place it comes from.",
+    "It was long enough to be a document.",
+    "It was brought in. Read it, and approve it if it is right.",
+    "It is relied on from now on.",
+    "Nobody relies on it any more.",
 )
 
 

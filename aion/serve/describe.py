@@ -36,6 +36,7 @@ MAY_CONFLICT = {
     "/api/documents/{document_id}/approve",
     "/api/feedback",
     "/api/sessions/renew",
+    "/api/memory/{memory_id}/pin",
     "/api/sleep/start",
     "/api/suite",
     "/api/themes",
@@ -127,7 +128,7 @@ def _statuses_of(rule: Rule) -> Iterator[int]:
         yield 404
     if rule.path in MAY_HAVE_NOTHING:
         yield 422
-    if rule.method != "GET" and rule.path in MAY_CONFLICT:
+    if rule.method not in {"GET", "DELETE"} and rule.path in MAY_CONFLICT:
         yield 409
     if rule.reads_json:
         yield 415

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import asdict
 
 from aion.memory.base import Recall, Recalled
 from aion.records import Document, Entity, Forgotten, Json, Memory, Source
 
 
-def memory_json(memory: Memory) -> Json:
+def memory_json(memory: Memory, pinned: Set[str]) -> Json:
+    """`pinned` are ids of those that its person pinned."""
     return {
         "id": memory.id,
         "owner": memory.owner,
@@ -22,6 +24,7 @@ def memory_json(memory: Memory) -> Json:
         "entities": list(memory.entities),
         "document": memory.document or None,
         "place": memory.place or None,
+        "pinned": memory.id in pinned,
         "seq": memory.seq,
     }
 
@@ -38,8 +41,8 @@ def source_json(source: Source) -> Json:
     }
 
 
-def document_json(document: Document) -> Json:
-    """Without its vector: nobody reads one."""
+def document_json(document: Document, passages: int) -> Json:
+    """With the number of its passages, and without its vector: nobody reads one."""
     return {
         "id": document.id,
         "owner": document.owner,
@@ -49,6 +52,7 @@ def document_json(document: Document) -> Json:
         "hash": document.hash,
         "created": document.created,
         "updated": document.updated,
+        "passages": passages,
     }
 
 
@@ -63,7 +67,7 @@ def recall_json(recall: Recall) -> Json:
 
 
 def recalled_json(item: Recalled) -> Json:
-    return memory_json(item.memory) | {
+    return memory_json(item.memory, {item.memory.id} if item.pinned else set()) | {
         "score": item.score,
         "parts": {
             "cosine": item.cosine,

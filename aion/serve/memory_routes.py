@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from aion.errors import Conflict, NotFound
 from aion.memory.base import Window
 from aion.memory.keeper import TEXT_LIMIT, Keeper
-from aion.records import AuditEntry, Forgotten, Json, MemoryKind, Origin, Trust, new_id
+from aion.records import AuditEntry, Document, Forgotten, Json, Memory, MemoryKind, Origin, Trust, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.memory_json import document_json, forgotten_json, memory_json, recall_json
@@ -100,10 +100,10 @@ def memory_routes(system: System) -> APIRouter:
         if body.document is not None or len(said) > TEXT_LIMIT:
             about = body.document or AboutDocument(title=said.splitlines()[0][:TITLE])
             added = await system.keeper.add_document(owner, about.title, body.text, origin=Origin(about.origin))
-            return {"document": document_json(added)}
+            return {"document": await asyncio.to_thread(show_document, system, added)}
         kept = await system.keeper.remember(owner, said)
         answer.status_code = 200 if kept.merged else 201
-        return memory_json(kept.memory) | {"merged": kept.merged}
+        return show_memory(system, kept.memory) | {"merged": kept.merged}
 
     @router.get("/api/memory", summary="Memories, the latest change first")
     def listed(
@@ -112,17 +112,21 @@ def memory_routes(system: System) -> APIRouter:
         kind: MemoryKind | None = None,
         document: str | None = None,
         source: Annotated[str | None, Query(description="Of this turn, document or conversation alone.")] = None,
+        pinned: Annotated[bool, Query(description="Those that are pinned alone, the oldest pin first.")] = False,
         owner: Owner = None,
         before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
         limit: Limit = 100,
     ) -> Json:
-        seen = whose(request, owner)
-        if source is not None:
+        seen, following = whose(request, owner), None
+        pins = memories.pins(owner=seen)
+        if pinned:
+            found = [memory for one in pins if (memory := memories.get(one, owner=seen)) is not None]
+        elif source is not None:
             found = memories.from_source(source, owner=seen or principal_of(request).owner)
-            return {"data": [memory_json(memory) for memory in found], "before": None}
-        found = memories.listed(owner=seen, kind=kind, document=document, before=before, limit=limit)
-        following = found[-1].seq if len(found) == limit else None
-        return {"data": [memory_json(memory) for memory in found], "before": following}
+        else:
+            found = memories.listed(owner=seen, kind=kind, document=document, before=before, limit=limit)
+            following = found[-1].seq if len(found) == limit else None
+        return {"data": [memory_json(memory, set(pins)) for memory in found], "before": following}
 
     @router.post("/api/memory/recall", summary="Find what answers a question, as an answer would")
     async def recall(request: Request, body: Question) -> Json:
@@ -155,11 +159,19 @@ def one_memory_routes(system: System) -> APIRouter:
         found = memories.get(memory_id, owner=principal_of(request).sees)
         if found is None:
             raise NotFound(f"no memory {memory_id[:64]!r} of yours; GET /api/memory lists them")
-        return memory_json(found)
+        return show_memory(system, found)
 
     @router.put("/api/memory/{memory_id}", summary="Say it otherwise")
     async def edit(request: Request, memory_id: str, body: EditedMemory) -> Json:
-        return memory_json(await system.keeper.edit(principal_of(request).owner, memory_id, body.text))
+        return show_memory(system, await system.keeper.edit(principal_of(request).owner, memory_id, body.text))
+
+    @router.put("/api/memory/{memory_id}/pin", summary="Have it recalled whatever is asked")
+    async def pin(request: Request, memory_id: str) -> Json:
+        return show_memory(system, await system.keeper.pin(principal_of(request).owner, memory_id))
+
+    @router.delete("/api/memory/{memory_id}/pin", summary="Have it recalled only where it fits")
+    async def unpin(request: Request, memory_id: str) -> Json:
+        return show_memory(system, await system.keeper.unpin(principal_of(request).owner, memory_id))
 
     @router.delete("/api/memory/{memory_id}", summary="Forget one memory, and say what had been shown it")
     async def forget(request: Request, memory_id: str) -> Json:
@@ -179,14 +191,14 @@ def document_routes(system: System) -> APIRouter:
     def listed(request: Request, owner: Owner = None, before: Before = None, limit: Limit = 100) -> Json:
         found = memories.documents(owner=whose(request, owner), before=before, limit=limit)
         following = found[-1].updated if len(found) == limit else None
-        return {"data": [document_json(document) for document in found], "before": following}
+        return {"data": [show_document(system, document) for document in found], "before": following}
 
     @router.get("/api/documents/{document_id}", summary="One document")
     def shown(request: Request, document_id: str) -> Json:
         found = memories.document(document_id, owner=principal_of(request).sees)
         if found is None:
             raise NotFound(f"no document {document_id[:64]!r} of yours; GET /api/documents lists them")
-        return document_json(found)
+        return show_document(system, found)
 
     @router.delete("/api/documents/{document_id}", summary="Forget a document with its passages")
     async def forget(request: Request, document_id: str) -> Json:
@@ -202,7 +214,7 @@ def document_routes(system: System) -> APIRouter:
         except Conflict as error:
             raise Conflict(error.message, code="content_changed", param="hash") from None
         await note_act(system, owner, "document.approve", document_id)
-        return document_json(approved)
+        return await asyncio.to_thread(show_document, system, approved)
 
     @router.post("/api/documents/{document_id}/revoke", summary="No longer rely on it")
     async def revoke(request: Request, document_id: str) -> Json:
@@ -210,7 +222,7 @@ def document_routes(system: System) -> APIRouter:
         revoked = await system.keeper.revoke(owner, document_id)
         retired = [] if revoked.trust is Trust.OWN else await unlearn(system, owner, document_id)
         await note_act(system, owner, "document.revoke", document_id)
-        return {**document_json(revoked), "adapters": retired}
+        return await asyncio.to_thread(show_document, system, revoked) | {"adapters": retired}
 
     return router
 
@@ -218,6 +230,14 @@ def document_routes(system: System) -> APIRouter:
 def export_lines(keeper: Keeper, owner: str) -> Iterator[bytes]:
     for line in keeper.export(owner):
         yield orjson.dumps(line) + b"\n"
+
+
+def show_memory(system: System, memory: Memory) -> Json:
+    return memory_json(memory, set(system.store.memories.pins(owner=memory.owner)))
+
+
+def show_document(system: System, document: Document) -> Json:
+    return document_json(document, system.store.memories.count(owner=document.owner, document=document.id))
 
 
 async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject: str) -> Json:

@@ -72,6 +72,8 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/memory/{memory_id}", Scope.USER),
     Rule("PUT", "/api/memory/{memory_id}", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
     Rule("DELETE", "/api/memory/{memory_id}", Scope.USER),
+    Rule("PUT", "/api/memory/{memory_id}/pin", Scope.USER),
+    Rule("DELETE", "/api/memory/{memory_id}/pin", Scope.USER),
     Rule("GET", "/api/documents", Scope.USER),
     Rule("GET", "/api/documents/{document_id}", Scope.USER),
     Rule("DELETE", "/api/documents/{document_id}", Scope.USER),

@@ -207,12 +207,24 @@ class Memories(Protocol):
         """
         ...
 
-    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
-        """How many there are; with `embedder`, how many of them have its vector."""
+    def count(self, *, owner: str | None, embedder: str | None = None, document: str | None = None) -> int:
+        """How many there are; with `embedder`, how many of them have its vector; of one document, its passages."""
         ...
 
     def version(self, *, owner: str) -> int:
         """A number that grows with every change to the owner's memories, removals too."""
+        ...
+
+    def pin(self, memory_id: str, *, owner: str, at: float, most: int) -> Future[None]:
+        """Pin a memory, whatever its version. NotFound for one that is not the owner's, Conflict beyond `most`."""
+        ...
+
+    def unpin(self, memory_id: str, *, owner: str) -> Future[None]:
+        """NotFound where it is not pinned."""
+        ...
+
+    def pins(self, *, owner: str | None) -> list[str]:
+        """Ids of pinned memories, the oldest pin first; one that is forgotten is pinned no more."""
         ...
 
     def put_document(self, document: Document) -> Future[None]: ...

@@ -71,7 +71,7 @@ def forget_document(connection: apsw.Connection, document: str, owner: str) -> F
 def forget_memories(connection: apsw.Connection, ids: Sequence[str], owner: str) -> Forgotten:
     removed = [memory for id_ in dict.fromkeys(ids) for memory in _load(connection, "id", id_, owner)]
     for memory in removed:
-        drop_memory(connection, memory.seq)
+        _remove(connection, memory)
     note_unlearned(connection, removed, owner)
     bump_version(connection, owner, len(removed))
     return _name_learners(connection, _forgotten(connection, owner, removed), [], owner)
@@ -99,6 +99,12 @@ def drop_memory(connection: apsw.Connection, seq: int) -> None:
     drop_words(connection, seq, terms=terms, owner=owner)
     for table in ("memory_sources", "memory_vectors", "memories"):
         connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608  # constants
+
+
+def _remove(connection: apsw.Connection, memory: Memory) -> None:
+    """For good, where `drop_memory` makes room for its next version."""
+    drop_memory(connection, memory.seq)
+    connection.execute("DELETE FROM pins WHERE memory = ?", (memory.id,))
 
 
 def load_memory(connection: apsw.Connection, row: Row) -> Memory:
@@ -163,7 +169,7 @@ def _drop_sources(
             if source.ref not in refs - {""} and not (conversation and source.conversation == conversation)
         ]
         if not kept:
-            drop_memory(connection, memory.seq)
+            _remove(connection, memory)
             removed.append(memory)
         elif _keep_sources(connection, memory, kept, without=document):
             reworded.append(memory)

@@ -12,7 +12,7 @@ import apsw
 
 from aion.errors import Conflict
 from aion.records import Document, Forgotten, Memory, MemoryKind
-from aion.store import memory_rows, statements, words
+from aion.store import memory_rows, pins, statements, words
 from aion.store.database import fetch, where
 from aion.store.forgetting import (
     bump_version,
@@ -68,9 +68,10 @@ class SqliteMemories:
         before: int | None = None,
         limit: int = 100,
     ) -> list[Memory]:
+        of_kind = "kind = ?" if document is None else "+kind = ?"  # the plus: a document's own index finds it sooner
         conditions = {
             "owner = ?": owner,
-            "kind = ?": None if kind is None else str(kind),
+            of_kind: None if kind is None else str(kind),
             "document = ?": document,
             "seq < ?": before,
         }
@@ -131,8 +132,8 @@ class SqliteMemories:
         with self._reading() as connection:
             return [owner for (owner,) in fetch(connection, "SELECT DISTINCT owner FROM memories ORDER BY owner")]
 
-    def count(self, *, owner: str | None, embedder: str | None = None) -> int:
-        clause, given = where({"owner = ?": owner, "embedder = ?": embedder})
+    def count(self, *, owner: str | None, embedder: str | None = None, document: str | None = None) -> int:
+        clause, given = where({"owner = ?": owner, "embedder = ?": embedder, "document = ?": document})
         with self._reading() as connection:
             sql = f"SELECT COUNT(*) FROM memories {clause}"  # noqa: S608  # constants
             number: int = fetch(connection, sql, given)[0][0]
@@ -141,6 +142,16 @@ class SqliteMemories:
     def version(self, *, owner: str) -> int:
         with self._reading() as connection:
             return _version(connection, owner)
+
+    def pin(self, memory_id: str, *, owner: str, at: float, most: int) -> Future[None]:
+        return self._write(lambda connection: pins.pin_memory(connection, memory_id, owner=owner, at=at, most=most))
+
+    def unpin(self, memory_id: str, *, owner: str) -> Future[None]:
+        return self._write(lambda connection: pins.unpin_memory(connection, memory_id, owner=owner))
+
+    def pins(self, *, owner: str | None) -> list[str]:
+        with self._reading() as connection:
+            return pins.pins_of(connection, owner)
 
     def put_document(self, document: Document) -> Future[None]:
         def job(connection: apsw.Connection) -> None:

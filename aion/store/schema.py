@@ -417,4 +417,26 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
     ),
+    Migration(
+        14,
+        "kinds",
+        (
+            # A few notes among a million passages are listed without reading the passages.
+            "CREATE INDEX memories_by_kind ON memories (owner, kind, seq)",
+        ),
+    ),
+    Migration(
+        15,
+        "pins",
+        (
+            # By a memory's id, which outlives its versions; each goes when its memory is forgotten.
+            """CREATE TABLE pins (
+                memory TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                at DOUBLE PRECISION NOT NULL,
+                digest BLOB NOT NULL
+            )""",
+            "CREATE INDEX pins_by_owner ON pins (owner, at, memory)",
+        ),
+    ),
 )

@@ -14,7 +14,17 @@ import apsw
 
 from aion.errors import AionError, Corrupt
 from aion.records import Finding
-from aion.store import experience_rows, memory_rows, night_rows, rows, served_rows, statements, unlearned, verify_words
+from aion.store import (
+    experience_rows,
+    memory_rows,
+    night_rows,
+    pins,
+    rows,
+    served_rows,
+    statements,
+    unlearned,
+    verify_words,
+)
 from aion.store.clusters import check_place
 from aion.store.conversations import decode_title
 from aion.store.database import fetch, migrate
@@ -184,6 +194,7 @@ KINDS = (
     Rows("memory", _paged(statements.SELECT_MEMORIES, "seq"), -1, _prove_memory),
     Rows("vector of memory", _paged(statements.SELECT_VECTORS, "memories.seq"), -1, _prove_vector),
     Rows("memories' version of", _paged(VERSIONS, "owner"), "", _alone(memory_rows.decode_version)),
+    Rows("pin of memory", _paged(pins.SELECT_PINS, "memory"), "", pins.prove_pin),
     Rows("document", _paged(statements.SELECT_DOCUMENTS, "id"), "", _alone(memory_rows.decode_document)),
     Rows("feedback", _paged(statements.SELECT_FEEDBACK, "id"), "", _prove_feedback),
     Rows(

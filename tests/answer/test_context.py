@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from aion.answer.context import Context, budget_of, build_context, guess_tokens, memory_block, text_of
+from aion.answer.context import Context, budget_of, build_context, guess_tokens, mark_used, memory_block, text_of
 from aion.config import ContextSettings
 from aion.memory.base import Recalled
 from aion.records import Json, Memory, MemoryKind, Origin, Source, Trust
@@ -103,6 +104,16 @@ async def test_a_small_memory_behind_one_that_does_not_fit_is_still_shown() -> N
 async def test_no_more_memories_than_the_setting_allows() -> None:
     recalled = [make_recalled(f"fact {number}") for number in range(6)]
     assert len((await build(talk("q"), *recalled, recall_items=2)).shown) == 2
+
+
+async def test_what_is_pinned_is_shown_beside_as_many_others_as_the_setting_allows() -> None:
+    pinned = [replace(make_recalled(f"pinned {number}"), pinned=True) for number in range(3)]
+    found = [make_recalled(f"fact {number}") for number in range(3)]
+    context = await build(talk("q"), *pinned, *found, recall_items=2)
+    assert context.shown == (*pinned, *found[:2])
+    told = mark_used(context.shown, [False] * 5)
+    assert [one.get("pinned") for one in told] == [True, True, True, None, None]
+    assert (await build(talk("q"), *pinned, budget=10)).shown == (), "a pin does not break the budget"
 
 
 def long_talk(exchanges: int) -> tuple[Json, ...]:

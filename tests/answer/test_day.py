@@ -97,6 +97,17 @@ async def test_a_day_of_three_hundred_turns_comes_out_as_worked_by_hand(house: H
     assert house.memory.observer.failures == 0
 
 
+async def test_what_is_only_pinned_makes_no_answer_less_sure_and_no_recall_worse(house: House) -> None:
+    told = await house.say("My boat kelda is kept in Alvora.")
+    [kept] = house.store.memories.listed(owner="ana")
+    house.store.memories.pin(kept.id, owner="ana", at=1.0, most=8).result()
+    strange = await house.say("Why does xquorngardens glimmer?")
+    assert [item["id"] for item in strange.steps["recall"]["items"]] == [kept.id]
+    assert (house.experience(strange).confidence, house.experience(strange).ndcg) == (UNSURE, None)
+    asked = await house.say("Where is my boat kelda kept?")
+    assert (house.experience(told).confidence, house.experience(asked).confidence) == (CONFIDENT, SUPPORTED)
+
+
 def check_told(house: House, day: Day) -> None:
     kept = house.store.memories.listed(owner="ana", kind=MemoryKind.SAID, limit=1000)
     facts = {memory.text for memory in kept if "kept in" in memory.text}

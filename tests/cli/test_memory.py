@@ -37,6 +37,7 @@ MEMORY: dict[str, Any] = {
     "entities": ["rita"],
     "document": None,
     "place": None,
+    "pinned": True,
     "seq": 3,
 }
 DOCUMENT: dict[str, Any] = {
@@ -141,6 +142,7 @@ def test_show_tells_where_a_memory_came_from(aion: Aion, server: CannedServer) -
     shown = aion("memory", "show", "mem_1").out
     assert "text: Rita keeps bees" in shown
     assert f"source: turn_1 (person, own, 1970-01-01 00:00 UTC) {HASH[:12]}" in shown
+    assert "pinned: yes" in shown
     assert f"hash: {HASH}" in aion("memory", "show", "doc_1").out
 
 
@@ -148,6 +150,14 @@ def test_edit_sends_the_new_text(aion: Aion, server: CannedServer) -> None:
     server.replies["PUT /api/memory/mem_1"] = (200, MEMORY)
     assert aion("memory", "edit", "mem_1", "Rita keeps wasps") == Ran(0, "mem_1\n", "")
     assert asked(server)[1] == {"text": "Rita keeps wasps"}
+
+
+@pytest.mark.parametrize(("verb", "method", "told"), [("pin", "PUT", "pinned"), ("unpin", "DELETE", "pinned no more")])
+def test_a_memory_is_pinned_and_unpinned(aion: Aion, server: CannedServer, verb: str, method: str, told: str) -> None:
+    server.replies[f"{method} /api/memory/mem_1/pin"] = (200, MEMORY | {"pinned": verb == "pin"})
+    assert aion("memory", verb, "mem_1") == Ran(0, f"mem_1 is {told}\n", "")
+    assert asked(server) == (f"{method} /api/memory/mem_1/pin", None)
+    assert '"pinned"' in aion("memory", verb, "mem_1", "--json").out
 
 
 @pytest.mark.parametrize(("id_", "place"), [("mem_1", "memory"), ("doc_1", "documents")])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aion.errors import BadInput, Conflict
+from aion.errors import BadInput, Conflict, NotFound
 from aion.records import MemoryKind, Origin, Trust
 from aion.store.base import Store
 from tests.contracts.conftest import Open
@@ -184,6 +184,49 @@ def test_those_with_a_vector_of_an_embedder_are_counted(store: Store) -> None:
     count = store.memories.count
     assert [count(owner=who, embedder=EMBEDDER) for who in ("ana", "eva", None)] == [1, 1, 2]
     assert [count(owner="ana", embedder=name) for name in (TURNED, "other")] == [1, 0]
+
+
+def test_a_pin_outlives_the_versions_of_its_memory_and_goes_when_it_is_forgotten(store: Store) -> None:
+    first, second = put(store), put(store)
+    for at, one in ((2.0, first), (1.0, second), (3.0, second)):
+        store.memories.pin(one.id, owner="ana", at=at, most=2).result()
+    put(store, first, text="My boat is called Andorinha.")
+    assert store.memories.pins(owner="ana") == store.memories.pins(owner=None) == [second.id, first.id]
+    store.memories.remove([second.id], owner="ana").result()
+    assert store.memories.pins(owner="ana") == [first.id]
+    store.memories.unpin(first.id, owner="ana").result()
+    assert store.memories.pins(owner="ana") == []
+    assert list(store.verify()) == []
+
+
+def test_a_pin_goes_with_the_conversation_that_its_memory_came_from_alone(store: Store) -> None:
+    kept = put(store)
+    store.memories.pin(kept.id, owner="ana", at=1.0, most=8).result()
+    version = store.memories.version(owner="ana")
+    assert version > 1, "answers kept for next time were given without it"
+    store.forget_conversation("conv_1", owner="ana").result()
+    assert store.memories.pins(owner="ana") == []
+
+
+def test_nobody_pins_what_is_not_theirs_or_more_than_the_most(store: Store) -> None:
+    mine, more, theirs = put(store), put(store), put(store, owner="eva")
+    store.memories.pin(mine.id, owner="ana", at=1.0, most=1).result()
+    with pytest.raises(Conflict, match="unpin one first"):
+        store.memories.pin(more.id, owner="ana", at=2.0, most=1).result()
+    for wrong in (theirs.id, "mem_none"):
+        with pytest.raises(NotFound):
+            store.memories.pin(wrong, owner="ana", at=2.0, most=9).result()
+    with pytest.raises(NotFound):
+        store.memories.unpin(mine.id, owner="eva").result()
+    assert store.memories.pins(owner=None) == [mine.id]
+
+
+def test_the_passages_of_a_document_are_counted_for_their_owner(store: Store) -> None:
+    for document in ("doc_1", "doc_1", "doc_2", ""):
+        put(store, document=document)
+    count = store.memories.count
+    assert [count(owner="ana", document=name) for name in ("doc_1", "doc_2", "doc_3")] == [2, 1, 0]
+    assert count(owner="eva", document="doc_1") == 0
 
 
 def test_vectors_are_read_in_pages(store: Store) -> None:

@@ -102,6 +102,10 @@ class DictMemories:
     def vectors(self, seqs: Sequence[int], *, owner: str, embedder: str) -> dict[int, bytes]:
         return {seq: self._vectors[seq][1] for seq in seqs if self._vectors.get(seq, ("",))[0] == embedder}
 
+    def pins(self, **_whose: object) -> list[str]:
+        """It knows none."""
+        return []
+
     def put_document(self, document: Document) -> Future[None]:
         self._documents[document.id] = document
         return done(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,29 @@ async def test_nobody_recalls_what_another_told(mind: Mind) -> None:
     for owner in ("ana", "EVA", "eva ", ""):
         assert (await mind.recaller().recall(owner, "what opens the safe? 4471", limit=5)).items == ()
     assert len((await mind.recaller().recall("eva", "what opens the safe? 4471", limit=5)).items) == 1
+
+
+async def test_what_is_pinned_comes_first_whatever_is_asked_and_beside_the_limit(mind: Mind) -> None:
+    await mind.remember("the ferry to Kaldor leaves at noon")
+    goats, ferry = [await mind.remember(text) for text in ("goats eat grass", "the ferry to Kaldor is red")]
+    hers = await mind.remember("sheep eat grass", owner="eva")
+    for at, one in enumerate((goats, ferry)):
+        mind.store.memories.pin(one.id, owner="ana", at=at, most=8).result()
+    mind.store.memories.pin(hers.id, owner="eva", at=1.0, most=8).result()
+    found = await mind.recaller().recall("ana", "When does the ferry to Kaldor leave?", limit=2)
+    assert texts_of(found)[:2] == ["goats eat grass", "the ferry to Kaldor is red"]
+    assert [(one.pinned, one.fits) for one in found.items] == [(True, False), (True, True), (False, True)]
+    mind.store.memories.unpin(goats.id, owner="ana").result()
+    mind.store.memories.unpin(ferry.id, owner="ana").result()
+    assert not any(one.pinned for one in (await mind.recaller().recall("ana", "the ferry to Kaldor", limit=2)).items)
+
+
+async def test_what_is_pinned_and_no_longer_relied_on_is_not_recalled(mind: Mind) -> None:
+    kept = await mind.remember("goats eat grass")
+    [source] = kept.sources
+    mind.store.memories.pin(kept.id, owner="ana", at=1.0, most=8).result()
+    await mind.writer.put(replace(kept, sources=(replace(source, trust=Trust.UNTRUSTED),)), None)
+    assert (await mind.recaller().recall("ana", "When does the ferry leave?", limit=2)).items == ()
 
 
 async def test_no_more_are_given_than_wanted_and_the_best_come_first(mind: Mind) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from aion.panel.api import Asker, Denied, _working
+from aion.panel.api import MOST_WAITING, Asker, Denied, _working
 
 ASKED: Scope = {
     "asgi": {"version": "3.0"},
@@ -33,6 +33,7 @@ class Told:
         self.status, self.body, self.endless = status, body, endless
         self.scope: Scope = {}
         self.read: list[Message] = []
+        self.sent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -40,6 +41,7 @@ class Told:
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         for _ in range(200 if self.endless else 1):
             await send({"type": "http.response.body", "body": self.body, "more_body": self.endless})
+            self.sent += 1
         if self.endless:
             self.read.append(await receive())
             for _ in range(200):
@@ -65,6 +67,15 @@ async def test_a_refusal_is_raised_with_its_status_words_and_id() -> None:
     with pytest.raises(Denied, match="no such thing") as denied:
         await Asker(Told(404, body), ASKED).get("/api/nothing")
     assert (denied.value.status, denied.value.code, denied.value.request_id) == (404, "not_found", "req_1")
+
+
+async def test_a_reply_is_made_no_faster_than_it_is_read() -> None:
+    told = Told(200, b"piece", endless=True)
+    async with contextlib.aclosing(Asker(told, ASKED).stream("GET", "/api/long")) as pieces:
+        async for _ in pieces:
+            await asyncio.sleep(0.01)
+            break
+        assert told.sent <= MOST_WAITING + 2
 
 
 async def test_who_leaves_early_is_to_the_api_a_client_that_left_however_much_was_waiting() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from aion.panel.page import _templates
 from aion.panel.thread import history_after, read_thread
+from aion.panel.words import Words
 from aion.records import Json
 
 
@@ -40,6 +42,13 @@ def test_another_version_is_shown_where_it_is_asked_for() -> None:
 def test_answers_to_the_same_question_know_each_other() -> None:
     said = read_thread(TURNS, "t3")[-1]
     assert (said.versions, said.place, said.question, said.answer) == (("t2", "t3"), 1, "And now?", "Now this.")
+
+
+def test_a_turn_that_ended_before_anything_was_recalled_is_shown() -> None:
+    recorded = ONE | {"conversation": "c", "outcome": "cancelled", "error": "", "steps": {}, "adapters": []}
+    shown = _templates().get_template("turn.html").render(t=Words("en"), one=read_thread([recorded])[0])
+    assert "Hello?" in shown
+    assert "memories" not in shown
 
 
 def test_nothing_said_is_an_empty_thread() -> None:

@@ -38,6 +38,7 @@ CONFLICTING = {
     "POST /api/suite",
     "POST /api/feedback",
     "POST /api/sessions/renew",
+    "PUT /api/memory/{memory_id}/pin",
     "POST /api/documents/{document_id}/approve",
     "POST /api/sleep/start",
     "POST /api/themes",

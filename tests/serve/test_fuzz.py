@@ -270,6 +270,8 @@ ID_ROUTES = [
     ("GET", "/api/experiences/{}"),
     ("GET", "/api/memory/{}"),
     ("DELETE", "/api/memory/{}"),
+    ("PUT", "/api/memory/{}/pin"),
+    ("DELETE", "/api/memory/{}/pin"),
     ("GET", "/api/documents/{}"),
     ("DELETE", "/api/documents/{}"),
     ("POST", "/api/documents/{}/revoke"),

@@ -88,6 +88,8 @@ ACTS = {  # what changes something that has an id -> what is sent along
     ("DELETE", "/api/conversations/{conversation_id}"): None,
     ("PUT", "/api/memory/{memory_id}"): {"text": "mine now"},
     ("DELETE", "/api/memory/{memory_id}"): None,
+    ("PUT", "/api/memory/{memory_id}/pin"): None,
+    ("DELETE", "/api/memory/{memory_id}/pin"): None,
     ("DELETE", "/api/documents/{document_id}"): None,
     ("POST", "/api/documents/{document_id}/approve"): {"hash": "0" * 64},
     ("POST", "/api/documents/{document_id}/revoke"): None,

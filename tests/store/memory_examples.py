@@ -143,6 +143,7 @@ def make_calibration(**changes: Any) -> Calibration:
 def fill_experience(store: Store) -> None:
     """One of everything that is remembered and learned from, about one turn that had been shown a memory."""
     memory = put(store)
+    store.memories.pin(memory.id, owner="ana", at=7.0, most=1000).result()
     turn = make_turn(steps={"recall": {"outcome": "used", "items": [{"id": memory.id, "seq": memory.seq}]}})
     store.append_turn(turn).result()
     store.memories.put_document(make_document()).result()

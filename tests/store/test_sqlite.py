@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from aion.errors import StorageFailed, StorageFull, Unavailable
+from aion.records import MemoryKind
 from aion.store.database import DATABASE, fetch
+from aion.store.memories import SqliteMemories
 from aion.store.sqlite import READERS, SqliteStore
 from tests.store.examples import fill, make_audit, make_key, make_turn
 
@@ -26,6 +29,30 @@ def test_a_history_sent_again_adds_two_messages_a_turn(store: SqliteStore) -> No
     fill(store, 10)
     with store._reading() as connection:
         assert fetch(connection, "SELECT COUNT(*) FROM messages") == [(20,)]
+
+
+@pytest.mark.parametrize(
+    ("only", "index"),
+    [
+        ({}, "memories_by_owner (owner=? AND seq<?)"),
+        ({"kind": MemoryKind.NOTE}, "memories_by_kind (owner=? AND kind=? AND seq<?)"),
+        ({"document": "doc_1"}, "memories_by_document (owner=? AND document=? AND seq<?)"),
+        ({"document": "doc_1", "kind": MemoryKind.NOTE}, "memories_by_document (owner=? AND document=? AND seq<?)"),
+    ],
+)
+def test_a_page_of_memories_is_found_by_an_index_in_its_order(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, only: dict[str, Any], index: str
+) -> None:
+    plan: list[str] = []
+
+    def explain(_memories: SqliteMemories, sql: str, given: Any) -> list[Any]:
+        with store._reading() as connection:
+            plan.extend(row[-1] for row in fetch(connection, f"EXPLAIN QUERY PLAN {sql}", given))
+        return []
+
+    monkeypatch.setattr(SqliteMemories, "_load", explain)
+    store.memories.listed(owner="ana", before=9, limit=5, **only)
+    assert plan == [f"SEARCH memories USING INDEX {index}"]
 
 
 def test_a_reader_beside_the_server_sees_each_resolved_write_and_writes_nothing(
