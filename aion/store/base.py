@@ -104,8 +104,10 @@ class Store(Protocol):
 
     def append_audit(self, entry: AuditEntry) -> Future[None]: ...
 
-    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """Newest first."""
+    def audit(
+        self, *, actor: str | None = None, act: str | None = None, before: str | None = None, limit: int = 100
+    ) -> list[AuditEntry]:
+        """Newest first; `before` continues a listing behind the entry with this id."""
         ...
 
     def verify(self) -> Iterator[Finding]:

@@ -59,7 +59,8 @@ INSERT_AUDIT = (
     "INSERT INTO audit (id, at, actor, act, subject, digest) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING RETURNING 1"
 )
-SELECT_AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit ORDER BY at DESC, id DESC LIMIT ?"
+SELECT_AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit"
+BEFORE_AUDIT = "(at, id) < (SELECT at, id FROM audit WHERE id = ?)"
 
 MEMORY_COLUMNS = (
     "seq, id, owner, kind, text, entities, created, updated, document, place, terms, embedder, digest"  # in this order
