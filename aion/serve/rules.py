@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/feedback", Scope.USER, reads_json=True, max_body=LARGE_NOTE),
     Rule("GET", "/api/feedback", Scope.USER),
     Rule("GET", "/api/experiences", Scope.USER),
+    Rule("GET", "/api/experiences/waiting", Scope.USER),
     Rule("GET", "/api/experiences/{turn_id}", Scope.USER),
     Rule("POST", "/api/memory", Scope.USER, reads_json=True, wakes=True),
     Rule("GET", "/api/memory", Scope.USER),

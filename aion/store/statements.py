@@ -113,6 +113,12 @@ PUT_EXPERIENCE = (
     "explicit = excluded.explicit, body = excluded.body, digest = excluded.digest"
 )
 SELECT_EXPERIENCES = f"SELECT {EXPERIENCE_COLUMNS} FROM experiences"  # noqa: S608  # constants
+COUNT_EXPERIENCES = "SELECT COUNT(*) FROM (SELECT 1 FROM experiences"
+# Feedback counts from the moment it is recorded; `explicit` follows when the experience is made again.
+UNJUDGED = (
+    "explicit IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM feedback WHERE feedback.turn = experiences.turn AND feedback.kind <> 'event')"
+)
 UNOBSERVED = """
     SELECT turns.id FROM turns LEFT JOIN experiences ON experiences.turn = turns.id
     WHERE experiences.turn IS NULL
