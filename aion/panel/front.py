@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aion.panel import adapters, chat, morning, sign_in, sleep, you
+from aion.panel import adapters, chat, morning, sign_in, sleep, teach, you
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
 from aion.panel.page import THEMES, Handler, Page, show
@@ -35,6 +35,7 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
 PAGES: Sequence[tuple[str, str, Handler]] = (
     *chat.PAGES,
     *morning.PAGES,
+    *teach.PAGES,
     *sleep.PAGES,
     *adapters.PAGES,
     *you.PAGES,

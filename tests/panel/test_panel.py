@@ -194,7 +194,7 @@ def test_a_choice_of_language_and_colours_stays_and_leads_nowhere_else(ana: Visi
     ana.post("/panel/choose", {"aion_language": "en", "aion_theme": "auto", "back": "/panel/you"})
 
 
-@pytest.mark.parametrize("name", ["panel.css", "code.css", "panel.js", "chat.js", "sleep.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["panel.css", "code.css", "panel.js", "chat.js", "sleep.js", "teach.js", "icon.svg"])
 def test_styles_and_scripts_are_our_own_and_of_their_kind(server: RunningServer, name: str) -> None:
     reply = Visitor(server).get(f"/panel/assets/{name}")
     assert reply.status_code == 200

@@ -14,7 +14,7 @@ from aion.panel.page import MENU, SAID
 from aion.panel.words import Words, _translations, choose_language
 
 PANEL = Path(__file__).parents[2] / "aion" / "panel"
-CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ")
+CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ", "check: ")
 
 
 def sentences() -> set[str]:
