@@ -164,6 +164,10 @@ def key_routes(system: System) -> APIRouter:
     """Keys and the audit log: administrators only."""
     router = APIRouter(route_class=StrictRoute, tags=["Administration"])
 
+    @router.get("/api/people", summary="Who has keys and sessions, and how many work")
+    async def people() -> Json:
+        return {"data": system.keys.people()}
+
     @router.get("/api/keys", summary="All keys, without their secrets")
     async def keys() -> Json:
         return {"data": [key.public() for key in system.keys.list_all()]}

@@ -117,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/sessions/link", Scope.USER),
     Rule("DELETE", "/api/sessions", Scope.USER),
     Rule("DELETE", "/api/sessions/{session_id}", Scope.USER),
+    Rule("GET", "/api/people", Scope.ADMIN),
     Rule("GET", "/api/keys", Scope.ADMIN),
     Rule("POST", "/api/keys", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
     Rule("DELETE", "/api/keys/{key_id}", Scope.ADMIN),

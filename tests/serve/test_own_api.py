@@ -351,6 +351,21 @@ def test_a_key_is_made_listed_used_and_revoked_with_entries_in_the_audit(own: Ru
     ]
 
 
+def test_people_are_listed_with_what_of_theirs_works(own: RunningServer, admin: Person) -> None:
+    def known(name: str) -> Any:
+        return next((one for one in admin.get("/api/people")["data"] if one["owner"] == name), None)
+
+    assert known("vera") is None
+    vera = Person(own, own.add_key("vera"))
+    vera.ask("POST", "/api/sessions", json={"key": vera.key}).raise_for_status()
+    assert known("vera") == {"owner": "vera", "scope": "user", "keys": 1, "sessions": 1}
+    Person(own, own.add_key("vera", "admin")).ask("DELETE", "/api/sessions").raise_for_status()
+    assert known("vera") == {"owner": "vera", "scope": "admin", "keys": 2, "sessions": 0}
+    for key in [one["id"] for one in admin.get("/api/keys")["data"] if one["owner"] == "vera"]:
+        admin.ask("DELETE", f"/api/keys/{key}").raise_for_status()
+    assert known("vera") == {"owner": "vera", "scope": None, "keys": 0, "sessions": 0}
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
