@@ -14,7 +14,7 @@ from aion.panel.page import MENU, SAID
 from aion.panel.words import Words, _translations, choose_language
 
 PANEL = Path(__file__).parents[2] / "aion" / "panel"
-CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ", "check: ")
+CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ", "check: ", "step: ", "skill: ")
 
 
 def sentences() -> set[str]:
@@ -27,9 +27,9 @@ def sentences() -> set[str]:
 
 
 def said_in(tree: ast.AST) -> Iterator[str]:
-    """First values of calls of `words`, and the names of exams."""
+    """First values of calls of `words`, of a page's or alone."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "words":
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "words":
             first = node.args[0]
             if isinstance(first, ast.Constant):
                 yield str(first.value)
