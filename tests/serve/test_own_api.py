@@ -366,6 +366,36 @@ def test_people_are_listed_with_what_of_theirs_works(own: RunningServer, admin: 
     assert known("vera") == {"owner": "vera", "scope": None, "keys": 0, "sessions": 0}
 
 
+def test_an_administrator_signs_somebody_out_everywhere_and_nobody_else_does(own: RunningServer, admin: Person) -> None:
+    wanda, other = Person(own, own.add_key("wanda")), Person(own, own.add_key("xenia"))
+    begun = [wanda.ask("POST", "/api/sessions", json={"key": wanda.key}).json() for _ in range(2)]
+    code = wanda.ask("POST", "/api/sessions/link").json()["code"]
+    for method in ("GET", "DELETE"):
+        refused = other.ask(method, "/api/sessions?owner=wanda")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insufficient_scope")
+    listed = admin.get("/api/sessions?owner=wanda")["data"]
+    assert {one["id"] for one in listed} == {one["id"] for one in begun}
+    assert admin.ask("DELETE", "/api/sessions?owner=wanda").json() == {"ended": 2}
+    assert {Person(own, one["key"]).ask("GET", "/api/me").status_code for one in begun} == {401}
+    assert admin.ask("POST", "/api/sessions", json={"code": code}).status_code == 401
+    assert wanda.get("/api/me")["owner"] == "wanda", "the key stays"
+    newest = admin.get("/api/audit?act=session.end&actor=me&limit=2")["data"]
+    assert {entry["subject"] for entry in newest} == {one["id"] for one in begun}
+
+
+def test_the_audit_comes_in_pages_and_by_who_did_what(own: RunningServer, admin: Person) -> None:
+    yara = Person(own, own.add_key("yara"))
+    for _ in range(3):
+        yara.ask("POST", "/api/sessions", json={"key": yara.key}).raise_for_status()
+    every = admin.get("/api/audit?actor=yara")["data"]
+    first = admin.get("/api/audit?actor=yara&limit=2")
+    second = admin.get(f"/api/audit?actor=yara&limit=2&before={first['before']}")
+    assert first["data"] + second["data"] == every
+    assert ([one["act"] for one in every], second["before"]) == (["session.begin"] * 3, None)
+    assert admin.get("/api/audit?actor=yara&act=key.add")["data"] == []
+    assert admin.ask("GET", f"/api/audit?actor={'x' * 65}").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
