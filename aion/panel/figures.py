@@ -215,7 +215,7 @@ def _figure(
 ) -> Figure:
     known = [line for line in lines if any(value is not None for value in line.values)]
     rows = [
-        (name, *(NOTHING if value is None else _write(words, value) + unit for value in values))
+        (name, *(NOTHING if value is None else _write(words, value, unit) + unit for value in values))
         for name, values in zip(names, zip(*(line.values for line in known), strict=True), strict=bool(known))
         if any(value is not None for value in values)
     ]
@@ -234,12 +234,13 @@ def _draw(
     if not any(value is not None for line in lines for value in line.values):
         return Markup("")
     draw = bar_chart if bars else line_chart
-    return draw(lines, names, unit=unit, label=label, top=top, write=lambda value: _write(words, value))
+    return draw(lines, names, unit=unit, label=label, top=top, write=lambda value: _write(words, value, unit))
 
 
-def _write(words: Words, value: float) -> str:
-    """Three digits are enough to see."""
-    return words.number(value, 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2)
+def _write(words: Words, value: float, unit: str) -> str:
+    """Three digits are enough to see; of a hundred, whole ones."""
+    whole = unit == PERCENT or value >= 100 or value == int(value)
+    return words.number(value, 0 if whole else 1 if value >= 10 else 2)
 
 
 def _day(words: Words, day: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 import pytest
@@ -149,8 +150,19 @@ def test_every_reason_for_taking_an_answer_to_be_wrong_is_said_in_both_languages
     signals = [
         Signal(name=name, value=-1, weight=1, evidence="") for name in ("correction", "code_failed", "tool_failed")
     ]
-    known = {"confidence": 0.9, "reward": NO_REWARD, "failed": False, "contradictions": 0, "signals": (), "tau": 0.6}
-    cases = [{"failed": True}, {"reward": replace(NO_REWARD, total=-1.0)}, *({"signals": [one]} for one in signals)]
-    reasons = {label_of(**{**known, **case})[1].partition(" (")[0] for case in cases}  # type: ignore[arg-type]
+    known: dict[str, Any] = {
+        "confidence": 0.9,
+        "reward": NO_REWARD,
+        "failed": False,
+        "contradictions": 0,
+        "signals": (),
+        "tau": 0.6,
+    }
+    cases: list[dict[str, Any]] = [
+        {"failed": True},
+        {"reward": replace(NO_REWARD, total=-1.0)},
+        *({"signals": [one]} for one in signals),
+    ]
+    reasons = {label_of(**{**known, **case})[1].partition(" (")[0] for case in cases}
     assert len(reasons) == 5
     assert reasons <= _translations("pt").keys()
