@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aion.panel import adapters, chat, morning, numbers, sign_in, sleep, teach, you
+from aion.panel import adapters, chat, morning, numbers, people, sign_in, sleep, teach, you
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
 from aion.panel.page import THEMES, Handler, Page, show
@@ -39,6 +39,7 @@ PAGES: Sequence[tuple[str, str, Handler]] = (
     *sleep.PAGES,
     *adapters.PAGES,
     *numbers.PAGES,
+    *people.PAGES,
     *you.PAGES,
     ("POST", "/panel/leave", sign_in.sign_out),
     ("POST", "/panel/leave/others", sign_in.sign_out_elsewhere),

@@ -14,7 +14,20 @@ from aion.panel.page import MENU, SAID
 from aion.panel.words import Words, _translations, choose_language
 
 PANEL = Path(__file__).parents[2] / "aion" / "panel"
-CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ", "check: ", "step: ", "skill: ")
+CODED = (
+    "state: ",
+    "fate: ",
+    "move: ",
+    "outcome: ",
+    "how: ",
+    "kind: ",
+    "colours: ",
+    "check: ",
+    "step: ",
+    "skill: ",
+    "act: ",
+    "scope: ",
+)
 
 
 def sentences() -> set[str]:
