@@ -23,6 +23,7 @@ def experiences(
     top: Annotated[bool, typer.Option("--top", help="The highest priority first.")] = False,
     ask_first: Annotated[bool, typer.Option("--ask", help="Those first that are most worth asking about.")] = False,
     uncertain: Annotated[bool, typer.Option("--uncertain", help="The least sure answers first.")] = False,
+    unjudged: Annotated[bool, typer.Option("--unjudged", help="Those alone that nobody has judged.")] = False,
     label: Annotated[Label | None, typer.Option("--label", help="With this label alone.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to show.")] = 20,
     everyone: Annotated[bool, typer.Option("--everyone", help="Those of all people.")] = False,
@@ -39,6 +40,7 @@ def experiences(
         "/api/experiences",
         order=orders[0] if orders else "latest",
         label=label.value if label else None,
+        unjudged="true" if unjudged else None,
         limit=limit,
         owner=whose(everyone),
     )

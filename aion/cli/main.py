@@ -44,6 +44,8 @@ VERBS = {
     "telemetry": "Show how the past days went, in numbers.",
     "panel": "A link that signs a browser in, once.",
     "keys": "Add, list and revoke API keys.",
+    "people": "List who has keys and sessions, and sign somebody out everywhere.",
+    "audit": "Show who did what: keys, sessions, things forgotten, adapters.",
     "models": "List the models, or download one.",
     "doctor": "Look at this machine: what works, what is missing, what to do.",
     "config": "Show every setting, its value and where that came from.",

@@ -19,7 +19,21 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aion.errors import AionError
-from aion.panel import adapters, answers, carry, chat, documents, memory, morning, sign_in, sleep, you
+from aion.panel import (
+    adapters,
+    answers,
+    carry,
+    chat,
+    documents,
+    memory,
+    morning,
+    numbers,
+    people,
+    sign_in,
+    sleep,
+    teach,
+    you,
+)
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
 from aion.panel.page import THEMES, Handler, Page, show
@@ -43,8 +57,11 @@ PAGES: Sequence[tuple[str, str, Handler]] = (
     *documents.PAGES,
     *carry.PAGES,
     *memory.PAGES,
+    *teach.PAGES,
     *sleep.PAGES,
     *adapters.PAGES,
+    *numbers.PAGES,
+    *people.PAGES,
     *you.PAGES,
     ("POST", "/panel/leave", sign_in.sign_out),
     ("POST", "/panel/leave/others", sign_in.sign_out_elsewhere),

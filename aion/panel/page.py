@@ -103,12 +103,17 @@ SAID = (
     "It was brought in. Read it, and approve it if it is right.",
     "It is relied on from now on.",
     "Nobody relies on it any more.",
+    "Thank you.",
+    "AION will study this tonight.",
+    "Nothing was changed in it. If the answer is right as it is, say so.",
+    "It will be tried again.",
 )
 
 
-def redirect(place: str, said: str = "") -> RedirectResponse:
-    """To another page, which says what was done."""
-    return RedirectResponse(f"{place}?{urlencode({FLASH: said})}" if said else place, status_code=303)
+def redirect(place: str, said: str = "", *, part: str = "", **query: str) -> RedirectResponse:
+    """To another page, which says what was done, at one part of it; what is empty is left out of its address."""
+    asked = urlencode({name: value for name, value in {**query, FLASH: said}.items() if value})
+    return RedirectResponse(f"{place}{asked and '?' + asked}{part and '#' + part}", status_code=303)
 
 
 @cache

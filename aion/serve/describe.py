@@ -20,7 +20,14 @@ SECURITY_SCHEMES: Json = {
         "description": "The same key, as other clients send it.",
     },
 }
-FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
+FROM_MEMORY = {
+    "/metrics",
+    "/v1/models",
+    "/v1/models/{model:path}",
+    "/api/status",
+    "/api/keys",
+    "/api/people",
+}  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
 NAMES_IN_BODY = {  # something that may not exist is named there
     "/api/adapters/rollback",

@@ -13,12 +13,13 @@ from aion.serve.explain import explain_turn
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import Principal
-from aion.serve.own import Limit, Owner, find_turn, whose
+from aion.serve.own import After, Limit, Owner, find_turn, whose
 from aion.serve.system import System
 from aion.serve.turn_json import experience_json, turn_id_of
 from aion.store.base import Order
 
 SHOWN_QUESTION = 120
+MOST_COUNTED = 1000
 Moment = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Seconds since 1970, UTC.")]
 
 
@@ -37,6 +38,10 @@ def experience_routes(system: System) -> APIRouter:
         owner: Owner = None,
         since: Moment = None,
         until: Moment = None,
+        unjudged: Annotated[
+            bool, Query(description="Those alone that nobody has judged; `ask` gives no others.")
+        ] = False,
+        after: After = None,
         limit: Limit = 100,
     ) -> Json:
         tau = system.settings.learning.tau
@@ -48,9 +53,21 @@ def experience_routes(system: System) -> APIRouter:
             theme=theme,
             since=since,
             until=until,
+            unjudged=unjudged,
+            after=after,
             limit=limit,
         )
-        return {"data": [_with_question(system, one) for one in found], "order": order, "tau": tau}
+        following = found[-1].turn if len(found) == limit else None
+        return {"data": [_with_question(system, one) for one in found], "order": order, "tau": tau, "after": following}
+
+    @router.get("/api/experiences/waiting", summary="How many answers there are to ask about")
+    def waiting(request: Request, owner: Owner = None) -> Json:
+        who, count = whose(request, owner), system.store.experience.count_experiences
+        return {
+            "ask": count(owner=who, order="ask", most=MOST_COUNTED),
+            "erroneous": count(owner=who, label=Label.ERRONEOUS, unjudged=True, most=MOST_COUNTED),
+            "most": MOST_COUNTED,
+        }
 
     @router.get("/api/experiences/{turn_id}", summary="What one turn was worth, and every part of it")
     def shown(request: Request, turn_id: str) -> Json:

@@ -14,11 +14,11 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aion.errors import BadInput, NotFound
-from aion.records import AuditEntry, Key, Scope, new_id
+from aion.records import AuditEntry, Json, Key, Scope, new_id
 from aion.store.base import Store
 
 CONTROL_ID = "control"
@@ -106,6 +106,14 @@ class KeyRing:
         keys = (entry.key for entry in self._entries.values() if not entry.key.session)
         return sorted(keys, key=lambda key: (key.created, key.id))
 
+    def people(self) -> list[Json]:
+        """Everybody who ever had a key or a session, by name, with how many of each work now and what they may do."""
+        active: dict[str, list[Key]] = {entry.key.owner: [] for entry in self._entries.values()}
+        for entry in self._entries.values():
+            if self.is_active(entry.key.id):
+                active[entry.key.owner].append(entry.key)
+        return [_person(owner, held) for owner, held in sorted(active.items())]
+
     def sessions_of(self, owner: str) -> list[Key]:
         """Where this person is signed in, the latest first."""
         own = (entry.key for entry in self._entries.values() if entry.key.session and entry.key.owner == owner)
@@ -184,6 +192,13 @@ def check_owner(owner: str) -> str:
             param="owner",
         )
     return name
+
+
+def _person(owner: str, held: Sequence[Key]) -> Json:
+    sessions = sum(key.session for key in held)
+    scopes = {key.scope for key in held}
+    scope = Scope.ADMIN if Scope.ADMIN in scopes else next(iter(scopes), None)
+    return {"owner": owner, "scope": scope, "keys": len(held) - sessions, "sessions": sessions}
 
 
 def _digest(text: str) -> str:

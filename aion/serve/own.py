@@ -149,6 +149,10 @@ def key_routes(system: System) -> APIRouter:
     """Keys and the audit log: administrators only."""
     router = APIRouter(route_class=StrictRoute, tags=["Administration"])
 
+    @router.get("/api/people", summary="Who has keys and sessions, and how many work")
+    async def people() -> Json:
+        return {"data": system.keys.people()}
+
     @router.get("/api/keys", summary="All keys, without their secrets")
     async def keys() -> Json:
         return {"data": [key.public() for key in system.keys.list_all()]}
@@ -166,7 +170,16 @@ def key_routes(system: System) -> APIRouter:
         return {"id": key_id, "revoked": True}
 
     @router.get("/api/audit", summary="Administrative acts, the newest first")
-    def audit(limit: Limit = 100) -> Json:
-        return {"data": [asdict(entry) for entry in system.store.audit(limit=limit)]}
+    def audit(
+        actor: Annotated[str | None, Query(max_length=64, description="What this person did alone.")] = None,
+        act: Annotated[str | None, Query(max_length=64, description="Acts of this kind alone.")] = None,
+        before: Annotated[
+            str | None, Query(max_length=80, description="`before` of the page that came before this one.")
+        ] = None,
+        limit: Limit = 100,
+    ) -> Json:
+        found = system.store.audit(actor=actor, act=act, before=before, limit=limit)
+        following = found[-1].id if len(found) == limit else None
+        return {"data": [asdict(entry) for entry in found], "before": following}
 
     return router

@@ -7,8 +7,9 @@ that holds it is the panel's business.
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from aion.errors import BadInput, Conflict, NotFound, Unauthorized
@@ -17,10 +18,12 @@ from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import Principal
 from aion.serve.links import LINK_S
+from aion.serve.own import whose
 from aion.serve.system import System
 
 SESSION_DAYS = 30
 RENEW_S = 86_400.0  # a session older than this is given another secret
+Owner = Annotated[str | None, Query(max_length=64, description="Of this person, for an administrator; else one's own.")]
 
 
 class SignIn(BaseModel):
@@ -64,15 +67,17 @@ def session_routes(system: System) -> APIRouter:
         return made
 
     @router.get("/api/sessions", summary="Where one is signed in")
-    async def sessions(request: Request) -> Json:
+    async def sessions(request: Request, owner: Owner = None) -> Json:
         who = principal_of(request)
-        return {"data": [_shown(key, who) for key in system.keys.sessions_of(who.owner)]}
+        person = _one_of(request, owner)
+        return {"data": [_shown(key, who) for key in system.keys.sessions_of(person)]}
 
     @router.delete("/api/sessions", summary="Sign out everywhere")
-    async def sign_out_everywhere(request: Request) -> Json:
+    async def sign_out_everywhere(request: Request, owner: Owner = None) -> Json:
         who = principal_of(request)
-        system.links.drop(who.owner)
-        ended = [await _end(system, key.id, who) for key in system.keys.sessions_of(who.owner)]
+        person = _one_of(request, owner)
+        system.links.drop(person)
+        ended = [await _end(system, key.id, who) for key in system.keys.sessions_of(person)]
         return {"ended": len(ended)}
 
     @router.delete("/api/sessions/{session_id}", summary="Sign out of one")
@@ -84,6 +89,11 @@ def session_routes(system: System) -> APIRouter:
         return await _end(system, wanted, who)
 
     return router
+
+
+def _one_of(request: Request, owner: str | None) -> str:
+    """Whose sessions are meant: one's own, and for an administrator those of anyone named."""
+    return principal_of(request).owner if owner is None else str(whose(request, owner))
 
 
 def _identify(system: System, body: SignIn) -> Principal:

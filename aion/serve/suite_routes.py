@@ -14,6 +14,7 @@ from aion.errors import Conflict, NotFound
 from aion.records import Check, Json, SuiteItem, new_id
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
+from aion.serve.memory_routes import note_act
 from aion.serve.own import Owner, whose
 from aion.serve.sleep_routes import Strict
 from aion.serve.system import System
@@ -54,6 +55,7 @@ def suite_routes(system: System) -> APIRouter:
         )
         if not removed:
             raise NotFound(f"no question {item[:80]!r} in your suite; GET /api/suite lists them")
+        await note_act(system, principal_of(request).owner, "suite.remove", item)
         return {"id": item, "removed": True}
 
     return router

@@ -116,8 +116,10 @@ class Store(Protocol):
 
     def append_audit(self, entry: AuditEntry) -> Future[None]: ...
 
-    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """Newest first."""
+    def audit(
+        self, *, actor: str | None = None, act: str | None = None, before: str | None = None, limit: int = 100
+    ) -> list[AuditEntry]:
+        """Newest first; `before` continues a listing behind the entry with this id."""
         ...
 
     def verify(self) -> Iterator[Finding]:
@@ -274,13 +276,28 @@ class Experiences(Protocol):
         theme: str | None = None,
         since: float | None = None,
         until: float | None = None,
+        unjudged: bool = False,
+        after: str | None = None,
         limit: int = 100,
     ) -> list[Experience]:
-        """Those where since <= at < until, in one of four orders.
+        """Those where since <= at < until, in one of four orders; with `unjudged`, those that nobody has judged yet.
 
         latest: the newest first; top: by priority; ask: the smallest |confidence - tau| among those that nobody has
-        judged; uncertain: the lowest confidence first.
+        judged; uncertain: the lowest confidence first. Of the same value the turn whose id sorts last comes first.
+        `after` continues a listing behind this turn of the owner's, whether it still belongs to the listing or not.
         """
+        ...
+
+    def count_experiences(
+        self,
+        *,
+        owner: str | None,
+        order: Order = "latest",
+        label: Label | None = None,
+        unjudged: bool = False,
+        most: int,
+    ) -> int:
+        """How many such a listing has in all; `most` when there are more."""
         ...
 
     def unobserved(self, *, limit: int = 100) -> list[Turn]:

@@ -77,9 +77,13 @@ def fetch(connection: apsw.Connection, sql: str, given: Row = ()) -> list[Row]:
 
 
 def where(conditions: Mapping[str, Any], keyword: str = "WHERE") -> tuple[str, Row]:
-    """The clause of those conditions that were given; the texts are constants of the caller, values go in as `?`."""
+    """The clause of those conditions that were given; the texts are constants of the caller, values go in as `?`.
+
+    A tuple holds the values of a condition with several.
+    """
     given = {condition: value for condition, value in conditions.items() if value is not None}
-    return (f"{keyword} {' AND '.join(given)}" if given else "", tuple(given.values()))
+    values = (value if isinstance(value, tuple) else (value,) for value in given.values())
+    return (f"{keyword} {' AND '.join(given)}" if given else "", tuple(one for several in values for one in several))
 
 
 def require_sqlite() -> None:

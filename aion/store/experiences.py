@@ -20,16 +20,13 @@ from aion.store.turns import load_turn
 Write = Callable[[Callable[[apsw.Connection], Any]], Future[Any]]
 Reading = Callable[[], AbstractContextManager[apsw.Connection]]
 
-ORDERS: dict[Order, str] = {
+ORDERS: dict[Order, str] = {  # "ask" is read from both sides of tau
     "latest": "at DESC",
     "top": "priority DESC",
-    "ask": "ABS(confidence - ?)",
     "uncertain": "confidence",
 }
-ONLY: dict[Order, str] = {
-    "ask": "confidence IS NOT NULL AND explicit IS NULL",  # who has said it already need not be asked
-    "uncertain": "confidence IS NOT NULL",
-}
+FALLING: dict[Order, str] = {"latest": "at", "top": "priority", "uncertain": "-confidence"}  # from row to row
+SIDES = {"confidence >= ?": "confidence", "confidence < ?": "confidence DESC"}
 
 
 class SqliteExperiences:
@@ -89,18 +86,37 @@ class SqliteExperiences:
         theme: str | None = None,
         since: float | None = None,
         until: float | None = None,
+        unjudged: bool = False,
+        after: str | None = None,
         limit: int = 100,
     ) -> list[Experience]:
+        mark = None if after is None else self.experience(after, owner=owner)
+        if after is not None and mark is None:
+            return []
         conditions = {
-            "owner = ?": owner,
-            "label = ?": None if label is None else str(label),
+            **_chosen(owner, order, label, unjudged=unjudged),
             "theme = ?": theme,
             "at >= ?": since,
             "at < ?": until,
-            f"{ONLY.get(order, 'TRUE')} AND ?": True,
         }
-        by_tau = (tau,) if order == "ask" else ()
-        return self._select(conditions, f"ORDER BY {ORDERS[order]}, turn DESC LIMIT ?", *by_tau, max(limit, 0))
+        if order == "ask":
+            return self._nearest(conditions, tau, mark, max(limit, 0))
+        conditions |= _behind(FALLING[order], _value(mark, order), mark)
+        return self._select(conditions, f"ORDER BY {ORDERS[order]}, turn DESC LIMIT ?", max(limit, 0))
+
+    def count_experiences(
+        self,
+        *,
+        owner: str | None,
+        order: Order = "latest",
+        label: Label | None = None,
+        unjudged: bool = False,
+        most: int,
+    ) -> int:
+        clause, given = where(_chosen(owner, order, label, unjudged=unjudged))
+        with self._reading() as connection:
+            sql = f"{statements.COUNT_EXPERIENCES} {clause} LIMIT ?)"
+            return int(fetch(connection, sql, (*given, max(most, 0)))[0][0])
 
     def unobserved(self, *, limit: int = 100) -> list[Turn]:
         with self._reading() as connection:
@@ -160,11 +176,48 @@ class SqliteExperiences:
 
         return self._write(job)
 
+    def _nearest(
+        self, conditions: Mapping[str, Any], tau: float, mark: Experience | None, limit: int
+    ) -> list[Experience]:
+        """Those nearest to tau, looked for upwards and downwards from it: however many there are, few are read."""
+        behind = _behind("-ABS(confidence - ?)", _nearness(mark, tau), mark, tau)
+        found = [
+            one
+            for side, order in SIDES.items()
+            for one in self._select({**conditions, side: tau, **behind}, f"ORDER BY {order}, turn DESC LIMIT ?", limit)
+        ]
+        return sorted(found, key=lambda one: (_nearness(one, tau), one.turn), reverse=True)[:limit]
+
     def _select(self, conditions: Mapping[str, Any], tail: str, *given: object) -> list[Experience]:
         clause, values = where(conditions)
         with self._reading() as connection:
             found = fetch(connection, f"{statements.SELECT_EXPERIENCES} {clause} {tail}", (*values, *given))
             return [experience_rows.decode_experience(row) for row in found]
+
+
+def _chosen(owner: str | None, order: Order, label: Label | None, *, unjudged: bool) -> dict[str, Any]:
+    """What a listing is about; who has said it already need not be asked."""
+    return {
+        "owner = ?": owner,
+        "label = ?": None if label is None else str(label),
+        "confidence IS NOT NULL AND ?": order in ("ask", "uncertain") or None,
+        f"{statements.UNJUDGED} AND ?": unjudged or order == "ask" or None,
+    }
+
+
+def _behind(falling: str, value: float | None, mark: Experience | None, *given: float) -> dict[str, Any]:
+    """The condition of what comes after the mark, when there is one, where `falling` falls from row to row."""
+    return {f"({falling}, turn) < (?, ?)": None if mark is None else (*given, value, mark.turn)}
+
+
+def _value(mark: Experience | None, order: Order) -> float | None:
+    if mark is None or order == "uncertain":
+        return None if mark is None or mark.confidence is None else -mark.confidence
+    return mark.at if order == "latest" else mark.priority
+
+
+def _nearness(one: Experience | None, tau: float) -> float | None:
+    return None if one is None or one.confidence is None else -abs(one.confidence - tau)
 
 
 def _vote_before(connection: apsw.Connection, feedback: Feedback) -> str:

@@ -145,10 +145,13 @@ class SqliteStore:
 
         return self._write(job)
 
-    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
+    def audit(
+        self, *, actor: str | None = None, act: str | None = None, before: str | None = None, limit: int = 100
+    ) -> list[AuditEntry]:
+        clause, given = where({"actor = ?": actor, "act = ?": act, statements.BEFORE_AUDIT: before})
+        sql = f"{statements.SELECT_AUDIT} {clause} ORDER BY at DESC, id DESC LIMIT ?"
         with self._reading() as connection:
-            found = connection.execute(statements.SELECT_AUDIT, (max(limit, 0),)).fetchall()
-        return [rows.decode_audit(row) for row in found]
+            return [rows.decode_audit(row) for row in fetch(connection, sql, (*given, max(limit, 0)))]
 
     def verify(self) -> Iterator[Finding]:
         yield from find_damage(self._reading)

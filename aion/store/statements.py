@@ -58,7 +58,8 @@ INSERT_AUDIT = (
     "INSERT INTO audit (id, at, actor, act, subject, digest) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING RETURNING 1"
 )
-SELECT_AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit ORDER BY at DESC, id DESC LIMIT ?"
+SELECT_AUDIT = "SELECT id, at, actor, act, subject, digest FROM audit"
+BEFORE_AUDIT = "(at, id) < (SELECT at, id FROM audit WHERE id = ?)"
 
 MEMORY_COLUMNS = (
     "seq, id, owner, kind, text, entities, created, updated, document, place, terms, embedder, digest"  # in this order
@@ -111,6 +112,12 @@ PUT_EXPERIENCE = (
     "explicit = excluded.explicit, body = excluded.body, digest = excluded.digest"
 )
 SELECT_EXPERIENCES = f"SELECT {EXPERIENCE_COLUMNS} FROM experiences"  # noqa: S608  # constants
+COUNT_EXPERIENCES = "SELECT COUNT(*) FROM (SELECT 1 FROM experiences"
+# Feedback counts from the moment it is recorded; `explicit` follows when the experience is made again.
+UNJUDGED = (
+    "explicit IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM feedback WHERE feedback.turn = experiences.turn AND feedback.kind <> 'event')"
+)
 UNOBSERVED = """
     SELECT turns.id FROM turns LEFT JOIN experiences ON experiences.turn = turns.id
     WHERE experiences.turn IS NULL

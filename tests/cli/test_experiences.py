@@ -31,6 +31,7 @@ ONE = {
         (["--top"], "order=top&limit=20&owner=me"),
         (["--ask", "--limit", "3"], "order=ask&limit=3&owner=me"),
         (["--uncertain", "--everyone"], "order=uncertain&limit=20"),
+        (["--uncertain", "--unjudged"], "order=uncertain&unjudged=true&limit=20&owner=me"),
         (["--label", "erroneous"], "order=latest&label=erroneous&limit=20&owner=me"),
     ],
 )

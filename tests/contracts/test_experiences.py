@@ -252,6 +252,40 @@ def test_what_to_ask_depends_on_tau(store: Store) -> None:
     assert store.experience.experiences(owner="ana", order="ask", tau=0.6) == [high, low]
 
 
+def test_who_has_said_it_is_not_asked_even_before_the_experience_knows(store: Store) -> None:
+    turns = [append(store).id for _ in range(4)]
+    for turn in turns:
+        store.experience.put_experience(make_experience(turn, confidence=0.6)).result()
+    store.experience.add_feedback(make_feedback(turns[0])).result()
+    store.experience.add_feedback(
+        make_feedback(turns[1], kind=FeedbackKind.EDIT, text="otherwise", value=None)
+    ).result()
+    store.experience.add_feedback(make_feedback(turns[2], kind=FeedbackKind.EVENT, event="copied", value=None)).result()
+    listed, count = store.experience.experiences, store.experience.count_experiences
+    assert {one.turn for one in listed(owner="ana", order="ask")} == set(turns[2:])
+    assert {one.turn for one in listed(owner="ana", order="uncertain", unjudged=True)} == set(turns[2:])
+    assert len(listed(owner="ana", order="uncertain")) == 4
+    found = [count(owner="ana", order="ask", most=9), count(owner="ana", most=9), count(owner="ana", most=3)]
+    assert found == [2, 4, 3]
+    assert (count(owner="ana", label=Label.ERRONEOUS, most=9), count(owner="eva", order="ask", most=9)) == (0, 0)
+
+
+@pytest.mark.parametrize("order", ["latest", "top", "ask", "uncertain"])
+def test_experiences_go_on_behind_any_of_them(store: Store, order: Order) -> None:
+    for number in range(24):
+        values = {"at": number % 5, "priority": number % 3 / 4, "confidence": (number * 7 % 11) / 10}
+        store.experience.put_experience(make_experience(append(store).id, **values)).result()
+    listed = store.experience.experiences
+    every = listed(owner="ana", order=order, tau=0.62)
+    assert len(every) == 24
+    for place, mark in enumerate(every):
+        assert listed(owner="ana", order=order, tau=0.62, after=mark.turn, limit=4) == every[place + 1 : place + 5]
+    judged = every[3].turn
+    store.experience.add_feedback(make_feedback(judged)).result()
+    assert listed(owner="ana", order=order, tau=0.62, after=judged, unjudged=True) == every[4:]
+    assert listed(owner="eva", order=order, after=judged) == listed(owner="ana", order=order, after="turn_x") == []
+
+
 def test_experiences_are_chosen_by_label_theme_and_time(store: Store) -> None:
     wanted = [
         make_experience(append(store).id, at=float(at), label=label, theme=theme)

@@ -244,6 +244,25 @@ def test_audit_is_listed_newest_first(store: Store) -> None:
         store.append_audit(entries[0]).result()
 
 
+def test_audit_goes_on_behind_an_entry_also_among_those_of_one_moment(store: Store) -> None:
+    entries = [make_audit(id=f"audit_{number}", at=float(number // 3)) for number in range(7)]
+    for entry in entries:
+        store.append_audit(entry).result()
+    for place, entry in enumerate(entries[::-1], start=1):
+        assert store.audit(before=entry.id, limit=2) == entries[::-1][place : place + 2]
+    assert store.audit(before="audit_x") == []
+
+
+def test_audit_is_chosen_by_who_did_what(store: Store) -> None:
+    wanted = [make_audit(actor=actor, act=act) for actor in ("ana", "eva") for act in ("key.add", "key.revoke")]
+    for entry in wanted:
+        store.append_audit(entry).result()
+    assert store.audit(actor="eva", act="key.add") == [wanted[2]]
+    assert {entry.act for entry in store.audit(actor="ana")} == {"key.add", "key.revoke"}
+    assert {entry.actor for entry in store.audit(act="key.revoke")} == {"ana", "eva"}
+    assert store.audit(actor="' OR 1=1") == []
+
+
 def test_a_store_in_order_has_no_findings(store: Store) -> None:
     fill(store)
     store.add_key(make_key()).result()

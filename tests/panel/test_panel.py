@@ -11,11 +11,13 @@ import pytest
 
 from aion.panel import front
 from aion.panel.front import OPEN, PAGES
+from aion.panel.page import MENU
 from tests.panel.people import Visitor, make_code, sign_in
 from tests.serving import RunningServer, running
 
 PIECES = {"/panel/choices"}  # for a script to put into its page
 PANEL = Path(front.__file__).parent
+ADMINS = {f"/panel/{place}" for place, _, admins_alone in MENU if admins_alone}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>'
 
 
@@ -98,13 +100,24 @@ def test_sessions_are_no_keys_of_anybodys_and_leave_their_entries(server: Runnin
 
 @pytest.mark.parametrize("language", ["en", "pt"])
 @pytest.mark.parametrize("place", [path for method, path, _ in PAGES if method == "GET" and "{" not in path])
-def test_every_page_is_shown_in_both_languages(ana: Visitor, place: str, language: str) -> None:
-    shown = ana.get(place, headers={"accept-language": language})
+def test_every_page_is_shown_in_both_languages(server: RunningServer, ana: Visitor, place: str, language: str) -> None:
+    visitor = sign_in(server, server.key) if place in ADMINS else ana
+    shown = visitor.get(place, headers={"accept-language": language})
     assert shown.status_code == 200
     if shown.headers["content-type"].startswith("text/html") and place not in PIECES:
         assert f'<html lang="{language}"' in shown.text
         assert not re.search(r"""<[^>]+\s(?:on\w+|style)=|<script(?![^>]*src="/panel/)""", shown.text)
         assert not re.search(r"""(?:src|href)="(?!/|\?|#)""", shown.text)
+
+
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [(method, path) for method, path, _ in PAGES if any(path.startswith(admins) for admins in ADMINS)],
+)
+def test_a_page_of_administrators_refuses_everybody_else_in_the_frame(ana: Visitor, method: str, place: str) -> None:
+    refused = ana.ask_for(method, place, data={"owner": "ben", "key": "0" * 12} if method == "POST" else None)
+    assert (refused.status_code, 'role="alert"' in refused.text) == (403, True)
+    assert 'href="/panel/people"' not in refused.text
 
 
 @pytest.mark.parametrize(("method", "place"), [(method, path) for method, path, _ in PAGES])

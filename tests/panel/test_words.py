@@ -26,7 +26,11 @@ CODED = (
     "trust: ",
     "origin: ",
     "part: ",
-    "time: ",
+    "check: ",
+    "step: ",
+    "skill: ",
+    "act: ",
+    "scope: ",
 )
 
 
@@ -40,9 +44,9 @@ def sentences() -> set[str]:
 
 
 def said_in(tree: ast.AST) -> Iterator[str]:
-    """First values of calls of `words`, and the names of exams."""
+    """First values of calls of `words`, of a page's or alone."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "words":
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "words":
             first = node.args[0]
             if isinstance(first, ast.Constant):
                 yield str(first.value)

@@ -77,6 +77,29 @@ def test_experiences_come_in_the_order_asked_for(person: Person) -> None:
     assert [one["turn"] for one in listed(f"since={listed('')[0]['at']}")] == turns[2:]
 
 
+def test_what_was_judged_is_not_asked_about_from_that_moment_on(person: Person) -> None:
+    turns = say(person, "How tall is the tower?", "Who wrote the Lusiads?", "When does the market open?")
+    asked = person.get("/api/experiences?order=ask")["data"]
+    known = [one["turn"] for one in asked]
+    assert person.get("/api/experiences/waiting") == {"ask": len(known), "erroneous": 0, "most": 1000}
+    person.judge(known[0], "edit", text="It is otherwise.").raise_for_status()
+    assert [one["turn"] for one in person.get("/api/experiences?order=ask")["data"]] == known[1:]
+    assert person.get("/api/experiences/waiting")["ask"] == len(known) - 1
+    left = {one["turn"] for one in person.get("/api/experiences?unjudged=true")["data"]}
+    assert left == set(turns) - {known[0]}
+
+
+def test_experiences_come_in_pages_and_nobody_elses_mark_opens_one(up: RunningServer, person: Person) -> None:
+    turns = say(person, "How tall is the tower?", "Who wrote the Lusiads?", "When does the market open?")
+    first = person.get("/api/experiences?limit=2")
+    second = person.get(f"/api/experiences?limit=2&after={first['after']}")
+    assert [one["turn"] for one in (*first["data"], *second["data"])] == turns[::-1]
+    assert second["after"] is None
+    stranger = Person(up, up.add_key("stranger"))
+    say(stranger, "Is there anything before?")
+    assert stranger.get(f"/api/experiences?after={turns[0]}")["data"] == []
+
+
 def test_last_names_ones_own_latest_turn(up: RunningServer, person: Person) -> None:
     assert person.ask("GET", "/api/turns/last").status_code == 404
     *_, newest = [person.say(f"line {n}", aion={"conversation": "diary"})["aion"]["turn_id"] for n in range(3)]
@@ -136,6 +159,7 @@ def test_a_turn_records_no_word_of_what_was_recalled(person: Person) -> None:
         ("label=fine", "label"),
         ("since=nan", "since"),
         ("until=-1", "until"),
+        ("unjudged=perhaps", "unjudged"),
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
         (f"owner={'x' * 65}", "owner"),

@@ -318,6 +318,7 @@ def test_a_number_that_is_none_is_refused_by_name(server: RunningServer, place: 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_page_mark_or_name_of_any_shape_is_answered(server: RunningServer, value: str) -> None:
     places = ("conversations/x?after=", "export?conversation=", "memory?document=", "memory?source=", "feedback?turn=")
-    for place in (*(f"/api/{place}" for place in places), "/api/experiences?theme=", "/api/documents?owner="):
+    more = ("/api/experiences?theme=", "/api/experiences?after=", "/api/documents?owner=", "/api/audit?before=")
+    for place in (*(f"/api/{place}" for place in places), *more):
         reply: Any = httpx2.get(f"{server.url}{place}{value}", headers=server.headers)
         assert reply.status_code in (200, 400, 404)

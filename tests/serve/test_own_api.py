@@ -1,4 +1,4 @@
-"""AION's own routes: what was said and its pages, keys and audit, numbers; and whose is whose."""
+"""AION's own routes: what was said and its pages, numbers; and whose is whose."""
 
 from __future__ import annotations
 
@@ -329,54 +329,6 @@ def test_a_response_is_given_again_as_it_was_given(ana: Person) -> None:
         given = ana.ask("POST", "/v1/responses", json={"input": "hello", **extras}).raise_for_status().json()
         given.pop("aion")
         assert ana.get(f"/v1/responses/{given['id']}") == given
-
-
-# Keys and audit
-
-
-def test_a_key_is_made_listed_used_and_revoked_with_entries_in_the_audit(own: RunningServer, admin: Person) -> None:
-    made = admin.ask("POST", "/api/keys", json={"owner": "guest", "expires_days": 1})
-    assert made.status_code == 201
-    text, key_id = made.json()["key"], made.json()["id"]
-    guest = Person(own, text)
-    assert guest.ask("GET", "/api/status").status_code == 200
-
-    [listed] = [key for key in admin.get("/api/keys")["data"] if key["id"] == key_id]
-    assert (listed["owner"], listed["scope"], listed["revoked"]) == ("guest", "user", None)
-    assert 86_390 < listed["expires"] - listed["created"] < 86_410
-    assert text not in admin.ask("GET", "/api/keys").text
-    assert "hash" not in admin.ask("GET", "/api/keys").text
-
-    assert admin.ask("DELETE", f"/api/keys/{key_id}").json() == {"id": key_id, "revoked": True}
-    assert guest.ask("GET", "/api/status").status_code == 401
-    assert admin.ask("DELETE", f"/api/keys/{key_id}").status_code == 404
-    newest = admin.get("/api/audit?limit=2")["data"]
-    assert [(entry["act"], entry["subject"], entry["actor"]) for entry in newest] == [
-        ("key.revoke", key_id, "me"),
-        ("key.add", key_id, "me"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({}, "owner"),
-        ({"owner": ""}, "owner"),
-        ({"owner": "a\x00b"}, "owner"),
-        ({"owner": 7}, "owner"),
-        ({"owner": "x", "scope": "root"}, "scope"),
-        ({"owner": "x", "expires_days": "3"}, "expires_days"),
-        ({"owner": "x", "expires_days": True}, "expires_days"),
-        ({"owner": "x", "expires_days": 0}, "expires_days"),
-        ({"owner": "x", "expires_days": 10**9}, "expires_days"),
-        ({"owner": "x", "expire_days": 3}, "expire_days"),
-    ],
-)
-def test_a_key_with_a_wrong_wish_is_not_made(admin: Person, body: dict[str, Any], param: str) -> None:
-    before = admin.get("/api/keys")
-    reply = admin.ask("POST", "/api/keys", json=body)
-    assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
-    assert admin.get("/api/keys") == before
 
 
 # Numbers
