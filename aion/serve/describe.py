@@ -20,7 +20,14 @@ SECURITY_SCHEMES: Json = {
         "description": "The same key, as other clients send it.",
     },
 }
-FROM_MEMORY = {"/metrics", "/v1/models", "/v1/models/{model:path}", "/api/status", "/api/keys"}  # when read
+FROM_MEMORY = {
+    "/metrics",
+    "/v1/models",
+    "/v1/models/{model:path}",
+    "/api/status",
+    "/api/keys",
+    "/api/settings",
+}  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
 NAMES_IN_BODY = {  # something that may not exist is named there
     "/api/adapters/rollback",
@@ -35,6 +42,7 @@ MAY_CONFLICT = {
     "/api/adapters/{adapter}/retire",
     "/api/documents/{document_id}/approve",
     "/api/feedback",
+    "/api/settings",
     "/api/sleep/start",
     "/api/suite",
     "/api/themes",
@@ -49,7 +57,7 @@ MEANINGS = {
     403: "The key may not do this, or the page that asks is of another origin.",
     404: "It does not exist, or belongs to somebody else.",
     408: "The body did not arrive in time.",
-    409: "It was sent before with other content, has changed since it was read, or is being done already.",
+    409: "It was sent before with other content, has changed since it was read, is being done already, or stands fast.",
     413: "The body, or something in it, is over a limit.",
     415: "The body, or an image in it, is of a kind that is not read here.",
     422: "There is nothing to do it with.",

@@ -350,6 +350,42 @@ def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> 
     assert (night["state"], len(night["candidates"])) == ("done", 2)
 
 
+def test_triggers_that_are_changed_while_it_runs_count_at_once(up: RunningServer) -> None:
+    me, admin = teach(up), Person(up, up.key)
+    me.wait_for_experience(me.say("The harbour of Sines is deep.")["aion"]["turn_id"])
+    with sleeping(up) as sleeper:
+        wait_for_words(sleeper, me, "the last request was 0 min ago (from 10)")
+        for values, told in (
+            ({"sleep.idle_minutes": 0, "sleep.idle_percent": 100}, "there is no reason yet"),
+            ({"sleep.auto": False}, "sleep.auto is off"),
+        ):
+            admin.ask("PUT", "/api/settings", json={"values": values}).raise_for_status()
+            sleeper.told = -1e9  # some seconds later
+            wait_for_words(sleeper, me, told)
+        eager = {"sleep.auto": None, "sleep.experiences": 1, "sleep.priority": 0}
+        admin.ask("PUT", "/api/settings", json={"values": eager}).raise_for_status()
+        sleeper.told = -1e9
+        drive(sleeper, (up.data / "steps.log").exists)
+        drive(sleeper, lambda: is_over(me))
+    assert me.get("/api/sleep/nights")["data"][0]["state"] == "done"
+
+
+def test_a_night_goes_by_what_its_server_goes_by_and_not_by_what_waits_for_a_start(
+    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_STEP_S", "0.2")
+    me, admin = teach(up), Person(up, up.key)
+    values = {"model.system_prompt": "Sing.", "train.rank": 4}
+    admin.ask("PUT", "/api/settings", json={"values": values}).raise_for_status()
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        drive(sleeper, lambda: sleeper.child is not None)
+        found = load(sleeper.served | sleeper.flags).settings
+        assert (found.model.system_prompt, found.train.rank) == ("auto", 4)
+        assert load({"data": str(up.data)}).settings.model.system_prompt == "Sing."
+        drive(sleeper, lambda: is_over(me))
+
+
 def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(
     up: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
