@@ -18,7 +18,7 @@ from aion.cli.options import AsJson, Data, find_sources, read_settings
 from aion.cli.output import note, print_json, print_table
 from aion.cli.writing import act
 from aion.config import fields, value_of, variable
-from aion.config.describe import describe_fields, read_value
+from aion.config.describe import read_value
 from aion.records import Json
 from aion.serve.keys import CONTROL_OWNER
 from aion.store.lock import DataLock
@@ -44,10 +44,10 @@ port = 8421
 An unknown key, table or `AION_..__..` variable is refused, with its name. A list in a variable is written as JSON. An
 empty default means that there is none. `aion config` shows the values in use and where each came from.
 
-`aion config set KEY VALUE` and `aion config reset KEY` change one line of `aion.toml` and leave the others as they are, as do the
-pages *Settings* and *Sleep* of the panel and `PUT /api/settings`. What is not sound is refused before anything is written. `sleep.*`
-and `learning.tau` count at once, `train.*` for the next night, everything else from the next start on. When AION does not start with
-what was set, `aion config reset KEY` takes it back.
+`aion config set KEY VALUE` and `aion config reset KEY` change one line of `aion.toml` and leave the others as they are, as
+do the pages *Settings* and *Sleep* of the panel and `PUT /api/settings`. What is not sound is refused before anything is
+written. `sleep.*` and `learning.tau` count at once, `train.*` for the next night, everything else from the next start on.
+When AION does not start with what was set, `aion config reset KEY` takes it back.
 
 | setting | default | variable | what it is |
 |---|---|---|---|
@@ -95,8 +95,7 @@ def set_value(
     as_json: AsJson = False,
 ) -> None:
     """Write a setting into aion.toml, if it is sound."""
-    kind = next((one.kind for one in describe_fields() if one.key == key), "text")
-    _change(data, key, read_value(kind, sys.stdin.readline().rstrip("\r\n") if value == "-" else value), as_json)
+    _change(data, key, read_value(key, sys.stdin.readline().rstrip("\r\n") if value == "-" else value), as_json)
 
 
 @config.command("reset")

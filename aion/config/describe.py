@@ -46,9 +46,9 @@ def describe_sections() -> Iterator[tuple[str, str]]:
             yield name, (info.annotation.__doc__ or "").strip()
 
 
-def read_value(kind: Kind, text: str) -> Any:
+def read_value(key: str, text: str) -> Any:
     """What somebody typed, as far as the tree does not read it from words by itself."""
-    if kind == "list":
+    if any(one.key == key and one.kind == "list" for one in describe_fields()):
         return [part for part in (one.strip(" \"'") for one in text.strip("[] ").split(",")) if part]
     return text
 
