@@ -44,10 +44,10 @@ port = 8421
 An unknown key, table or `AION_..__..` variable is refused, with its name. A list in a variable is written as JSON. An
 empty default means that there is none. `aion config` shows the values in use and where each came from.
 
-`aion config set KEY VALUE` and `aion config reset KEY` change one line of `aion.toml` and leave the others as they are, as
-do the pages *Settings* and *Sleep* of the panel and `PUT /api/settings`. What is not sound is refused before anything is
-written. `sleep.*` and `learning.tau` count at once, `train.*` for the next night, everything else from the next start on.
-When AION does not start with what was set, `aion config reset KEY` takes it back.
+`aion config set KEY VALUE` and `aion config reset KEY` change one line of `aion.toml` and leave the others as they
+are, as do the pages *Settings* and *Sleep* of the panel and `PUT /api/settings`. What is not sound is refused before
+anything is written. `sleep.*` and `learning.tau` count at once, `train.*` for the next night, all else from the next
+start on. When AION does not start with what was set, `aion config reset KEY` takes it back.
 
 | setting | default | variable | what it is |
 |---|---|---|---|

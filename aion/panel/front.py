@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aion.panel import adapters, chat, morning, sign_in, sleep, you
+from aion.panel import adapters, chat, morning, settings, sign_in, sleep, you
 from aion.panel.api import Asker, Denied
 from aion.panel.markdown import code_style
 from aion.panel.page import THEMES, Handler, Page, show
@@ -37,6 +37,7 @@ PAGES: Sequence[tuple[str, str, Handler]] = (
     *morning.PAGES,
     *sleep.PAGES,
     *adapters.PAGES,
+    *settings.PAGES,
     *you.PAGES,
     ("POST", "/panel/leave", sign_in.sign_out),
     ("POST", "/panel/leave/others", sign_in.sign_out_elsewhere),

@@ -86,6 +86,9 @@ SAID = (
     "It is served from now on.",
     "It is served no more.",
     "Signed out everywhere else.",
+    "Saved. It counts from now on.",
+    "Saved. Some of it counts after the next start.",
+    "Nothing was changed.",
 )
 
 

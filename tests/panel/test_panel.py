@@ -11,9 +11,11 @@ import httpx2
 import pytest
 
 from aion.panel.front import OPEN, PAGES
+from aion.panel.page import MENU
 from tests.panel.people import Visitor, make_code, sign_in
 from tests.serving import RunningServer, running
 
+FOR_ADMINISTRATORS = {f"/panel/{place}" for place, _, admins in MENU if admins}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>'
 
 
@@ -96,13 +98,20 @@ def test_sessions_are_no_keys_of_anybodys_and_leave_their_entries(server: Runnin
 
 @pytest.mark.parametrize("language", ["en", "pt"])
 @pytest.mark.parametrize("place", [path for method, path, _ in PAGES if method == "GET" and "{" not in path])
-def test_every_page_is_shown_in_both_languages(ana: Visitor, place: str, language: str) -> None:
-    shown = ana.get(place, headers={"accept-language": language})
+def test_every_page_is_shown_in_both_languages(server: RunningServer, ana: Visitor, place: str, language: str) -> None:
+    visitor = sign_in(server, server.key) if place in FOR_ADMINISTRATORS else ana
+    shown = visitor.get(place, headers={"accept-language": language})
     assert shown.status_code == 200
     if shown.headers["content-type"].startswith("text/html"):
         assert f'<html lang="{language}"' in shown.text
         assert not re.search(r"""<[^>]+\s(?:on\w+|style)=|<script(?![^>]*src="/panel/)""", shown.text)
         assert not re.search(r"""(?:src|href)="(?!/|\?|#)""", shown.text)
+
+
+@pytest.mark.parametrize("place", [path for method, path, _ in PAGES if path in FOR_ADMINISTRATORS])
+def test_what_is_for_administrators_is_shown_to_nobody_else(ana: Visitor, place: str) -> None:
+    assert ana.get(place).status_code == 403
+    assert f'href="{place}"' not in ana.get("/panel/you").text
 
 
 @pytest.mark.parametrize(("method", "place"), [(method, path) for method, path, _ in PAGES])
@@ -194,7 +203,9 @@ def test_a_choice_of_language_and_colours_stays_and_leads_nowhere_else(ana: Visi
     ana.post("/panel/choose", {"aion_language": "en", "aion_theme": "auto", "back": "/panel/you"})
 
 
-@pytest.mark.parametrize("name", ["panel.css", "code.css", "panel.js", "chat.js", "sleep.js", "icon.svg"])
+@pytest.mark.parametrize(
+    "name", ["panel.css", "code.css", "panel.js", "chat.js", "sleep.js", "settings.js", "icon.svg"]
+)
 def test_styles_and_scripts_are_our_own_and_of_their_kind(server: RunningServer, name: str) -> None:
     reply = Visitor(server).get(f"/panel/assets/{name}")
     assert reply.status_code == 200

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from aion.panel.page import MENU, SAID
+from aion.panel.sleep import SLIDERS
 from aion.panel.words import Words, _translations, choose_language
 
 PANEL = Path(__file__).parents[2] / "aion" / "panel"
-CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ")
+CODED = ("state: ", "fate: ", "move: ", "outcome: ", "how: ", "kind: ", "colours: ", "source: ", "value: ", "section: ")
 
 
 def sentences() -> set[str]:
-    found = set(SAID) | {name for _, name, _ in MENU}
+    found = set(SAID) | {name for _, name, _ in MENU} | {word for one in SLIDERS for word in (one.name, one.help)}
     for file in (PANEL / "templates").glob("*.html"):
         found |= {a or b for a, b in re.findall(r"""\bt\((?:"([^"]*)"|'([^']*)')""", file.read_text("utf-8"))}
     for file in PANEL.glob("*.py"):
