@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import string
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aion.config.describe import describe_fields, describe_sections
 from aion.panel.page import MENU, SAID
 from aion.panel.sleep import SLIDERS
 from aion.panel.words import Words, _translations, choose_language
@@ -27,6 +29,11 @@ def sentences() -> set[str]:
     return found - set(CODED)
 
 
+def helps() -> set[str]:
+    """What settings say of themselves."""
+    return {one.help for one in describe_fields() if one.section} | {sentence for _, sentence in describe_sections()}
+
+
 def said_in(tree: ast.AST) -> Iterator[str]:
     """First values of calls of `words`, and the names of exams."""
     for node in ast.walk(tree):
@@ -42,6 +49,11 @@ def fields(sentence: str) -> set[str]:
 
 def test_every_sentence_has_a_translation() -> None:
     assert sentences() - _translations("pt").keys() == set()
+
+
+def test_every_setting_is_explained_in_both_languages_and_nothing_else_is() -> None:
+    file = PANEL / "languages" / "pt" / "settings_help.toml"
+    assert set(tomllib.loads(file.read_text("utf-8"))) == helps()
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

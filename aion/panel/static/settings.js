@@ -11,6 +11,10 @@ filter.addEventListener("input", narrow);
 changed.addEventListener("change", narrow);
 narrow(); // what was typed before a reload stands there still
 
+const refused = document.querySelector("[aria-invalid]") ?? document.querySelector(".section [role=alert]");
+refused?.scrollIntoView({ block: "center" });
+refused?.focus({ preventScroll: true });
+
 function narrow() {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   const all = !words.length && !changed.checked;
