@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -371,19 +372,19 @@ def test_triggers_that_are_changed_while_it_runs_count_at_once(up: RunningServer
 
 
 def test_a_night_goes_by_what_its_server_goes_by_and_not_by_what_waits_for_a_start(
-    up: RunningServer, monkeypatch: pytest.MonkeyPatch
+    up: RunningServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("STUB_STEP_S", "0.2")
-    me, admin = teach(up), Person(up, up.key)
+    me, admin, told = teach(up), Person(up, up.key), tmp_path / "told"
     values = {"model.system_prompt": "Sing.", "train.rank": 4}
     admin.ask("PUT", "/api/settings", json={"values": values}).raise_for_status()
     ask_night(me)
     with sleeping(up) as sleeper:
-        drive(sleeper, lambda: sleeper.child is not None)
-        found = load(sleeper.served | sleeper.flags).settings
-        assert (found.model.system_prompt, found.train.rank) == ("auto", 4)
-        assert load({"data": str(up.data)}).settings.model.system_prompt == "Sing."
-        drive(sleeper, lambda: is_over(me))
+        assert sleeper.settings.model.system_prompt == "Sing.", "it was begun anew, and has read the file"
+        sleeper.argv = (sys.executable, "-c", f"import sys; open({str(told)!r}, 'w').write(sys.stdin.readline())")
+        drive(sleeper, lambda: told.exists() and told.read_text().endswith("\n"))
+        assert sleeper.settings.model.system_prompt == "auto"
+    flags = json.loads(told.read_text())["flags"]
+    assert (flags["model.system_prompt"], flags["train.rank"], flags["data"]) == ("auto", 4, str(up.data))
 
 
 def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(
