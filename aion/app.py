@@ -19,7 +19,7 @@ import uvloop
 from aion.answer.mood import MoodReader
 from aion.answer.observe import Observer
 from aion.answer.turn import Answerer, Mind
-from aion.config import Settings
+from aion.config import Settings, Sources
 from aion.config.log import configure_log
 from aion.errors import BadConfig
 from aion.gate.promote import Promoter
@@ -79,19 +79,23 @@ def open_data(settings: Settings, *, control_token: str | None = None) -> Iterat
             store.close()
 
 
-def run_server(settings: Settings, announce: Announce) -> int:
+def run_server(sources: Sources, announce: Announce) -> int:
     """Run until a signal. Blocks; gives the exit code."""
+    settings = sources.load().settings
     configure_log(settings.log)
     token = secrets.token_urlsafe(32)
     with open_data(settings, control_token=token) as data, open_door(settings.server) as door:
         _refuse_open_door(settings, data.keys)
-        return uvloop.run(_serve(settings, data, door, token, announce))
+        return uvloop.run(_serve(settings, data, door, token, announce, sources=sources))
 
 
-async def _serve(settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce) -> int:
+async def _serve(
+    settings: Settings, data: Data, door: socket.socket, token: str, announce: Announce, *, sources: Sources
+) -> int:
     sleep = NightDesk(data.store, settings.sleep, settings.data)
     system = System(
         settings=settings,
+        sources=sources,
         store=data.store,
         keys=data.keys,
         embedding_queue=make_queue(settings, sleep),
@@ -174,6 +178,7 @@ async def _start_models(system: System, announce: Announce) -> None:
     system.embedder, system.memory, system.promoter = embedder, memory, promoter
     settings = system.settings
     system.watch = TrialWatch(system.store, promoter, hours=settings.gate.trial_hours, tau=settings.learning.tau)
+    system.adopt(system.settings)  # as they are by now
     system.watch.start()
     system.answerer = Answerer(generator, system.store, queue, settings=system.settings, mind=mind, table=table)
     system.repairing = asyncio.create_task(asyncio.to_thread(memory.index.repair))

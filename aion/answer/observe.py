@@ -85,6 +85,10 @@ class Observer:
         """Begin to work, first on what an earlier stop left undone."""
         self._task = asyncio.create_task(self._run())
 
+    def adopt(self, settings: Settings) -> None:
+        """What an answer was worth is judged by these from the next one on; themes keep what they began with."""
+        self._settings = settings
+
     async def close(self) -> None:
         """Stop. What waits is caught up with at the next start."""
         if self._task is not None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import typer
 
-from aion.app import Data as OpenData
+from aion.app import open_data
 from aion.cli.client import Running, call
 from aion.cli.options import AsJson, Data, read_settings
 from aion.cli.output import note, print_json, print_table
@@ -40,12 +40,14 @@ def add(
     def by_server(server: Running) -> Json:
         return dict(call(server, "POST", "/api/keys", {"owner": name, "scope": scope.value, "expires_days": days}))
 
-    def by_hand(opened: OpenData) -> Json:
+    def by_hand() -> Json:
         expires = None if days is None else time.time() + days * DAY_S
-        key, text = asyncio.run(opened.keys.create(name, scope, expires, actor=CONTROL_OWNER))
+        with open_data(settings) as opened:
+            key, text = asyncio.run(opened.keys.create(name, scope, expires, actor=CONTROL_OWNER))
         return describe(key) | {"key": text}
 
-    made = act(read_settings(data).settings, by_server, by_hand)
+    settings = read_settings(data).settings
+    made = act(settings.data, by_server, by_hand)
     if as_json:
         print_json(made)
     else:
@@ -72,10 +74,12 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = No
     def by_server(server: Running) -> None:
         call(server, "DELETE", f"/api/keys/{quote(key_id, safe='')}")
 
-    def by_hand(opened: OpenData) -> None:
-        asyncio.run(opened.keys.revoke(key_id, actor=CONTROL_OWNER))
+    def by_hand() -> None:
+        with open_data(settings) as opened:
+            asyncio.run(opened.keys.revoke(key_id, actor=CONTROL_OWNER))
 
-    act(read_settings(data).settings, by_server, by_hand)
+    settings = read_settings(data).settings
+    act(settings.data, by_server, by_hand)
     note(f"key {key_id} is revoked")
 
 

@@ -48,7 +48,7 @@ VERBS = {
     "audit": "Show who did what: keys, sessions, things forgotten, adapters.",
     "models": "List the models, or download one.",
     "doctor": "Look at this machine: what works, what is missing, what to do.",
-    "config": "Show every setting, its value and where that came from.",
+    "config": "Show every setting, its value and where that came from; change one.",
     "verify": "Prove that everything stored is what was written.",
     "backup": "Write one file that holds everything AION keeps.",
     "restore": "Make a data folder out of a backup.",

@@ -21,11 +21,15 @@ QUIET = structlog.make_filtering_bound_logger(logging.WARNING)  # what a verb do
 
 def read_settings(data: Path | None, flags: Mapping[str, Any] | None = None) -> config.Loaded:
     """The settings under these flags; refuses a data folder that is a file. The first thing that each verb does."""
+    return find_sources(data, flags).load()
+
+
+def find_sources(data: Path | None, flags: Mapping[str, Any] | None = None) -> config.Sources:
+    """What they come from, for a verb that may find aion.toml unsound."""
     structlog.configure(wrapper_class=QUIET, logger_factory=_log_to_stderr, cache_logger_on_first_use=False)
     if data is not None and data.exists() and not data.is_dir():
         raise BadConfig(f"--data {str(data)!r} is a file; name a folder")
-    given = {"data": None if data is None else str(data), **(flags or {})}
-    return config.load(given)
+    return config.find_sources({"data": None if data is None else str(data), **(flags or {})})
 
 
 def require_folder(settings: config.Settings) -> None:

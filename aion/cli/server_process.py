@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 
 from aion.app import run_server
-from aion.config import load
+from aion.config import find_sources
 from aion.errors import AionError, BadConfig
 from aion.records import Json
 
@@ -33,22 +33,24 @@ def main() -> int:
         announce(event)
 
     try:
-        flags = read_flags(life_line)
+        given = read_flags(life_line)
         threading.Thread(target=_stop_when_orphaned, args=(life_line,), daemon=True).start()
-        return run_server(load(flags).settings, announce_and_note)
+        return run_server(find_sources(*given), announce_and_note)
     except AionError as error:
         announce({"stage": "failed", "message": error.message, "code": error.code})
         return 1 if ready.is_set() else 2  # what cannot start will not start the next time either
 
 
-def read_flags(life_line: int) -> Json:
-    """The first line of stdin, read byte by byte so that nothing behind it is taken."""
+def read_flags(life_line: int) -> tuple[Json, Json]:
+    """Flags, and settings from variables that the supervisor has read: the first line of stdin, read byte by byte so
+    that nothing behind it is taken."""
     line = bytearray()
     while (byte := os.read(life_line, 1)) not in (b"", b"\n"):
         line += byte
     try:
-        return dict(json.loads(line)["flags"])
-    except (ValueError, KeyError, TypeError):
+        told = json.loads(line)
+        return dict(told["flags"]), dict(told.get("inherited") or {})
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadConfig("the server's process is started by `aion up`, which gives it its flags on stdin") from None
 
 

@@ -58,7 +58,10 @@ class Signalled:
 
 
 class Supervisor:
-    """One server process at a time. `show` gets what the child tells, and stages of the supervisor's own."""
+    """One server process at a time. `show` gets what the child tells, and stages of the supervisor's own.
+
+    `inherited` are settings from variables that `environ` does not have any more.
+    """
 
     def __init__(
         self,
@@ -67,10 +70,11 @@ class Supervisor:
         show: Callable[[Json], None],
         *,
         environ: Mapping[str, str] | None = None,
+        inherited: Mapping[str, Any] | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._argv = list(argv)
-        self._flags = dict(flags)
+        self._told: Json = {"flags": dict(flags)} | ({"inherited": dict(inherited)} if inherited else {})
         self._show = show
         self._environ = environ
         self._patience = patience or Patience()
@@ -101,7 +105,7 @@ class Supervisor:
         )
         with suppress(OSError):  # it died already: the watch will see that
             life_line = cast("IO[bytes]", child.stdin)
-            life_line.write(json.dumps({"flags": self._flags}).encode() + b"\n")
+            life_line.write(json.dumps(self._told).encode() + b"\n")
             life_line.flush()
         reader = threading.Thread(target=self._listen, args=(child,), daemon=True)
         reader.start()

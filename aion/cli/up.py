@@ -47,12 +47,8 @@ def up(
     require_port(settings.server.host, settings.server.port)
     progress = StartProgress([] if data is None else ["--data", str(data)], settings.model.name)
     inherited, environ = config.split_environment()
-    given = {
-        **inherited,
-        **{key: value for key, value in flags.items() if value is not None},
-        "data": str(settings.data),
-    }
-    sleeper = Companion(given, environ=environ)
+    given = {key: value for key, value in flags.items() if value is not None} | {"data": str(settings.data)}
+    sleeper = Companion(inherited | given, environ=environ)
 
     def show(event: Json) -> None:
         if event.get("stage") == "ready":
@@ -60,7 +56,7 @@ def up(
         progress.show(event)
 
     try:
-        code = Supervisor(SERVER, given, show, environ=environ).run()
+        code = Supervisor(SERVER, given, show, environ=environ, inherited=inherited).run()
     finally:
         sleeper.close()
         progress.close()

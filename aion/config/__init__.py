@@ -1,7 +1,8 @@
 """One typed tree of settings: defaults < DATA/aion.toml < environment (AION_...) < flags; the one reader of os.environ.
 
 Read once and passed in; unknown keys are refused. A setting's help stands beside it, and `aion config` shows each
-with its value and where that came from. It does not check that a model exists: `models.catalog` does.
+with its value and where that came from. It does not check that a model exists: `models.catalog` does. What changes the
+file is in `aion.config.change`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,9 +56,12 @@ from aion.errors import BadConfig
 
 __all__ = [
     "AUTO",
+    "CHANGE",
     "CONFIG_FILE",
     "EMBEDDED",
+    "ENVIRONMENT",
     "ENV_PREFIX",
+    "FLAG",
     "AnswerSettings",
     "CacheSettings",
     "ContextSettings",
@@ -75,17 +79,24 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SleepSettings",
+    "Sources",
     "TelemetrySettings",
     "TrainSettings",
     "fields",
+    "find_sources",
     "is_loopback_url",
+    "leaves_of",
     "load",
+    "parse_toml",
+    "read_text",
     "split_environment",
+    "value_of",
     "variable",
 ]
 
 CONFIG_FILE = "aion.toml"
 ENV_PREFIX = "AION_"
+ENVIRONMENT, FLAG, CHANGE = "environment", "flag", "this change"  # where a value is from, if not from the file
 
 
 class Settings(BaseSettings):
@@ -134,29 +145,55 @@ class Loaded:
     origins: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What settings come from besides the file: that may change while AION runs, these do not."""
+
+    data: Path
+    environment: Mapping[str, Any] = field(repr=False)
+    flags: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def file(self) -> Path:
+        return self.data / CONFIG_FILE
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """What the file cannot change: by dotted key, where it is from."""
+        return dict.fromkeys(self.environment, ENVIRONMENT) | dict.fromkeys(self.flags, FLAG)
+
+    def load(self) -> Loaded:
+        return self.merge(parse_toml(read_text(self.file), self.file))
+
+    def merge(self, told: Mapping[str, Any], changed: Mapping[str, Any] | None = None) -> Loaded:
+        """The settings with these values in the file, and those that are about to be written there."""
+        merged: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        layers = ((str(self.file), told), (CHANGE, changed or {}), (ENVIRONMENT, self.environment), (FLAG, self.flags))
+        for origin, values in layers:
+            merged.update(values)
+            origins.update(dict.fromkeys(values, origin))
+        merged["data"] = self.data
+        try:
+            settings = Settings.model_validate(_nest(merged))
+        except ValidationError as error:
+            raise BadConfig(_explain(error, origins)) from None
+        _refuse_unsafe(settings)
+        return Loaded(settings, origins)
+
+
 def load(flags: Mapping[str, Any] | None = None) -> Loaded:
     """Merge the sources. `flags` is a dict of dotted keys; a None value means that the flag was not given."""
+    return find_sources(flags).load()
+
+
+def find_sources(flags: Mapping[str, Any] | None = None, inherited: Mapping[str, Any] | None = None) -> Sources:
+    """`inherited` are variables by dotted key that a parent has read, and keeps from this process."""
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     _refuse_unknown_variables(os.environ)
-    environment = _read_environment()
+    environment = {**dict(leaves_of(_read_environment())), **(inherited or {})}
     data = Path(given.get("data") or environment.get("data") or Settings().data).expanduser().absolute()
-    layers = [
-        (str(data / CONFIG_FILE), _read_toml(data / CONFIG_FILE)),
-        ("environment", dict(_leaves(environment))),
-        ("flag", given),
-    ]
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for origin, values in layers:
-        merged.update(values)
-        origins.update(dict.fromkeys(values, origin))
-    merged["data"] = data
-    try:
-        settings = Settings.model_validate(_nest(merged))
-    except ValidationError as error:
-        raise BadConfig(_explain(error, origins)) from None
-    _refuse_unsafe(settings)
-    return Loaded(settings, origins)
+    return Sources(data, environment, given)
 
 
 def split_environment() -> tuple[dict[str, Any], dict[str, str]]:
@@ -165,7 +202,7 @@ def split_environment() -> tuple[dict[str, Any], dict[str, str]]:
     For a child process that is given its settings otherwise, so that none of its own children inherits a secret.
     """
     rest = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
-    return dict(_leaves(_read_environment())), rest
+    return dict(leaves_of(_read_environment())), rest
 
 
 def fields() -> Iterator[tuple[str, Any, str]]:
@@ -176,6 +213,14 @@ def fields() -> Iterator[tuple[str, Any, str]]:
                 yield f"{name}.{leaf}", leaf_info.get_default(call_default_factory=True), leaf_info.description or ""
         else:
             yield name, info.get_default(call_default_factory=True), info.description or ""
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """The value behind a dotted key."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def variable(key: str) -> str:
@@ -192,25 +237,32 @@ def _read_environment() -> dict[str, Any]:
         raise BadConfig(f"a variable {variable(section)}... cannot be read; a list is written as JSON") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    """The file's leaves by dotted key; no file is no settings."""
+def read_text(path: Path) -> str:
+    """The file as it stands, with its ends of lines; no file is no settings."""
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        return path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"cannot read {path}: {error}; make it a readable UTF-8 file or remove it") from None
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """Its leaves by dotted key."""
+    try:
+        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{path} is not valid TOML: {error}") from None
     if "data" in tree:
         raise BadConfig(f"data is set in {path}, which lies in the folder that it names; use AION_DATA or --data")
-    return dict(_leaves(tree))
+    return dict(leaves_of(tree))
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands in nested tables, by dotted key."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves_of(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
 

@@ -368,6 +368,12 @@ class TrainSettings(Section):
     source_share: float = Field(0.05, gt=0, le=1, description="Largest part of the lessons that one document may give.")
     seed: int = Field(1, ge=0, description="Seed of everything that is drawn at random.")
 
+    @field_validator("rank", mode="before")
+    @classmethod
+    def _read_number(cls, value: object) -> object:
+        """Variables and forms hold words, and a choice among numbers reads none."""
+        return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
     @field_validator("micro_batch", "threads")
     @classmethod
     def _is_positive(cls, value: int | str) -> int | str:

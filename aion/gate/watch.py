@@ -36,6 +36,7 @@ class _Trial:
     """What was counted of one, so that little of it is read again."""
 
     row: str
+    tau: float  # before and since are judged by the same
     usual: tuple[Tally, Tally]  # before it began: badly received, unsure
     took_part: dict[str, bool] = field(default_factory=dict)  # by turn
     counted: float = 0.0
@@ -58,7 +59,7 @@ class TrialWatch:
         self._store = store
         self._promoter = promoter
         self._seconds = hours * 3600.0
-        self._tau = tau
+        self.tau = tau  # may be changed while it watches
         self._every_s = every_s
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -108,8 +109,9 @@ class TrialWatch:
     def _count(self, row: Promotion) -> list[Seen]:
         """Anew only when something was answered or judged since; counting takes processor time from those who ask."""
         trial, now = self._trials.get(row.owner), self._clock()
-        if trial is None or trial.row != row.id:
-            trial = self._trials[row.owner] = _Trial(row.id, self._tally(self._read(row, row.at - USUAL_S, row.at)))
+        if trial is None or (trial.row, trial.tau) != (row.id, self.tau):
+            before, tau = self._read(row, row.at - USUAL_S, row.at), self.tau
+            trial = self._trials[row.owner] = _Trial(row.id, tau, _tally(before, tau))
         version = self._store.memories.version(owner=row.owner)  # memories do not matter here
         if not trial.seen or changed_since(self._store, row.owner, trial.counted - LAG_S, version):
             trial.seen, trial.counted = self._count_anew(row, trial), now
@@ -121,8 +123,8 @@ class TrialWatch:
         for one in since:
             if one.turn not in trial.took_part:
                 trial.took_part[one.turn] = _took_part(self._store.turn(one.turn, owner=row.owner), fresh)
-        new = self._tally([one for one in since if trial.took_part[one.turn]])
-        old = self._tally([one for one in since if not trial.took_part[one.turn]])
+        new = _tally([one for one in since if trial.took_part[one.turn]], trial.tau)
+        old = _tally([one for one in since if not trial.took_part[one.turn]], trial.tau)
         return [
             Seen(name=name, trial=tried, usual=_add(before, other))
             for name, tried, before, other in zip((BAD, UNSURE), new, trial.usual, old, strict=True)
@@ -131,9 +133,10 @@ class TrialWatch:
     def _read(self, row: Promotion, since: float, until: float | None) -> list[Experience]:
         return self._store.experience.experiences(owner=row.owner, since=since, until=until, limit=MOST)
 
-    def _tally(self, found: Sequence[Experience]) -> tuple[Tally, Tally]:
-        known = [one.confidence for one in found if one.confidence is not None]
-        return _tally_bad(found), Tally(sum(value < self._tau for value in known), len(known))
+
+def _tally(found: Sequence[Experience], tau: float) -> tuple[Tally, Tally]:
+    known = [one.confidence for one in found if one.confidence is not None]
+    return _tally_bad(found), Tally(sum(value < tau for value in known), len(known))
 
 
 def _add(one: Tally, other: Tally) -> Tally:

@@ -30,6 +30,7 @@ class Denied(AionError):  # noqa: N818 - named as the errors that it carries
         super().__init__(str(error.get("message") or f"the request failed with status {status}"))
         self.status = status
         self.code = str(error.get("code") or "")
+        self.param = str(error.get("param") or "")
         self.request_id = str(error.get("request_id") or "")
 
 

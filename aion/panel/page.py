@@ -107,6 +107,9 @@ SAID = (
     "AION will study this tonight.",
     "Nothing was changed in it. If the answer is right as it is, say so.",
     "It will be tried again.",
+    "Saved. It counts from now on.",
+    "Saved. Some of it counts after the next start.",
+    "Nothing was changed.",
 )
 
 

@@ -23,6 +23,7 @@ from aion.serve.own import key_routes, plain_routes, turn_routes
 from aion.serve.report_routes import report_routes
 from aion.serve.rules import PANEL_RULES, RULES, methods_of, mismatches
 from aion.serve.sessions import session_routes
+from aion.serve.settings_routes import settings_routes
 from aion.serve.sleep_routes import hand_over_routes, night_routes, sleep_routes, theme_routes
 from aion.serve.suite_routes import suite_routes
 from aion.serve.system import System
@@ -50,6 +51,7 @@ ROUTES = (
     telemetry_routes,
     session_routes,
     key_routes,
+    settings_routes,
     plain_routes,
 )
 

@@ -27,6 +27,7 @@ FROM_MEMORY = {
     "/api/status",
     "/api/keys",
     "/api/people",
+    "/api/settings",
 }  # when read
 UNRECORDED = {"/v1/embeddings", "/api/memory/recall"}
 NAMES_IN_BODY = {  # something that may not exist is named there
@@ -44,6 +45,7 @@ MAY_CONFLICT = {
     "/api/feedback",
     "/api/sessions/renew",
     "/api/memory/{memory_id}/pin",
+    "/api/settings",
     "/api/sleep/start",
     "/api/suite",
     "/api/themes",
@@ -58,7 +60,7 @@ MEANINGS = {
     403: "The key may not do this, or the page that asks is of another origin.",
     404: "It does not exist, or belongs to somebody else.",
     408: "The body did not arrive in time.",
-    409: "It was sent before with other content, has changed since it was read, or is being done already.",
+    409: "It was sent before with other content, has changed since it was read, is being done already, or stands fast.",
     413: "The body, or something in it, is over a limit.",
     415: "The body, or an image in it, is of a kind that is not read here.",
     422: "There is nothing to do it with.",

@@ -73,8 +73,14 @@ class NightDesk:
         self.yielding = Yielding(
             settings.quiet_s,
             on_change=self._note_pause,
-            opens=lambda: measure_window(settings.window, datetime.now()),  # noqa: DTZ005  # of the clock on the wall
+            opens=lambda: measure_window(self._settings.window, datetime.now()),  # noqa: DTZ005  # of the clock on the wall
         )
+
+    def adopt(self, settings: SleepSettings) -> None:
+        """What changed counts from now on; a night under way is looked at anew."""
+        self._settings = settings
+        self.yielding.quiet_s = settings.quiet_s
+        self.yielding.look()
 
     async def start(self, owner: str, *, minutes: float, theme: str, force: bool) -> Night:
         """Ask for a night: durable when this returns, and begun by the sleeper."""

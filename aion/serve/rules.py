@@ -127,6 +127,8 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/keys", Scope.ADMIN, reads_json=True, max_body=SMALL_BODY),
     Rule("DELETE", "/api/keys/{key_id}", Scope.ADMIN),
     Rule("GET", "/api/audit", Scope.ADMIN),
+    Rule("GET", "/api/settings", Scope.ADMIN),
+    Rule("PUT", "/api/settings", Scope.ADMIN, reads_json=True, max_body=LARGE_NOTE),
 )
 
 # Of the panel, which finds out by itself who asks: everything under its addresses is its own.

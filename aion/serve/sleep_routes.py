@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from aion.config.change import plain_leaves
 from aion.errors import BadInput, Conflict, Forbidden, NotFound
 from aion.memory.checks import NAME_LIMIT
 from aion.records import Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
@@ -268,7 +269,8 @@ def night_routes(system: System) -> APIRouter:
         require_control(request)
         outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
         system.sleep.hear_sleeper(outlooks, body.pid)
-        return {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
+        told = {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
+        return told | {"settings": plain_leaves(system.settings)}
 
     @router.post("/api/sleep/progress")
     async def hear_night(request: Request, body: NightTold) -> Json:

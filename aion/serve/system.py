@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from aion.answer.observe import Observer
 from aion.answer.turn import Answerer
-from aion.config import Settings
+from aion.config import Settings, Sources
+from aion.config.change import take_live
 from aion.errors import Unavailable
 from aion.gate.promote import Promoter
 from aion.gate.watch import TrialWatch
@@ -46,7 +47,8 @@ class MemoryParts:
 class System:
     """The running parts. `answerer`, `embedder` and `memory` are None until the models have proven themselves."""
 
-    settings: Settings
+    settings: Settings  # in force; `adopt` changes them
+    sources: Sources
     store: Store
     keys: KeyRing
     embedding_queue: AdmissionQueue
@@ -90,6 +92,15 @@ class System:
         if self.promoter is None:
             raise Unavailable(f"the model is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
         return self.promoter
+
+    def adopt(self, settings: Settings) -> None:
+        """Let count what needs no start; the sleeper is told when it next asks."""
+        self.settings = take_live(self.settings, settings)
+        self.sleep.adopt(self.settings.sleep)
+        if self.memory is not None:
+            self.memory.observer.adopt(self.settings)
+        if self.watch is not None:
+            self.watch.tau = self.settings.learning.tau
 
     async def refresh_served(self) -> None:
         """After something was forgotten: what learned it answers nobody any more."""

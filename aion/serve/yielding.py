@@ -48,7 +48,7 @@ class Yielding:
         clock: Callable[[], float] = time.monotonic,
         opens: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._quiet_s = quiet_s
+        self.quiet_s = quiet_s
         self._on_change = on_change
         self._clock = clock
         self._opens = opens
@@ -74,7 +74,7 @@ class Yielding:
     @property
     def wants_pause(self) -> bool:
         """Somebody is being answered, or was a moment ago, and no window is open."""
-        return (self._busy > 0 or self.idle_s < self._quiet_s) and not self.window_s
+        return (self._busy > 0 or self.idle_s < self.quiet_s) and not self.window_s
 
     def enter(self) -> None:
         self._busy += 1
@@ -137,7 +137,7 @@ class Yielding:
         elif self.paused and not self.wants_pause:
             self._resume()
         if self.paused:
-            self._wait(LONGEST_S if self._busy else self._quiet_s - self.idle_s)
+            self._wait(LONGEST_S if self._busy else self.quiet_s - self.idle_s)
         elif window_s:
             self._wait(window_s)
 

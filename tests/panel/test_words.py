@@ -5,42 +5,33 @@ from __future__ import annotations
 import ast
 import re
 import string
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aion.config.describe import describe_fields, describe_sections
 from aion.panel.page import MENU, SAID
+from aion.panel.sleep import SLIDERS
 from aion.panel.words import Words, _translations, choose_language
 
 PANEL = Path(__file__).parents[2] / "aion" / "panel"
-CODED = (
-    "state: ",
-    "fate: ",
-    "move: ",
-    "outcome: ",
-    "how: ",
-    "kind: ",
-    "colours: ",
-    "kinds: ",
-    "trust: ",
-    "origin: ",
-    "part: ",
-    "check: ",
-    "step: ",
-    "skill: ",
-    "act: ",
-    "scope: ",
-)
+CODE = re.compile(r"[a-z]+: ")  # what a code is called begins so
 
 
 def sentences() -> set[str]:
-    found = set(SAID) | {name for _, name, _ in MENU}
+    found = set(SAID) | {name for _, name, _ in MENU} | {word for one in SLIDERS for word in (one.name, one.help)}
     for file in (PANEL / "templates").glob("*.html"):
         found |= {a or b for a, b in re.findall(r"""\bt\((?:"([^"]*)"|'([^']*)')""", file.read_text("utf-8"))}
     for file in PANEL.glob("*.py"):
         found |= set(said_in(ast.parse(file.read_text("utf-8"))))
-    return found - set(CODED)
+    return {one for one in found if not CODE.fullmatch(one)}
+
+
+def helps() -> set[str]:
+    """What settings say of themselves."""
+    return {one.help for one in describe_fields() if one.section} | {sentence for _, sentence in describe_sections()}
 
 
 def said_in(tree: ast.AST) -> Iterator[str]:
@@ -60,6 +51,11 @@ def test_every_sentence_has_a_translation() -> None:
     assert sentences() - _translations("pt").keys() == set()
 
 
+def test_every_setting_is_explained_in_both_languages_and_nothing_else_is() -> None:
+    file = PANEL / "languages" / "pt" / "settings_help.toml"
+    assert set(tomllib.loads(file.read_text("utf-8"))) == helps()
+
+
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_a_translation_holds_the_values_of_its_sentence(language: str) -> None:
     for sentence, said in _translations(language).items():
@@ -67,7 +63,8 @@ def test_a_translation_holds_the_values_of_its_sentence(language: str) -> None:
 
 
 def test_both_languages_know_the_same_codes() -> None:
-    coded = {one for one in _translations("pt") if one.startswith(CODED)}
+    beginnings = tuple({found[0] for one in _translations("en") if (found := CODE.match(one))})
+    coded = {one for one in _translations("pt") if one.startswith(beginnings)}
     assert coded == set(_translations("en"))
 
 

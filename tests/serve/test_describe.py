@@ -36,6 +36,7 @@ CONFLICTING = {
     "POST /api/adapters/{adapter}/promote",
     "POST /api/adapters/{adapter}/retire",
     "POST /api/suite",
+    "PUT /api/settings",
     "POST /api/feedback",
     "POST /api/sessions/renew",
     "PUT /api/memory/{memory_id}/pin",

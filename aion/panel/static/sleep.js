@@ -1,4 +1,4 @@
-// While a night is under way, its numbers and its loss come anew every two seconds.
+// While a night is under way, its numbers and its loss come anew every two seconds. A slider says where it stands.
 
 const card = document.getElementById("state");
 const losses = [];
@@ -44,5 +44,13 @@ function draw() {
   label.textContent = top.toFixed(2);
   chart.replaceChildren(line, label);
 }
+
+document.addEventListener("input", (event) => {
+  const slider = event.target;
+  if (slider.type !== "range") return;
+  const step = slider.step === "any" ? 0.01 : Number(slider.step);
+  const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
+  slider.labels[0].querySelector("output").value = String(Number(Number(slider.value).toFixed(digits)));
+});
 
 setInterval(look, 2000);

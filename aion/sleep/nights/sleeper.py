@@ -91,6 +91,7 @@ class Sleeper:
     weighing: str = ""
     idle_s: float = 0.0
     base: Base | None = None
+    served: Json = field(default_factory=dict)  # settings, as the server has them
 
     def step(self) -> bool:
         """Look once at everything; False when there is no data folder any more."""
@@ -138,7 +139,18 @@ class Sleeper:
         """Say that somebody is there. Gives whether a night would have to wait, because somebody is answered."""
         told = door.tell("sleeper", {"owners": self.outlooks, "pid": os.getpid()})
         self.idle_s, self.told = float(told["idle_s"]), time.monotonic()
+        self._adopt(told["settings"])
         return bool(told["pause"])
+
+    def _adopt(self, served: Json) -> None:
+        """What the server goes by counts here and for its nights, whatever aion.toml says by now; own flags stay."""
+        if served == self.served:
+            return
+        settings = load(served | self.flags).settings
+        if (settings.model, settings.embedder) != (self.settings.model, self.settings.embedder):
+            self.base = None
+        self.served, self.settings = served, settings
+        self.checked = NEVER  # what was no reason may be one
 
     def _watch(self, night: Night | None) -> None:
         """Whether the child is still wanted, and still there."""
@@ -191,7 +203,8 @@ class Sleeper:
             self._tell_failed(door, night, f"it died {STRIKES} times at the same place")
         elif process.stdin is not None:
             with suppress(OSError):  # it died already: the next look will see that
-                process.stdin.write(json.dumps({"flags": self.flags, "night": asdict(night)}).encode() + b"\n")
+                told = {"flags": self.served | self.flags, "night": asdict(night)}
+                process.stdin.write(json.dumps(told).encode() + b"\n")
                 process.stdin.flush()
 
     def _tell_begun(self, door: Door, night: Night, pid: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -348,6 +349,42 @@ def test_it_falls_asleep_by_itself_when_there_is_a_reason(up: RunningServer) -> 
         assert "cooldown" in me.get("/api/sleep/status")["why_not"]
     [night] = me.get("/api/sleep/nights")["data"]
     assert (night["state"], len(night["candidates"])) == ("done", 2)
+
+
+def test_triggers_that_are_changed_while_it_runs_count_at_once(up: RunningServer) -> None:
+    me, admin = teach(up), Person(up, up.key)
+    me.wait_for_experience(me.say("The harbour of Sines is deep.")["aion"]["turn_id"])
+    with sleeping(up) as sleeper:
+        wait_for_words(sleeper, me, "the last request was 0 min ago (from 10)")
+        for values, told in (
+            ({"sleep.idle_minutes": 0, "sleep.idle_percent": 100}, "there is no reason yet"),
+            ({"sleep.auto": False}, "sleep.auto is off"),
+        ):
+            admin.ask("PUT", "/api/settings", json={"values": values}).raise_for_status()
+            sleeper.told = -1e9  # some seconds later
+            wait_for_words(sleeper, me, told)
+        eager = {"sleep.auto": None, "sleep.experiences": 1, "sleep.priority": 0}
+        admin.ask("PUT", "/api/settings", json={"values": eager}).raise_for_status()
+        sleeper.told = -1e9
+        drive(sleeper, (up.data / "steps.log").exists)
+        drive(sleeper, lambda: is_over(me))
+    assert me.get("/api/sleep/nights")["data"][0]["state"] == "done"
+
+
+def test_a_night_goes_by_what_its_server_goes_by_and_not_by_what_waits_for_a_start(
+    up: RunningServer, tmp_path: Path
+) -> None:
+    me, admin, told = teach(up), Person(up, up.key), tmp_path / "told"
+    values = {"model.system_prompt": "Sing.", "train.rank": 4}
+    admin.ask("PUT", "/api/settings", json={"values": values}).raise_for_status()
+    ask_night(me)
+    with sleeping(up) as sleeper:
+        assert sleeper.settings.model.system_prompt == "Sing.", "it was begun anew, and has read the file"
+        sleeper.argv = (sys.executable, "-c", f"import sys; open({str(told)!r}, 'w').write(sys.stdin.readline())")
+        drive(sleeper, lambda: told.exists() and told.read_text().endswith("\n"))
+        assert sleeper.settings.model.system_prompt == "auto"
+    flags = json.loads(told.read_text())["flags"]
+    assert (flags["model.system_prompt"], flags["train.rank"], flags["data"]) == ("auto", 4, str(up.data))
 
 
 def test_a_night_is_put_off_to_a_better_hour_but_never_for_longer_than_a_day(
