@@ -15,6 +15,7 @@ from markupsafe import Markup
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 34
 TICKS = 4
+EDGE = 20  # nearer to the right end than this, a name ends there
 MOST_NAMES = 8  # under the horizontal axis
 CROWDED = 62  # points of a line, from which on they are drawn small
 FILLED = 0.7  # of the room that a group of bars has
@@ -138,8 +139,8 @@ def _axis(end: float, unit: str, write: Callable[[float], str]) -> Markup:
 def _names(names: Sequence[str], places: Sequence[float]) -> Markup:
     every = max(1, math.ceil(len(names) / MOST_NAMES))
     return Markup("").join(
-        Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-            places[at], HEIGHT - 12, name
+        Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
+            places[at], HEIGHT - 12, "end" if places[at] > WIDTH - RIGHT - EDGE else "middle", name
         )
         for at, name in enumerate(names)
         if at % every == 0

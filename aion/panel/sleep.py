@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from aion.panel.page import Handler, Page, redirect, show
+from aion.panel.charts import Line, line_chart
+from aion.panel.page import Handler, Page, piece, redirect, show
 from aion.panel.settings import read_wishes, send_wishes, write_number
 from aion.records import Json
 
@@ -83,24 +84,39 @@ SLIDERS = (
 
 async def sleep(page: Page) -> Response:
     """The state as it is now; the page's script asks for it again while a night is under way."""
-    status = dict.fromkeys(PROGRESS) | await page.api.get("/api/sleep/status")
     nights = (await page.api.get("/api/sleep/nights", owner=page.owner, limit=NIGHTS))["data"]
-    themes = (await page.api.get("/api/themes", owner=page.owner))["data"]
     return show(
         page,
         "sleep.html",
         here="sleep",
-        status=status,
-        asleep=status["state"] != AWAKE,
         nights=nights,
-        themes=[one for one in themes if not one.get("merged_into")],
+        **await _card(page),
         **await _triggers(page),
     )
 
 
-async def state(page: Page) -> Response:
-    """The same as JSON, for the page's script."""
-    return JSONResponse(await page.api.get("/api/sleep/status"))
+async def card(page: Page) -> Response:
+    """What the night does now, for the page's script."""
+    return Response(piece(page, "sleep_card.html", **await _card(page)), media_type="text/html")
+
+
+async def _card(page: Page) -> Json:
+    status = dict.fromkeys(PROGRESS) | await page.api.get("/api/sleep/status")
+    themes = (await page.api.get("/api/themes", owner=page.owner))["data"]
+    return {
+        "status": status,
+        "asleep": status["state"] != AWAKE,
+        "chart": _draw_losses(page, status.get("losses") or []),
+        "themes": [one for one in themes if not one.get("merged_into")],
+    }
+
+
+def _draw_losses(page: Page, losses: list[tuple[int, float]]) -> str:
+    if len(losses) < 2:
+        return ""
+    names = [str(step) for step, _ in losses]
+    shown = [Line(page.words("Loss"), [loss for _, loss in losses])]
+    return line_chart(shown, names, unit="", label=page.words("Loss of this training, step by step"))
 
 
 async def start(page: Page) -> Response:
@@ -162,7 +178,7 @@ def _snap(slider: Slider, setting: Json, text: str) -> str:
 
 PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/panel/sleep", sleep),
-    ("GET", "/panel/sleep/state", state),
+    ("GET", "/panel/sleep/card", card),
     ("POST", "/panel/sleep/start", start),
     ("POST", "/panel/sleep/cancel", cancel),
     ("POST", "/panel/sleep/settings", save),

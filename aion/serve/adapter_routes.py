@@ -55,7 +55,7 @@ class RouteWish(Strict):
 
 
 def adapter_routes(system: System) -> APIRouter:
-    """For people."""
+    """For people: which there are."""
     router = APIRouter(route_class=StrictRoute, tags=["Adapters"])
     reporter = Reporter(system.store, system.blobs)
 
@@ -93,6 +93,13 @@ def adapter_routes(system: System) -> APIRouter:
             raise NotFound(f"adapter {adapter!r} is retired and its file is gone; a night may learn its theme again")
         headers = {"content-disposition": f'attachment; filename="{found.id}.gguf"'}
         return Response(system.blobs.get(found.adapter), media_type=BYTES, headers=headers)
+
+    return router
+
+
+def serving_routes(system: System) -> APIRouter:
+    """For people: what is served from now on."""
+    router = APIRouter(route_class=StrictRoute, tags=["Adapters"])
 
     @router.post("/api/adapters/rollback", summary="Serve again what was served before")
     async def roll_back(request: Request, body: RollBackWish) -> Json:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 import aion
 from aion.errors import AionError
 from aion.records import Json
-from aion.serve.adapter_routes import adapter_routes, route_routes
+from aion.serve.adapter_routes import adapter_routes, route_routes, serving_routes
 from aion.serve.conversation_routes import conversation_routes
 from aion.serve.describe import complete_description
 from aion.serve.error_reply import EXCEPTION_HANDLERS
@@ -45,6 +45,7 @@ ROUTES = (
     hand_over_routes,
     gate_routes,
     adapter_routes,
+    serving_routes,
     route_routes,
     suite_routes,
     report_routes,

@@ -46,6 +46,7 @@ class Outlook:
     version: int = 0  # of the person's memories then
 
 
+MOST_LOSSES = 400  # of a curve; a longer one keeps every other
 NOT_LOOKED = "something happened since it last looked for a reason; it looks again from time to time"
 
 
@@ -55,6 +56,18 @@ class Going:
 
     night: str
     progress: Mapping[str, Any] = field(default_factory=dict)
+    losses: list[tuple[int, float]] = field(default_factory=list)  # by step, of the training under way
+
+    def hear(self, progress: Mapping[str, Any]) -> None:
+        """Keep the curve of one training: a step that is no later is of another."""
+        self.progress = dict(progress)
+        step, loss = progress.get("step") or 0, progress.get("loss")
+        if self.losses and step < self.losses[-1][0]:
+            self.losses.clear()
+        if loss and (not self.losses or step > self.losses[-1][0]):
+            self.losses.append((step, round(loss, 4)))
+        if len(self.losses) > MOST_LOSSES:
+            del self.losses[1::2]
 
 
 class NightDesk:
@@ -140,7 +153,8 @@ class NightDesk:
                 return True, False
             if self._going is None or self._going.night != told.id:
                 self.yielding.interruptions = 0  # those of a night that was cancelled are not of this one
-            self._going = Going(told.id, dict(progress))
+                self._going = Going(told.id)
+            self._going.hear(progress)
             if told.state in OVER:
                 self._leave()
             elif process is not None:
@@ -170,9 +184,11 @@ class NightDesk:
             "lessons": outlook.lessons,
         }
         if night is not None and mine:
-            going = self._going.progress if self._going is not None and self._going.night == night.id else {}
+            heard = self._going
+            going = heard if heard is not None and heard.night == night.id else Going(night.id)
             found |= {"night": night.id, "reason": night.reason, "theme": night.theme, "since": night.asked}
-            found |= {"interruptions": self._interruptions(night), **going}
+            found |= {"interruptions": self._interruptions(night), **going.progress}
+            found["losses"] = going.losses
         return found
 
     async def open_window(self, minutes: float) -> Json:

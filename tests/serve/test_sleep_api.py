@@ -110,6 +110,11 @@ def test_status_tells_how_the_night_goes_and_is_awake_after_it(up: RunningServer
     wait_until(lambda: progress(up, night, "training", doing=doing) == {"cancel": False, "pause": False}, timeout=30)
     status = ana.get("/api/sleep/status")
     assert (status["state"], status["step"], status["steps"], status["loss"]) == ("training", 3, 40, 1.5)
+    for step, loss in ((4, 1.25), (4, 1.25), (5, 0.0)):  # a step that was told twice, and one without a loss
+        progress(up, night, "training", doing=doing | {"step": step, "loss": loss})
+    assert ana.get("/api/sleep/status")["losses"] == [[3, 1.5], [4, 1.25]]
+    progress(up, night, "training", doing=doing | {"step": 1, "loss": 2.5})
+    assert ana.get("/api/sleep/status")["losses"] == [[1, 2.5]], "another theme's training begins anew"
     assert "step" not in eva.get("/api/sleep/status")
     progress(up, night, "done", reason="2 adapters", candidates=["cand_1"])
     assert ana.get("/api/sleep/status")["state"] == "awake"

@@ -30,3 +30,6 @@ if (enter && location.hash.length > 20) {
   enter.hidden = false;
   enter.requestSubmit();
 }
+
+// A table that has to be pushed sideways can be pushed with the keyboard.
+for (const table of document.querySelectorAll(".page table")) if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
