@@ -26,7 +26,7 @@ async def get(accept: str) -> httpx2.Response:
     panel.connect(Broken())
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-        await panel(scope | {"state": {"request_id": ID}}, receive, send)
+        await panel({**scope, "state": {"request_id": ID}}, receive, send)
 
     transport = httpx2.ASGITransport(app=with_state)
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
