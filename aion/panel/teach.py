@@ -24,6 +24,7 @@ QUEUES: Mapping[str, Mapping[str, str]] = {  # what the API is asked for; the fi
 }
 THUMBS = {"right": "up", "wrong": "down"}
 VERY_SURE, FAIRLY_SURE, HALF_SURE = 0.85, 0.65, 0.45
+CLOSE = 0.2  # to the threshold of confidence
 
 
 async def teach(page: Page) -> Response:
@@ -102,6 +103,8 @@ def _sure(page: Page, confidence: float | None) -> str:
 
 
 def _why(page: Page, queue: str, one: Json, tau: float) -> str:
+    if queue == "ask" and abs(one["confidence"] - tau) > CLOSE:
+        return page.words("Nothing that it is less settled about waits for your word.")
     if queue == "ask":
         return page.words(
             "It asks because that is close to {tau}, where it begins to rely on an answer: "

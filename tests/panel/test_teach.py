@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx2
 import pytest
 
 from aion.capture.priority import label_of
-from aion.panel.words import _translations
+from aion.panel.page import Page
+from aion.panel.teach import _why
+from aion.panel.words import Words, _translations
 from aion.records import Quarantine, Reward, Signal
 from aion.store.sqlite import SqliteStore
 from tests.panel.people import Visitor, sign_in
@@ -166,3 +169,11 @@ def test_every_reason_for_taking_an_answer_to_be_wrong_is_said_in_both_languages
     reasons = {label_of(**{**known, **case})[1].partition(" (")[0] for case in cases}
     assert len(reasons) == 5
     assert reasons <= _translations("pt").keys()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "begins"), [(0.55, "It asks because that is close to 62%"), (1.0, "Nothing that")]
+)
+def test_what_is_far_from_the_line_is_not_called_close_to_it(confidence: float, begins: str) -> None:
+    page = cast(Page, SimpleNamespace(words=Words("en")))
+    assert _why(page, "ask", {"confidence": confidence}, 0.62).startswith(begins)
