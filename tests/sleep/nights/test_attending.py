@@ -38,7 +38,7 @@ class Ear:
 
     def tell(self, what: str, body: Json) -> Json:
         self.told.append((what, body))
-        return {"idle_s": 0.0, "pause": self.pause, "cancel": False}
+        return {"idle_s": 0.0, "pause": self.pause, "cancel": False, "settings": {}}
 
     def why_not(self, owner: str) -> str:
         [*_, last] = [body["owners"] for what, body in self.told if what == "sleeper"]
