@@ -97,6 +97,8 @@ def places_of() -> dict[str, str]:
         "spoken of": "/panel/memory/asked",
         "chat": "/panel/chat",
         "chat, its middle": f"/panel/chat?before={time.time() - YEAR / 2}",
+        "said, found everywhere": f"/panel/chat?search={WORDS[0]}",
+        "said, found nowhere": "/panel/chat?search=zweihander",
         "one conversation": f"/panel/chat/conv_{CONVERSATIONS - 1}",
     }
 
