@@ -19,6 +19,9 @@ from aion.errors import BadConfig, BadInput, Conflict
 LIVE = ("sleep.", "train.", "learning.tau")  # read anew for each decision to sleep, each night, each answer's worth
 
 
+SENT_WITH = {"hub.endpoint": "hub.token", "model.source": "model.api_key"}  # an address, and the secret sent there
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to be written, and what then holds."""
@@ -39,9 +42,22 @@ def plan_change(sources: Sources, wishes: Mapping[str, Any]) -> Change:
     except BadConfig as error:
         param = next((key for key in wishes if error.message.startswith(key) or f"; {key} " in error.message), None)
         raise BadInput(error.message, param=param) from None
+    _refuse_leak(told, settings, wishes)
     written = {key: None if value is None else _plain(value_of(settings, key)) for key, value in wishes.items()}
     changed = {key: value for key, value in written.items() if told.get(key) != value}
     return Change(change_text(text, changed) if changed else text, settings, tuple(changed))
+
+
+def _refuse_leak(told: Mapping[str, Any], settings: Settings, wishes: Mapping[str, Any]) -> None:
+    """Whoever changes where a secret is sent could read it there: it is given anew, or left out, with the address."""
+    defaults = {key: default for key, default, _ in fields()}
+    for key, secret in SENT_WITH.items():
+        new, old = value_of(settings, key), told.get(key, defaults[key])
+        moves = key in wishes and new != old and new.startswith(("openai:", "http"))
+        if moves and secret not in wishes and value_of(settings, secret) is not None:
+            raise Conflict(
+                f"{secret} would be sent to another address; change it, or reset it, with {key}", param=secret
+            )
 
 
 def check_keys(sources: Sources, wishes: Mapping[str, Any]) -> None:

@@ -131,6 +131,16 @@ def test_a_value_from_elsewhere_is_said_to_be_so(admin: Person) -> None:
     assert found["gate.auto"]["why_not"] == ""
 
 
+def test_a_secret_does_not_follow_an_address_that_somebody_changes(server: RunningServer, admin: Person) -> None:
+    elsewhere = "https://elsewhere.invalid"
+    refused = put(admin, {"hub.endpoint": elsewhere})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (409, "hub.token")
+    assert text_of(server) == BEGIN
+    for token in ("another", None):
+        put(admin, {"hub.endpoint": elsewhere, "hub.token": token}).raise_for_status()
+        assert CANARY not in text_of(server)
+
+
 def test_secrets_are_never_sent_nor_named(server: RunningServer, admin: Person) -> None:
     assert shown(admin)["hub.token"]["value"] == "***"
     assert shown(admin)["model.api_key"]["value"] is None
