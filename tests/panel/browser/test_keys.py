@@ -113,3 +113,34 @@ def test_a_text_file_is_attached_and_anything_else_is_refused(window: Window) ->
     expect(window.page.get_by_text("hives.md: kept. Ask about it.")).to_be_visible()
     chooser.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"\x89PNG\x00\xff"})
     expect(window.page.get_by_text("Only text files can be attached, such as .txt or .md.")).to_be_visible()
+
+
+def test_a_document_is_approved_and_no_longer_relied_on_with_the_keyboard_alone(window: Window) -> None:
+    chooser = window.page.locator("[data-attach]")
+    chooser.set_input_files({"name": "boats.md", "mimeType": "text/markdown", "buffer": b"The Gaivota is blue."})
+    window.page.get_by_text("boats.md: kept. Ask about it.").wait_for()
+    window.go("memory/documents")
+    tab_to(window.page, "boats.md")
+    window.page.keyboard.press("Enter")
+    window.page.wait_for_url("**/panel/memory/documents/*")
+    tab_to(window.page, "Approve this text")
+    window.page.keyboard.press("Enter")
+    window.page.get_by_text("It is relied on from now on.").wait_for()
+    assert "Did you read all of it?" in window.dialogs[-1]
+    tab_to(window.page, "No longer rely on it")
+    window.page.keyboard.press("Enter")
+    window.page.get_by_role("button", name="Approve this text").wait_for()
+
+
+def test_a_thing_that_goes_for_good_stays_when_the_question_is_answered_with_no(window: Window) -> None:
+    window.accepts = False
+    window.page.locator("[data-attach]").set_input_files(
+        {"name": "kept.md", "mimeType": "text/plain", "buffer": b"Stay."}
+    )
+    window.page.get_by_text("kept.md: kept. Ask about it.").wait_for()
+    window.go("memory/documents")
+    window.page.get_by_role("link", name="kept.md").click()
+    window.page.get_by_role("button", name="Forget it").click()
+    assert "gone for good" in window.dialogs[-1]
+    window.go("memory/documents")
+    expect(window.page.get_by_role("link", name="kept.md")).to_be_visible()
