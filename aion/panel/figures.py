@@ -62,7 +62,7 @@ def day_figures(words: Words, days: Sequence[Json], step: str) -> dict[str, Figu
         "latency": _by_day(
             words,
             days,
-            words("How long: {step}", step=step_name(words, step)),
+            words("How long: {step}", step=words.code("step", step)),
             [
                 (name, lambda day, of=of: _shrink(day["steps"].get(step, {}).get(of), MILLI))  # type: ignore[misc]
                 for of, name in (
@@ -125,7 +125,7 @@ def machine_figures(words: Words, days: Sequence[Json]) -> list[Figure]:
 
 def skill_figure(words: Words, skills: Json) -> Figure:
     """By what was asked for."""
-    names = [skill_name(words, skill) for skill in skills]
+    names = [words.code("skill", skill) for skill in skills]
     line = Line(words("well received"), [_percent(one["success"]) for one in skills.values()])
     title = words("Well received, by skill")
     return Figure(
@@ -135,7 +135,7 @@ def skill_figure(words: Words, skills: Json) -> Figure:
         columns=(words("Skill"), words("Answers"), words("Telling"), words("Good"), words("Failed"), words("Share")),
         rows=[
             (
-                skill_name(words, skill),
+                words.code("skill", skill),
                 *(words.number(one[name]) for name in ("turns", "signed", "good", "failed")),
                 NOTHING if one["success"] is None else words.percent(one["success"]),
             )
@@ -170,20 +170,6 @@ def calibration_figure(words: Words, told: Json) -> Figure:
             for one in known
         ],
     )
-
-
-def step_name(words: Words, step: str) -> str:
-    """As people call it; one that is new here keeps its own name."""
-    return _coded(words, "step: ", step)
-
-
-def skill_name(words: Words, skill: str) -> str:
-    return _coded(words, "skill: ", skill)
-
-
-def _coded(words: Words, kind: str, code: str) -> str:
-    said = words(kind + code)
-    return code if said == kind + code else said
 
 
 def _by_day(

@@ -17,7 +17,6 @@ from aion.panel.figures import (
     learning_figure,
     machine_figures,
     skill_figure,
-    step_name,
 )
 from aion.panel.page import Handler, Page, show
 from aion.records import Json
@@ -51,7 +50,6 @@ async def numbers(page: Page) -> Response:
         whose=whose,
         everyone=EVERYONE,
         people=[one["owner"] for one in people],
-        step_name=step_name,
         ranges=_ranges(found["until"]),
         energy=_energy(found["days"]),
         days=day_figures(page.words, found["days"], asked["step"] or STEP),

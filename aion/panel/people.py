@@ -14,7 +14,6 @@ from starlette.responses import Response
 from aion.panel.api import Denied
 from aion.panel.markdown import COPY
 from aion.panel.page import Handler, Page, redirect, show
-from aion.panel.words import Words
 from aion.records import Json
 
 HOME = "/panel/people"
@@ -31,6 +30,8 @@ ACTS = (  # what can be asked for by name; whatever else was done is listed all 
     "document.approve",
     "document.revoke",
     "suite.remove",
+    "settings.set",
+    "settings.reset",
     "adapters.promote",
     "adapters.retire",
     "adapters.rollback",
@@ -82,18 +83,11 @@ async def _show(page: Page, made: Json | None = None) -> Response:
         log=log,
         asked=asked,
         acts=ACTS,
-        act_name=act_name,
     )
 
 
 def works(key: Json, now: float) -> bool:
     return key["revoked"] is None and (key["expires"] is None or key["expires"] > now)
-
-
-def act_name(words: Words, act: str) -> str:
-    """As people call it; one that is new here keeps its own name."""
-    said = words(f"act: {act}")
-    return act if said == f"act: {act}" else said
 
 
 PAGES: tuple[tuple[str, str, Handler], ...] = (

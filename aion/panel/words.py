@@ -27,6 +27,11 @@ class Words:
         said = _translations(self.language).get(sentence, sentence)
         return said.format(**values) if values else said
 
+    def code(self, kind: str, code: str) -> str:
+        """What people call a code of that kind; one that is new here keeps its own name."""
+        said = self(f"{kind}: {code}")
+        return code if said == f"{kind}: {code}" else said
+
     def number(self, value: float, digits: int = 0) -> str:
         plain = f"{value:,.{digits}f}"
         return plain.translate(str.maketrans(",.", "\u00a0,")) if self.language == "pt" else plain
