@@ -105,6 +105,25 @@ def nights(
     print_table(COLUMNS, [row_of(night) for night in found["data"]])
 
 
+@sleep.command("plan")
+def plan(data: Data = None, as_json: AsJson = False) -> None:
+    """What the next night would learn, and where it is from, the latest first."""
+    found = ask(find_running(data), "GET", "/api/sleep/plan")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("from", "id", "what", "kind"),
+        [
+            [one["origin"]["kind"], one["origin"]["id"], shorten(one["origin"]["title"]), one["kind"]]
+            for one in found["data"]
+        ],
+    )
+    left = found["lessons"] - len(found["data"])
+    if left > 0 or not found["lessons"]:
+        note(f"and {left} more" if found["lessons"] else "nothing new waits")
+
+
 @sleep.command("quarantine")
 def quarantine(data: Data = None, as_json: AsJson = False) -> None:
     """List lessons that a training broke off at, and that no night tries again."""

@@ -12,7 +12,7 @@ from aion.panel.api import Denied
 from aion.panel.charts import Line, line_chart
 from aion.panel.lineage import Origin, draw_lineage
 from aion.panel.morning import EXAMS
-from aion.panel.page import Handler, Page, redirect, show
+from aion.panel.page import Handler, Page, place_of, redirect, show
 from aion.records import Json
 
 MOST = 500
@@ -82,14 +82,8 @@ def _lineage(one: Json, known: dict[str, Json]) -> list[Json]:
 
 
 def _draw_origins(page: Page, one: Json) -> str:
-    origins = [Origin(from_["title"], _place_of(from_), from_["count"]) for from_ in one["learned_from"][:MOST_ORIGINS]]
+    origins = [Origin(from_["title"], place_of(from_), from_["count"]) for from_ in one["learned_from"][:MOST_ORIGINS]]
     return draw_lineage(origins, one["theme_name"] or one["id"], label=page.words("What this adapter learned from"))
-
-
-def _place_of(origin: Json) -> str:
-    places = {"conversation": "chat", "memory": "memory", "document": "memory/documents"}
-    place = places.get(origin["kind"])
-    return f"/panel/{place}/{origin['id']}" if place else ""
 
 
 def _curve(page: Page, line: list[Json]) -> str:

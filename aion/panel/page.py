@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from aion.panel.api import Asker, Denied
 from aion.panel.forms import BadForm, Form, read_form
 from aion.panel.markdown import render
 from aion.panel.words import LANGUAGES, Words
+from aion.records import Json
 
 THEMES = ("auto", "light", "dark")
 MENU = (  # place, name, and whether administrators alone have it
@@ -31,6 +32,7 @@ MENU = (  # place, name, and whether administrators alone have it
     ("people", "People", True),
     ("you", "You", False),
 )
+PLACES = {"conversation": "chat", "memory": "memory", "document": "memory/documents"}
 FLASH = "said"  # names what a page tells of what was just done
 
 
@@ -111,6 +113,11 @@ SAID = (
     "Saved. Some of it counts after the next start.",
     "Nothing was changed.",
 )
+
+
+def place_of(origin: Json) -> str:
+    """Where a conversation, a note or a document is read."""
+    return f"/panel/{PLACES[origin['kind']]}/{quote(origin['id'], safe='')}"
 
 
 def redirect(place: str, said: str = "", *, part: str = "", **query: str) -> RedirectResponse:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from aion.panel.charts import Line, line_chart
-from aion.panel.page import Handler, Page, piece, redirect, show
+from aion.panel.page import Handler, Page, piece, place_of, redirect, show
 from aion.panel.settings import read_wishes, send_wishes, write_number
 from aion.records import Json
 
 NIGHTS = 30
+PLANNED = 12  # lessons of the next night that are named
 AWAKE = "awake"
 PROGRESS = ("step", "steps", "loss", "tokens_per_s", "eta_s")  # not there before the training has begun
 AUTO = "sleep.auto"
@@ -106,9 +107,16 @@ async def _card(page: Page) -> Json:
     return {
         "status": status,
         "asleep": status["state"] != AWAKE,
+        "plan": await _plan(page) if status["state"] == AWAKE else [],
         "chart": _draw_losses(page, status.get("losses") or []),
         "themes": [one for one in themes if not one.get("merged_into")],
     }
+
+
+async def _plan(page: Page) -> list[Json]:
+    """What the next night would learn, and where a person finds it."""
+    told = (await page.api.get("/api/sleep/plan"))["data"][:PLANNED]
+    return [one["origin"] | {"kind": one["kind"], "place": place_of(one["origin"])} for one in told]
 
 
 def _draw_losses(page: Page, losses: list[tuple[int, float]]) -> str:

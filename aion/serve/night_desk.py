@@ -21,7 +21,7 @@ import structlog
 
 from aion.config import SleepSettings
 from aion.errors import AionError, Conflict, NotFound, StorageFull, Unprocessable
-from aion.records import Json, Night, NightState, new_id
+from aion.records import Json, LessonKind, Night, NightState, new_id
 from aion.serve.window import OVER, count_starved, measure_window
 from aion.serve.yielding import NightProcess, Yielding, children_of
 from aion.store.base import Store
@@ -38,6 +38,7 @@ class Outlook:
     """What the sleeper last said about one person's learning."""
 
     lessons: int = 0  # not learned by any adapter of this base
+    waiting: tuple[tuple[LessonKind, tuple[str, ...]], ...] = ()  # some of them, with their sources, the latest first
     lessons_learned: int = 0
     disk_needed: int = 0
     reason: str = ""  # there is to sleep
@@ -169,7 +170,7 @@ class NightDesk:
         """What everyone may know, and of one's own night everything."""
         night = await self.active()
         mine = night is not None and owner in (None, night.owner)
-        outlook, starved = self._outlook_of(owner), await self.count_starved(owner)
+        outlook, starved = self.outlook_of(owner), await self.count_starved(owner)
         if night is None and not outlook.lessons and await asyncio.to_thread(self._is_stale, owner, outlook):
             outlook = dataclasses.replace(outlook, why_not=NOT_LOOKED)
         found: Json = {
@@ -270,7 +271,7 @@ class NightDesk:
             return NightState.PAUSED.value
         return night.state.value
 
-    def _outlook_of(self, owner: str | None) -> Outlook:
+    def outlook_of(self, owner: str | None) -> Outlook:
         if owner is not None:
             return self._outlooks.get(owner, Outlook())
         return max(self._outlooks.values(), key=lambda one: one.lessons, default=Outlook())

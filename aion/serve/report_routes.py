@@ -1,4 +1,4 @@
-"""Morning reports over HTTP: of each night that is over, the newest first, made anew for whoever asks."""
+"""Morning reports over HTTP, of each night that is over, made anew for whoever asks; and what the next would learn."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def report_routes(system: System) -> APIRouter:
     """For people."""
     router = APIRouter(route_class=StrictRoute, tags=["Sleep"])
     reporter = Reporter(system.store, system.blobs)
+
+    @router.get("/api/sleep/plan", summary="What the next night would learn, and where it is from, the latest first")
+    def plan(request: Request) -> Json:
+        owner = principal_of(request).owner
+        outlook = system.sleep.outlook_of(owner)
+        waiting = [(kind, reporter.find_origins(sources, owner)) for kind, sources in outlook.waiting]
+        return {
+            "lessons": outlook.lessons,
+            "at": outlook.at or None,
+            "data": [{"kind": kind.value, "origin": origins[0]} for kind, origins in waiting if origins],
+        }
 
     @router.get("/api/sleep/reports", summary="What the last nights learned, the newest first")
     def reports(request: Request, owner: Owner = None, limit: Limit = 10, language: Language = "en") -> Json:

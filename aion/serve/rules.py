@@ -107,6 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/api/suite", Scope.USER),
     Rule("POST", "/api/suite", Scope.USER, reads_json=True, max_body=SMALL_BODY),
     Rule("DELETE", "/api/suite/{item}", Scope.USER),
+    Rule("GET", "/api/sleep/plan", Scope.USER),
     Rule("GET", "/api/sleep/reports", Scope.USER),
     Rule("GET", "/api/sleep/reports/{night}", Scope.USER),
     Rule("GET", "/api/themes", Scope.USER),

@@ -73,10 +73,18 @@ class ThemeChange(Strict):
     )
 
 
+class WaitingTold(Strict):
+    """One lesson that the next night would learn: where it is from, and none of its words."""
+
+    kind: Annotated[LessonKind, Field(strict=False)]
+    sources: list[Ref] = Field(max_length=8)
+
+
 class OutlookTold(Strict):
     """What the sleeper says about one person."""
 
     lessons: Count = 0
+    waiting: list[WaitingTold] = Field(default_factory=list, max_length=100)
     lessons_learned: Count = 0
     disk_needed: Count = 0
     reason: Words = ""
@@ -267,7 +275,7 @@ def night_routes(system: System) -> APIRouter:
     @router.post("/api/sleep/sleeper")
     async def hear_sleeper(request: Request, body: SleeperTold) -> Json:
         require_control(request)
-        outlooks = {who: Outlook(**told.model_dump()) for who, told in body.owners.items()}
+        outlooks = {who: _outlook(told) for who, told in body.owners.items()}
         system.sleep.hear_sleeper(outlooks, body.pid)
         told = {"idle_s": system.sleep.yielding.idle_s, "pause": system.sleep.yielding.wants_pause}
         return told | {"settings": plain_leaves(system.settings)}
@@ -356,6 +364,11 @@ def own_or_all(who: Principal) -> str | None:
 def require_control(request: Request) -> None:
     if principal_of(request).key_id != CONTROL_ID:
         raise Forbidden("Only this server's own night tells it this; use POST /api/sleep/start.")
+
+
+def _outlook(told: OutlookTold) -> Outlook:
+    waiting = tuple((one.kind, tuple(one.sources)) for one in told.waiting)
+    return Outlook(**told.model_dump(exclude={"waiting"}), waiting=waiting)
 
 
 def _night(told: NightTold) -> Night:

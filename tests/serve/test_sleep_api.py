@@ -91,6 +91,22 @@ def test_what_the_sleeper_has_not_seen_yet_may_be_something_to_learn(up: Running
     assert start(new).status_code == 202
 
 
+def test_the_plan_says_where_what_waits_is_from_and_to_its_owner_alone(up: RunningServer) -> None:
+    ana, eva = join(up, "ana"), join(up, "eva")
+    note = ana.remember("My boat is called Gaivota.")
+    forgotten = {"kind": "told", "sources": ["mem_gone"]}
+    waiting = [{"kind": "told", "sources": [note["id"]]}, {"kind": "edit", "sources": [ana.turn]}, forgotten]
+    tell(up, "sleeper", owners={"ana": {"lessons": 30, "waiting": waiting, "at": time.time()}}).raise_for_status()
+    plan = ana.get("/api/sleep/plan")
+    assert plan["lessons"] == 30
+    found = [(one["kind"], one["origin"]["kind"], one["origin"]["id"]) for one in plan["data"]]
+    assert found == [("told", "memory", note["id"]), ("edit", "conversation", ana.conversation)]
+    assert plan["data"][0]["origin"]["title"] == "My boat is called Gaivota."
+    assert eva.get("/api/sleep/plan") == {"lessons": 0, "at": None, "data": []}
+    refused = tell(up, "sleeper", owners={"ana": {"waiting": [{"kind": "guessed", "sources": []}]}})
+    assert refused.status_code == 400
+
+
 def test_a_night_that_does_not_fit_the_disk_says_what_it_needs(up: RunningServer) -> None:
     ana = join(up, "ana")
     tell(up, "sleeper", owners={"ana": {"lessons": 3, "disk_needed": 1 << 50}}).raise_for_status()

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import psutil
 
 from aion.config import Settings
-from aion.records import Label, Night, NightState
+from aion.records import Label, Lesson, Night, NightState
 from aion.sleep.lessons.find import collect_lessons
 from aion.sleep.nights.when import Facts, Why
 from aion.store.base import Store
 
 OVER = frozenset({NightState.DONE, NightState.CANCELLED, NightState.FAILED})
 MOST = 100_000
+MOST_SHOWN = 24  # lessons that a plan of the next night names
 CHECKPOINTS_BYTES = 128 << 20  # adapters are small; so are the checkpoints of one
 SAMPLED_S = 300.0
 
@@ -41,7 +42,8 @@ def collect_facts(
     nights = store.nights.nights(owner=owner)
     ended = max((night.at for night in nights if night.state is NightState.DONE), default=None)
     last = max((night.at for night in nights if _begins_cooldown(night)), default=None)
-    lessons = {one.id for one in collect_lessons(store, owner, source_share=settings.train.source_share).lessons}
+    found = collect_lessons(store, owner, source_share=settings.train.source_share).lessons
+    lessons = {one.id for one in found}
     learned = store.nights.learned(owner=owner, base=base.sha256)
     seen = store.experience.experiences(owner=owner, since=ended, limit=MOST)
     wrong = Counter(one.theme for one in seen if one.label is Label.ERRONEOUS and one.theme)
@@ -56,6 +58,7 @@ def collect_facts(
         disk_free=shutil.disk_usage(settings.data).free,
         disk_needed=disk_needed(base),
         lessons=len(lessons - learned),
+        waiting=_latest([one for one in found if one.id not in learned]),
         lessons_learned=len(lessons & learned),
         experiences=sum(one.priority >= settings.sleep.priority for one in seen),
         errors=max(wrong.values(), default=0),
@@ -66,6 +69,10 @@ def collect_facts(
         at=at,
         version=version,
     )
+
+
+def _latest(lessons: Sequence[Lesson]) -> tuple[Lesson, ...]:
+    return tuple(sorted(lessons, key=lambda one: (-one.at, one.id))[:MOST_SHOWN])
 
 
 def _begins_cooldown(night: Night) -> bool:

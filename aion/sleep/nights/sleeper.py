@@ -56,6 +56,7 @@ STRIKES = 3
 NICE = 10  # counting lessons takes a while, and may not keep anybody waiting
 NEVER = -1e9
 MOST_WORDS = 500  # that the server takes as a reason
+MOST_SOURCES = 8  # of one lesson that waits: enough to find where it is from
 log = structlog.get_logger()
 
 
@@ -285,6 +286,7 @@ class Sleeper:
     def _note(self, owner: str, facts: Facts, decision: Decision) -> None:
         self.outlooks[owner] = {
             "lessons": facts.lessons,
+            "waiting": [{"kind": one.kind.value, "sources": one.sources[:MOST_SOURCES]} for one in facts.waiting],
             "lessons_learned": facts.lessons_learned,
             "disk_needed": facts.disk_needed,
             "reason": decision.reason,

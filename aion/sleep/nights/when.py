@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aion.config import SleepSettings
+from aion.records import Lesson
 
 HOUR_S = 3600.0
 MIB = 1 << 20
@@ -40,6 +41,7 @@ class Facts:
     disk_free: int = 0
     disk_needed: int = 0  # by a night, the reserve not counted
     lessons: int = 0  # that no adapter of this base has learned
+    waiting: tuple[Lesson, ...] = ()  # some of them, what happened last first
     lessons_learned: int = 0  # that one has: only a forced night learns them again
     experiences: int = 0  # of high priority, since the last night
     errors: int = 0  # of the theme with the most, since the last night

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from aion.config import Settings, load
-from aion.records import Label, NightState
+from aion.memory.provenance import hash_of
+from aion.records import Label, MemoryKind, NightState
 from aion.sleep.nights.outlook import Base, collect_facts, disk_needed, read_load
 from aion.sleep.nights.when import decide
 from aion.store.sqlite import SqliteStore
 from tests.store.examples import make_turn
-from tests.store.memory_examples import make_experience
+from tests.store.memory_examples import make_experience, make_memory, make_source
 from tests.store.night_examples import make_candidate, make_night, make_theme
 
 BASE = Base("b" * 64, 100 << 20)
@@ -86,3 +87,22 @@ def test_load_is_the_mean_of_the_last_samples(store: SqliteStore) -> None:
     for ago, percent in ((400.0, 99.0), (100.0, 10.0), (40.0, 30.0)):
         store.experience.append_sample(time.time() - ago, {"cpu_percent": percent}).result()
     assert read_load(store) == (20.0, None)
+
+
+def test_what_waits_is_named_the_latest_first_and_what_is_learned_is_not(
+    store: SqliteStore, settings: Settings
+) -> None:
+    def tell(text: str, at: float) -> None:
+        note = make_memory(text=text, kind=MemoryKind.NOTE, sources=(make_source(hash=hash_of(text)),), updated=at)
+        store.memories.put(note, terms=text, vector=None, embedder="").result()
+
+    tell("The boathouse key hangs behind the barometer.", 10.0)
+    tell("The pump of the mill is oiled on Fridays.", 20.0)
+    facts = collect_facts(store, settings, "ana", BASE, idle_s=0.0)
+    assert [one.statement.split()[1] for one in facts.waiting] == ["pump", "boathouse"]
+    assert facts.lessons == 2
+    learned = make_candidate(base=BASE.sha256, lessons=(facts.waiting[0].id,))
+    store.nights.put_theme(make_theme()).result()
+    store.nights.add_candidate(learned).result()
+    facts = collect_facts(store, settings, "ana", BASE, idle_s=0.0)
+    assert ([one.statement.split()[1] for one in facts.waiting], facts.lessons) == (["boathouse"], 1)
