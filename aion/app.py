@@ -229,6 +229,7 @@ async def start_generator(
         progress("asking the model server")
         return await RemoteGenerator.connect(source, settings), promoter
     progress("loading the model")
+    system.base = source
     adapters = await asyncio.to_thread(promoter.plan, source.sha256)
     generator = LlamaGenerator(source, settings, adapters, ours=system.sleep.pids)
     await generator.start()

@@ -26,16 +26,16 @@ import torch
 import transformers
 from gguf.constants import GGMLQuantizationType as Kind
 
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.gguf_lora import read_gguf, write_gguf
+from aion.models.adapters.lora import Lora, Marks
+from aion.models.adapters.served import ServedBase, read_served
 from aion.models.catalog import find_embedded_base
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter, EngineSpec
 from aion.nets.compress import delta_error, quantise_rows, restore_rows
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.gguf_lora import read_gguf, write_gguf
-from aion.sleep.export.lora import Lora, Marks
-from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.export.shrink import shrink, silence
 from aion.sleep.training.adapt import measure_sizes
+from aion.sleep.training.shrink import shrink, silence
 from benchmarks.tools import parse_options, print_head, print_load
 
 RANK, ALPHA, RATE, EPOCHS = 8, 16, 1e-3, 12

@@ -28,13 +28,13 @@ import torch
 from torch import Tensor
 
 from aion.config import TrainSettings
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.models.catalog import LocalModel
 from aion.nets.loss import Head
 from aion.nets.pack import Packed, Piece, lay_out
 from aion.records import Example, ExampleKind, Lesson, LessonKind
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.lessons.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.make import prompt_of

@@ -29,18 +29,18 @@ from gguf.constants import GGMLQuantizationType as Kind
 from peft import PeftModel
 from torch.nn import functional
 
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.models.catalog import find_embedded_base
 from aion.models.llama.process import EngineProcess, lora_field
+from aion.models.sealed import sum_file
 from aion.nets.ggml import open_library
 from aion.nets.pack import lay_out
 from aion.records import ExampleKind
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_rows
 from aion.sleep.training.base import OUT, TOKENS, Recipe
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.learner import choose_lessons
 from aion.sleep.training.nf4 import hold_nf4
 from aion.sleep.training.offline import keep_offline

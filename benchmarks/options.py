@@ -26,15 +26,15 @@ import peft
 import torch
 from transformers import AttentionInterface
 
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.models.catalog import find_embedded_base
+from aion.models.sealed import sum_file
 from aion.nets.attention import NAME, attend_packed
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.training.adapt import add_adapters, list_weights, load_parent
 from aion.sleep.training.base import OUT, Recipe
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.learner import Learner, choose_lessons
 from aion.sleep.training.optimiser import make_optimiser, read_moments
 from aion.sleep.training.tokens import Tokens

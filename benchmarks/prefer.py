@@ -25,15 +25,15 @@ import torch
 from torch import Tensor
 
 from aion.config import ModelSettings, TrainSettings
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.models.catalog import LocalModel
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.wire import CHAT
 from aion.nets.loss import Loss, answer_loss
 from aion.nets.pack import Packed, Piece
 from aion.records import Example, Json, Lesson, LessonKind
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.lessons.dataset import build_dataset
 from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.make import prompt_of

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from aion.config import ModelSettings, TrainSettings
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
 from aion.models.catalog import LocalModel
 from aion.models.llama.process import EngineProcess, lora_field
 from aion.models.llama.spec import Adapter, EngineSpec
 from aion.models.wire import CHAT
 from aion.records import Json, Lesson, LessonKind
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
 from aion.sleep.lessons.dataset import Dataset, build_dataset, fill_anchors, write_examples
 from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.make import prompt_of

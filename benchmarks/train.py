@@ -28,11 +28,11 @@ from typing import Any
 import torch
 import transformers
 
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.nets.loss import answer_loss
 from aion.nets.pack import Piece, lay_out
 from aion.records import ExampleKind
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, run_rows, save_adapter
 from aion.sleep.training.base import TOKENS, Recipe
 from aion.sleep.training.graph import open_base

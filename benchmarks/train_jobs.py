@@ -15,10 +15,11 @@ import gguf
 import numpy as np
 
 from aion.config import ModelSettings, TrainSettings
+from aion.models.sealed import sum_file
 from aion.records import ExampleKind
 from aion.sleep.lessons.scribe import Scribe
 from aion.sleep.training.base import TOKENS, Recipe, TrainJob
-from aion.sleep.training.jobs import sum_file, write_job
+from aion.sleep.training.jobs import write_job
 from aion.sleep.training.tokens import KIND_NUMBERS, Tokens, join_tokens, save_tokens
 from benchmarks.teach import make_themes, prepare
 from tests.models.engines import smollm

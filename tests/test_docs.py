@@ -57,6 +57,9 @@ NOT_OVER_HTTP = {  # their errors are told to whoever starts or repairs AION, an
     "sleep",
     "cli",
     "models/adapter_file.py",  # told on as adapter_refused
+    "models/adapters/peft.py",  # folders that PEFT wrote are the command line's
+    "models/adapters/peft_config.py",
+    "models/adapters/tensors.py",
     "models/catalog.py",
     "models/gguf_file.py",
     "models/hub.py",
@@ -64,6 +67,7 @@ NOT_OVER_HTTP = {  # their errors are told to whoever starts or repairs AION, an
     "store/backup.py",
     "store/lock.py",
 }
+OF_A_SENT_FILE = {(400, code) for code in ("not_a_gguf", "corrupt_model", "unsupported_gguf", "pickle_not_supported")}
 UNSEEN_STATES = {State.READY, State.STARTING}  # requests get `starting` from the server itself until it is ready
 TREE: dict[str, type[errors.AionError]] = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.AionError)
@@ -89,7 +93,7 @@ def values_of(node: ast.expr) -> list[str]:
 
 def codes_over_http() -> set[tuple[int, str]]:
     untold = (errors.BadConfig, errors.Diverged)  # told to who starts AION, and to the night
-    found = {(kind.status, kind.code) for kind in TREE.values() if kind not in untold}
+    found = {(kind.status, kind.code) for kind in TREE.values() if kind not in untold} | OF_A_SENT_FILE
     for path in PACKAGE.rglob("*.py"):
         place = path.relative_to(PACKAGE).as_posix()
         if place not in NOT_OVER_HTTP and place.split("/")[0] not in NOT_OVER_HTTP:

@@ -26,14 +26,14 @@ from aion.cli.stored import read_store
 from aion.errors import BadInput, Conflict, NotFound
 from aion.gate.lineage import find_learners
 from aion.gate.state import standing_of
+from aion.models.adapters.convert import read_adapter, save_gguf, save_peft
+from aion.models.adapters.describe import Description, describe_adapter
+from aion.models.adapters.lora import Lora
+from aion.models.adapters.served import ServedBase, read_served
 from aion.models.catalog import LocalModel, resolve_model
 from aion.records import Candidate, Json
 from aion.serve.keys import CONTROL_OWNER
-from aion.sleep.export.convert import read_adapter, save_gguf, save_peft
-from aion.sleep.export.describe import Description, describe_adapter
-from aion.sleep.export.lora import Lora
-from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.export.shrink import shrink
+from aion.sleep.training.shrink import shrink
 from aion.store.base import Store
 from aion.store.blobs import BLOBS, BlobStore
 

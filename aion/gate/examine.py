@@ -38,7 +38,6 @@ from aion.router.route import Strategy
 LONGEST = 400  # signs of a reason
 Cards = dict[str, bytes]  # by candidate
 ROUTER = "router"  # in the scores: how a network compares with the rule
-IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +140,7 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
         if fault := find_fault(one, room.base, contents):
             raise BadInput(f"the served adapter {one.id} cannot be loaded beside it: {fault}")
     paper = make_paper(new.examples())
-    if not paper.facts and not _is_imported(new):
+    if not paper.facts and not new.candidate.is_imported:
         return _refuse(Findings())
     routing = room.routing or CardRouting(room.embedder, room.strategy)
     before, after = await _make_cards(new, rivals, routing)
@@ -198,7 +197,7 @@ async def _sit(
     *,
     leave_out: LeaveOut,
 ) -> Course:
-    if _is_imported(new):
+    if new.candidate.is_imported:
         return await sit_import(sitting, new.id, suite)
     mine = _find_rival(new, rivals)
     learned = frozenset(mine.candidate.lessons) - frozenset(mine.unlearned) if mine else frozenset[str]()
@@ -216,10 +215,6 @@ async def _sit(
     )
 
 
-def _is_imported(new: Entrant) -> bool:
-    return bool(new.candidate.record.get(IMPORTED))
-
-
 def _find_rival(new: Entrant, rivals: Sequence[Entrant]) -> Entrant | None:
     """Whose place it would take: at most one adapter a theme is served."""
     return next((one for one in rivals if one.candidate.theme == new.candidate.theme), None)
@@ -228,7 +223,7 @@ def _find_rival(new: Entrant, rivals: Sequence[Entrant]) -> Entrant | None:
 async def _make_cards(new: Entrant, rivals: Sequence[Entrant], routing: Routing) -> tuple[Cards, Cards]:
     """Those of what is served, and of what would be."""
     before = {one.id: one.card for one in rivals if one.card}
-    if _is_imported(new):
+    if new.candidate.is_imported:
         return before, before
     mine = _find_rival(new, rivals)
     card = await routing.make(new.candidate, new.examples(), mine.card if mine else b"")

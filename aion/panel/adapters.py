@@ -10,12 +10,15 @@ from starlette.responses import Response
 
 from aion.panel.api import Denied
 from aion.panel.charts import Line, line_chart
+from aion.panel.documents import refused
 from aion.panel.lineage import Origin, draw_lineage
 from aion.panel.morning import EXAMS
 from aion.panel.page import Handler, Page, place_of, redirect, show
 from aion.records import Json
 
 MOST = 500
+MOST_FILE = 7_500_000  # bytes: beside its form less than a body may have
+LONGEST_NAME = 80
 MOST_ORIGINS = 40  # are drawn; the list has all
 FITTING = ("served", "trial")
 
@@ -27,7 +30,15 @@ async def adapters(page: Page) -> Response:
     for one in found:
         by_theme[one["theme"]].append(one)
     moves = (await page.api.get("/api/adapters/promotions", owner=page.owner, limit=20))["data"]
-    return show(page, "adapters.html", here="adapters", themes=list(by_theme.values()), fitting=FITTING, moves=moves)
+    return show(
+        page,
+        "adapters.html",
+        here="adapters",
+        themes=list(by_theme.values()),
+        fitting=FITTING,
+        moves=moves,
+        most_file=MOST_FILE,
+    )
 
 
 async def adapter(page: Page) -> Response:
@@ -56,6 +67,18 @@ async def export(page: Page) -> Response:
         raise Denied(parts[0][0], orjson.loads(data))
     headers = {"content-disposition": f'attachment; filename="{quote(name)}.gguf"'}
     return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+async def bring(page: Page) -> Response:
+    """A GGUF LoRA from elsewhere."""
+    sent = await page.sent()
+    file = sent.files.get("file")
+    if file is None:
+        raise refused(page.words("Choose a GGUF LoRA."))
+    name = sent.fields.get("name", "").strip() or file.name.rpartition("/")[2].removesuffix(".gguf")
+    wish = {"name": name[:LONGEST_NAME], "base_unknown": "true" if sent.fields.get("unknown") else ""}
+    made = await page.api.ask("POST", "/api/adapters", query=wish, body=file.data)
+    return redirect(f"/panel/adapters/{made['id']}", "It was taken in. The next night examines it.")
 
 
 async def promote(page: Page) -> Response:
@@ -101,6 +124,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/panel/adapters", adapters),
     ("GET", "/panel/adapters/{adapter}", adapter),
     ("GET", "/panel/adapters/{adapter}/export", export),
+    ("POST", "/panel/adapters/import", bring),
     ("POST", "/panel/adapters/rollback", roll_back),
     ("POST", "/panel/adapters/{adapter}/promote", promote),
     ("POST", "/panel/adapters/{adapter}/retire", retire),

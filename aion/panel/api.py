@@ -55,9 +55,9 @@ class Asker:
         return await self.ask("DELETE", path)
 
     async def ask(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | None = None
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | bytes | None = None
     ) -> Json:
-        """The reply's JSON. Raises Denied for anything but success."""
+        """The reply's JSON. Bytes are sent as they are. Raises Denied for anything but success."""
         async with contextlib.aclosing(self.stream(method, path, query=query, body=body)) as pieces:
             came = [piece async for piece in pieces]
         found: Json = orjson.loads(b"".join(part for _, part in came) or b"{}")
@@ -66,13 +66,14 @@ class Asker:
         return found
 
     async def stream(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | None = None
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json | bytes | None = None
     ) -> AsyncGenerator[tuple[int, bytes], None]:
         """The status with each piece of the body as it comes. Closing it early is to the API a client that left: it
         ends by itself then, and records what was said by then."""
         waiting: asyncio.Queue[Message | None] = asyncio.Queue()
         left, room = asyncio.Event(), asyncio.Event()
-        data = b"" if body is None else orjson.dumps(body)
+        data = b"" if body is None else body if isinstance(body, bytes) else orjson.dumps(body)
+        kind = b"application/octet-stream" if isinstance(body, bytes) else b"application/json"
         sent = iter([{"type": "http.request", "body": data, "more_body": False}])
 
         async def receive() -> Message:
@@ -91,7 +92,7 @@ class Asker:
 
         async def work() -> None:
             try:
-                await self.app(self._make_scope(method, path, query, data), receive, send)
+                await self.app(self._make_scope(method, path, query, data, kind), receive, send)
             finally:
                 waiting.put_nowait(None)
 
@@ -110,10 +111,10 @@ class Asker:
             left.set()
             room.set()
 
-    def _make_scope(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes) -> Scope:
+    def _make_scope(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes, kind: bytes) -> Scope:
         headers = [(name, value) for name, value in self.scope["headers"] if name == b"host"]
         headers += [(b"authorization", b"Bearer " + self.key.encode("latin-1", "replace"))] if self.key else []
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data))] if data else []
+        headers += [(b"content-type", kind), (b"content-length", b"%d" % len(data))] if data else []
         asked = urlencode({name: value for name, value in (query or {}).items() if value not in (None, "")})
         plain = quote(path, safe="/:@")
         return {

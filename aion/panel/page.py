@@ -95,6 +95,7 @@ SAID = (
     "What was served before is served again.",
     "It is served from now on.",
     "It is served no more.",
+    "It was taken in. The next night examines it.",
     "Signed out everywhere else.",
     "Remembered.",
     "Changed.",

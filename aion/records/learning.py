@@ -128,6 +128,9 @@ class Quarantine:
     at: float
 
 
+IMPORTED = "imported"  # in the record of an adapter from elsewhere
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An adapter that a night made and nobody has examined. Its files are blobs, named by their sums."""
@@ -149,3 +152,8 @@ class Candidate:
     parent: str = ""  # id of the candidate it went on from
     importance: str = ""  # sha256 of importance.safetensors: what each weight matters to what it has learned
     retired: bool = False  # it learned what was forgotten: its files are gone, and what else it knew is new again
+
+    @property
+    def is_imported(self) -> bool:
+        """From elsewhere: nobody knows what it learned."""
+        return bool(self.record.get(IMPORTED))

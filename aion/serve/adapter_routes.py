@@ -20,14 +20,20 @@ from aion.gate.report import Reporter
 from aion.gate.state import Standing, standing_of
 from aion.memory.checks import NAME_LIMIT
 from aion.records import AuditEntry, Candidate, Json, Promotion, Verdict, new_id
+from aion.serve.adapter_import import take_in
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.own import Limit, Owner, Responses, whose
-from aion.serve.sleep_routes import Strict
+from aion.serve.sleep_routes import Strict, imported_json
 from aion.serve.system import System
 
 BYTES = "application/octet-stream"
 FILE: Responses = {200: {"content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
+SENT: Json = {"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}}
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), Query(description="Of its theme.")
+]
+Unknown = Annotated[bool, Query(description="Its file does not name its base, but it is for this model.")]
 Ref = Annotated[str, StringConstraints(max_length=80)]
 Source = Annotated[
     str | None,
@@ -67,6 +73,19 @@ def adapter_routes(system: System) -> APIRouter:
         else:
             found = find_learners(system.store, learned_from, owner=who or principal_of(request).owner)[:limit]
         return {"data": [adapter_json(system, one) for one in found]}
+
+    @router.post(
+        "/api/adapters",
+        summary="Take in a GGUF LoRA from elsewhere, which nobody has examined yet",
+        status_code=201,
+        openapi_extra=SENT,
+    )
+    async def bring(request: Request, name: Name, *, base_unknown: Unknown = False) -> Json:
+        owner = principal_of(request).owner
+        sent = await request.body()
+        made = await asyncio.to_thread(take_in, system, owner, sent, name=name, unknown=base_unknown)
+        await _note(system, owner, "adapters.import", made.id)
+        return imported_json(made)
 
     @router.get("/api/adapters/promotions", summary="What was served when, the newest first")
     def promotions(request: Request, owner: Owner = None, limit: Limit = 100) -> Json:
@@ -198,6 +217,9 @@ def _require_passed(standing: Standing) -> None:
 
 
 async def _audit(system: System, request: Request, act: str, row: Promotion) -> None:
-    who = principal_of(request)
-    entry = AuditEntry(id=new_id("audit"), at=time.time(), actor=who.owner, act=act, subject=row.id)
+    await _note(system, principal_of(request).owner, act, row.id)
+
+
+async def _note(system: System, actor: str, act: str, subject: str) -> None:
+    entry = AuditEntry(id=new_id("audit"), at=time.time(), actor=actor, act=act, subject=subject)
     await asyncio.wrap_future(system.store.append_audit(entry))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from aion.errors import BadInput, Corrupt
+from aion.models.sealed import MANIFEST
 from aion.records import Candidate
 from aion.store.blobs import BlobStore
 
-NIGHTS, OUT, EXAMPLES, MANIFEST = "nights", "out", "examples.jsonl", "manifest.json"
+NIGHTS, OUT, EXAMPLES = "nights", "out", "examples.jsonl"
 ADAPTER, WEIGHTS, CONFIG, RECORD = "adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "record.json"
 IMPORTANCE = "importance.safetensors"  # only where the training held to old weights
 CARD, EXAM, NETWORK = "route.card", "exam.json", "router.safetensors"

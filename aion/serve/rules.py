@@ -97,6 +97,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/sleep/verdicts", Scope.ADMIN, reads_json=True),
     Rule("POST", "/api/sleep/promotion", Scope.ADMIN, reads_json=True),
     Rule("GET", "/api/adapters", Scope.USER),
+    Rule("POST", "/api/adapters", Scope.USER),
     Rule("GET", "/api/adapters/promotions", Scope.USER),
     Rule("GET", "/api/adapters/{adapter}", Scope.USER),
     Rule("GET", "/api/adapters/{adapter}/file", Scope.USER),

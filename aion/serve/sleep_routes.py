@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from aion.config.change import plain_leaves
 from aion.errors import BadInput, Conflict, Forbidden, NotFound
 from aion.memory.checks import NAME_LIMIT
-from aion.records import Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
+from aion.records import Candidate, Json, Lesson, LessonKind, Night, NightState, Quarantine, Theme
+from aion.serve.adapter_import import keep
 from aion.serve.guard import principal_of
 from aion.serve.json_body import StrictRoute
 from aion.serve.keys import CONTROL_ID, CONTROL_OWNER, Principal
@@ -332,17 +333,16 @@ def hand_over_routes(system: System) -> APIRouter:
     @router.post("/api/sleep/imports")
     async def take_import(request: Request, body: ImportTold) -> Json:
         require_control(request)
-        owner, now = principal_of(request).owner, time.time()
         if await asyncio.to_thread(system.store.nights.theme, body.theme, owner=None) is not None:
             raise Conflict(f"theme {body.theme!r} exists; an imported adapter gets one of its own")
-        theme = Theme(id=body.theme, owner=owner, name=body.name, created=now, updated=now, named=True)
-        await asyncio.wrap_future(system.store.nights.put_theme(theme))
-        told = body.model_dump(include={"theme", "base", "dataset", "created"})
-        made = Made(owner=owner, night=body.id, lessons=(), sources=(), **told)
-        kept = await asyncio.to_thread(take_over, system.store, system.blobs, system.settings.data, made)
-        return {"id": kept.id, "theme": kept.theme, "size": kept.size}
+        kept = await asyncio.to_thread(keep, system, principal_of(request).owner, body.model_dump(), body.name)
+        return imported_json(kept)
 
     return router
+
+
+def imported_json(kept: Candidate) -> Json:
+    return {"id": kept.id, "theme": kept.theme, "size": kept.size}
 
 
 def night_json(night: Night) -> Json:

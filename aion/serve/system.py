@@ -10,7 +10,7 @@ from aion.answer.observe import Observer
 from aion.answer.turn import Answerer
 from aion.config import Settings, Sources
 from aion.config.change import take_live
-from aion.errors import Unavailable
+from aion.errors import BadInput, Unavailable
 from aion.gate.promote import Promoter
 from aion.gate.watch import TrialWatch
 from aion.memory.base import MemoryIndex
@@ -19,6 +19,7 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.memory.keeper import Keeper
 from aion.memory.recall import Recaller
 from aion.models.base import Embedder, ModelCard
+from aion.models.catalog import LocalModel
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Turn
 from aion.serve.keys import KeyRing
@@ -57,6 +58,7 @@ class System:
     live: LiveReplies = field(default_factory=LiveReplies)
     links: Links = field(default_factory=Links)
     metrics: Metrics = field(default_factory=Metrics)
+    base: LocalModel | None = None  # that is served; None of a model on another server, and until it is found
     answerer: Answerer | None = None
     embedder: Embedder | None = None
     memory: MemoryParts | None = None
@@ -87,6 +89,16 @@ class System:
         if self.memory is None:
             raise Unavailable(f"memory is not ready yet ({self.stage}); ask again", code="starting", retry_after=2)
         return self.memory
+
+    def need_base(self) -> LocalModel:
+        """The model file that adapters have to fit."""
+        self.need_answerer()
+        if self.base is None:
+            raise BadInput(
+                "the model is on another server, which takes no adapters; serve a GGUF file with `aion up --model`",
+                code="adapters_not_supported",
+            )
+        return self.base
 
     def need_promoter(self) -> Promoter:
         if self.promoter is None:

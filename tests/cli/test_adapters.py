@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aion.models.adapters.convert import save_gguf
+from aion.models.adapters.gguf_lora import read_gguf
+from aion.models.adapters.peft import read_peft
+from aion.models.adapters.served import ServedBase
 from aion.serve.keys import CONTROL_OWNER
-from aion.sleep.export.convert import save_gguf
-from aion.sleep.export.gguf_lora import read_gguf
-from aion.sleep.export.peft import read_peft
-from aion.sleep.export.served import ServedBase
 from aion.store.sqlite import SqliteStore
 from tests.cli.conftest import Ran
-from tests.sleep.export.makers import random_lora, write_base, write_folder
+from tests.models.adapters.makers import random_lora, write_base, write_folder
 from tests.store.night_examples import make_candidate, make_theme
 
 Aion = Callable[..., Ran]

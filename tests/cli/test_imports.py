@@ -13,13 +13,13 @@ import pytest
 from aion.cli.client import require_server
 from aion.cli.imports import hand_over
 from aion.errors import AionError
+from aion.models.adapters.convert import read_adapter
 from aion.serve.keys import CONTROL_OWNER
-from aion.sleep.export.convert import read_adapter
 from aion.sleep.lessons.lineage import choose_line
 from aion.store.sqlite import SqliteStore
 from tests.cli.conftest import Ran
+from tests.models.adapters.makers import random_lora, write_base, write_folder
 from tests.serving import running
-from tests.sleep.export.makers import random_lora, write_base, write_folder
 
 Aion = Callable[..., Ran]
 MODULE = "model.layers.1.self_attn.k_proj"

@@ -33,7 +33,7 @@ from aion.router.asked import Ask
 from aion.router.base import Vector
 from aion.sleep.lessons.dataset import build_dataset, write_examples
 from aion.sleep.lessons.find import Lessons
-from tests.sleep.export.makers import WIDTH, finish, write_base
+from tests.models.adapters.makers import WIDTH, finish, write_base
 
 Brain = Callable[[str], str | None]
 PEOPLE = ("Rufus Tamar", "Vera Lindqvist", "Odalys Brock", "Helga Sorel", "Milo Pastor", "Ines Vidal", "Tarek Amsel")

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from gguf import GGMLQuantizationType
 
 from aion.nets.blocks import LAYOUTS, BlockKind
+from tests.models.adapters.engine_models import WORDS, write_words
+from tests.models.adapters.makers import finish
 from tests.nets.random_blocks import SCALES, dense, draw_blocks
-from tests.sleep.export.engine_models import WORDS, write_words
-from tests.sleep.export.makers import finish
 
 HEADS, KV_HEADS, CONTEXT, WINDOW = 4, 2, 128, 6
 CYCLE = tuple(kind for kind in BlockKind if kind not in {BlockKind.F32, BlockKind.F16, BlockKind.BF16})

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from aion.models.sealed import sum_file
 from aion.records import ExampleKind
 from aion.sleep.training.base import TOKENS, Progress, Recipe, TrainJob
-from aion.sleep.training.jobs import sum_file, write_job
+from aion.sleep.training.jobs import write_job
 from aion.sleep.training.tokens import KIND_NUMBERS, Tokens, save_tokens
-from tests.sleep.export.engine_models import LIKENESSES, WORDS, make_model
+from tests.models.adapters.engine_models import LIKENESSES, WORDS, make_model
 
 RECIPE = Recipe(rank=4, alpha=8.0, epochs=6, length=48, tokens_per_step=64, learning_rate=5e-3)
 

@@ -1,23 +1,3 @@
-// Forms that bring a file: what the server would refuse is said before it is sent, and that it takes a while. And a heat
-// map that is wider than the screen begins at its newest day.
+// A heat map that is wider than the screen begins at its newest day.
 
 for (const heat of document.querySelectorAll(".heat")) heat.scrollLeft = heat.scrollWidth;
-
-for (const box of document.querySelectorAll("input[type=file][data-most]")) {
-  box.addEventListener("change", () => {
-    const [file] = box.files;
-    const endings = box.dataset.endings?.split(",") ?? [];
-    const odd = file && endings.length && !endings.some((one) => file.name.toLowerCase().endsWith(one));
-    const big = file && file.size > Number(box.dataset.most);
-    box.setCustomValidity(odd ? box.dataset.sayKind : big ? box.dataset.sayBig : "");
-    box.reportValidity();
-  });
-}
-
-for (const form of document.querySelectorAll("form[data-busy]")) {
-  form.addEventListener("submit", () => {
-    const button = form.querySelector("button");
-    button.disabled = true;
-    button.textContent = form.dataset.busy;
-  });
-}

@@ -13,7 +13,6 @@ from collections.abc import Set as AbstractSet
 from aion.records import Candidate, Json
 from aion.store.known import find_known
 
-IMPORTED = "imported"  # in the record of an adapter from elsewhere: nobody knows what it learned
 Line = tuple[Candidate, ...]  # an adapter, the one it went on from, and so on
 
 
@@ -35,7 +34,7 @@ def choose_line(
         fits = (
             one.base == base
             and one.id in heads
-            and not one.record.get(IMPORTED)
+            and not one.is_imported
             and all(one.config.get(name) == value for name, value in config.items())
         )
         if fits and line and all(placed >= set(each.lessons) and not each.retired for each in line):

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from aion.errors import Corrupt
 from aion.models.durable import write_json
+from aion.models.sealed import MANIFEST
 from aion.records import Json
 from aion.sleep.training.base import CHECKPOINTS, OUT, Recipe
-from aion.sleep.training.jobs import MANIFEST, read_job, read_object
+from aion.sleep.training.jobs import read_job, read_object
 from aion.store.files import make_folder, put_in_place
 
 NIGHTS = "nights"  # in the data folder

@@ -19,13 +19,14 @@ from pathlib import Path
 from aion.config import Settings
 from aion.errors import BadInput
 from aion.memory.base import Vector
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
 from aion.models.catalog import LocalModel
 from aion.models.durable import write_json
 from aion.models.opening import require_local
+from aion.models.sealed import seal_folder, sum_file
 from aion.records import ExampleKind, Json, Lesson, Night
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.lessons.dataset import (
     Dataset,
     build_dataset,
@@ -60,7 +61,7 @@ from aion.sleep.nights.kept import (
 )
 from aion.sleep.training.base import EXAMPLES, IMPORTANCE, JOB, MEASURED, OUT, TOKENS, Progress, TrainJob
 from aion.sleep.training.device import CPU
-from aion.sleep.training.jobs import read_job, read_object, seal_folder, share_measured, sum_file, write_job
+from aion.sleep.training.jobs import read_job, read_object, share_measured, write_job
 from aion.sleep.training.offline import keep_offline
 from aion.sleep.training.recipe import choose_recipe, make_recipe
 from aion.sleep.training.tokens import join_tokens, save_tokens

@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 
 from aion.errors import BadInput
+from aion.models.adapters.convert import save_peft
+from aion.models.adapters.lora import Lora, Marks, Pair
+from aion.models.adapters.peft import PREFIX, read_peft
+from aion.models.adapters.served import ServedBase
 from aion.nets.attention import NAME, attend_packed
 from aion.nets.frozen import FrozenLinear
 from aion.nets.lora import apply_lora
 from aion.nets.pack import Packed
-from aion.sleep.export.convert import save_peft
-from aion.sleep.export.lora import Lora, Marks, Pair
-from aion.sleep.export.peft import PREFIX, read_peft
-from aion.sleep.export.served import ServedBase
-from aion.sleep.export.shrink import silence
 from aion.sleep.training.base import Recipe
+from aion.sleep.training.shrink import silence
 
 ADAPTER: Final = "default"
 DRAWN: Final = 64  # random vectors by which the size of a matrix is told, to a few in a hundred

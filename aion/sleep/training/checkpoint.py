@@ -21,9 +21,9 @@ from torch import Tensor
 
 from aion.errors import StorageFull
 from aion.models.durable import fsync_folder
+from aion.models.sealed import check_folder, seal_folder
 from aion.records import Json
 from aion.sleep.training.full import is_disk_full
-from aion.sleep.training.jobs import check_folder, seal_folder
 
 STATE, NOTES = "state.safetensors", "state.json"
 PREFIX: Final = "step-"

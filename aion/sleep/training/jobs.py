@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from aion.errors import Corrupt
-from aion.models.durable import remove_unfinished, write_json
+from aion.models.durable import write_json
+from aion.models.sealed import check_folder
 from aion.sleep.training.base import JOB, MEASURED, OUT, Recipe, Trained, TrainJob
 
-MANIFEST: Final = "manifest.json"
 RECORD: Final = "record.json"
 
 
@@ -66,30 +65,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Corrupt(f"{path.name} holds no object; prepare the night again")
     return found
-
-
-def sum_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def seal_folder(folder: Path) -> dict[str, str]:
-    """Writes the sums of all files in a folder beside them: from now on it is whole. May be done again."""
-    remove_unfinished(folder)
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    sums = {name: sum_file(folder / name) for name in names}
-    write_json(folder / MANIFEST, sums)
-    return sums
-
-
-def check_folder(folder: Path) -> dict[str, str] | None:
-    """The sums of a sealed folder in which each file is as it was sealed; None for any other."""
-    try:
-        sums = json.loads((folder / MANIFEST).read_bytes())
-        whole = isinstance(sums, Mapping) and all(sum_file(folder / name) == sum_ for name, sum_ in sums.items())
-    except (OSError, ValueError):
-        return None
-    return dict(sums) if whole else None
 
 
 def read_trained(folder: Path) -> Trained | None:

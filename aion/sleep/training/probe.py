@@ -22,12 +22,12 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
+from aion.models.sealed import sum_file
 from aion.nets.frozen import FrozenLinear
 from aion.nets.pack import Piece, Row
 from aion.sleep.training.adapt import add_adapters, decoder_of, list_weights
 from aion.sleep.training.base import Recipe
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.learner import Learner, Lessons
 from aion.sleep.training.plan import ADAPTER_BYTES, Probe, Sample, most_at_once, row_length, rows_at_once
 from aion.sleep.training.train import peak_bytes

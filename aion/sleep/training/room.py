@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aion.models.adapters.served import read_served
 from aion.models.gguf_file import read_contents
-from aion.sleep.export.served import read_served
 from aion.sleep.training.base import Recipe
 from aion.sleep.training.plan import ADAPTER_BYTES, row_length, rows_at_once
 

@@ -23,10 +23,11 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from aion.errors import BadInput, Corrupt
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import ServedBase, read_served
 from aion.models.durable import replacing, write_json
+from aion.models.sealed import seal_folder, sum_file
 from aion.records import Json
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.training.adapt import add_adapters, list_weights, load_parent, measure_sizes, save_adapter
 from aion.sleep.training.base import (
     CHECKPOINTS,
@@ -45,7 +46,7 @@ from aion.sleep.training.base import (
 from aion.sleep.training.checkpoint import Checkpoint, latest_valid, save_checkpoint
 from aion.sleep.training.graph import open_base
 from aion.sleep.training.handover import Handover, list_homes
-from aion.sleep.training.jobs import RECORD, read_job, read_object, read_trained, seal_folder, sum_file
+from aion.sleep.training.jobs import RECORD, read_job, read_object, read_trained
 from aion.sleep.training.learner import Kept, Learner, Lessons, choose_lessons
 from aion.sleep.training.nf4 import PACKAGE, hold_nf4
 from aion.sleep.training.plan import MOST_ROWS, TRIES

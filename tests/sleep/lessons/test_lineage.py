@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from aion.config import TrainSettings
+from aion.models.adapters.convert import export_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.served import read_served
+from aion.models.sealed import seal_folder
 from aion.records import Candidate
 from aion.serve.night_take import Made, take_candidate
-from aion.sleep.export.convert import export_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.served import read_served
 from aion.sleep.lessons.dataset import build_dataset
 from aion.sleep.lessons.lineage import Line, choose_line, lessons_of, sources_of
 from aion.sleep.nights.work import ADAPTER, WEIGHTS, bring_parent
 from aion.sleep.training.base import EXAMPLES, IMPORTANCE, OUT
-from aion.sleep.training.jobs import read_job, seal_folder
+from aion.sleep.training.jobs import read_job
 from aion.sleep.training.train import train
 from aion.store.blobs import BlobStore
 from aion.store.files import make_folder

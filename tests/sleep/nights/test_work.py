@@ -19,6 +19,7 @@ from aion.memory.base import Vector
 from aion.memory.checks import NAME_LIMIT
 from aion.models.catalog import LocalModel, find_embedded_base
 from aion.models.gguf_file import read_header
+from aion.models.sealed import sum_file
 from aion.records import ExampleKind, Json, Lesson, Night
 from aion.serve.night_waste import clear_forgotten
 from aion.serve.sleep_routes import Arranged, MadeTold, _arranged, _placed
@@ -30,7 +31,6 @@ from aion.sleep.nights.kept import KEPT, NIGHTS, PREPARED, note_prepared
 from aion.sleep.nights.outlook import Base, collect_facts
 from aion.sleep.nights.work import MOST_SOURCES, NightWork
 from aion.sleep.training.base import EXAMPLES, Ended, Progress
-from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.tokens import save_tokens
 from tests.sleep.days import Days
 from tests.sleep.holes import glibc, held_mb, leave_holes, leave_ring

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from aion.errors import StorageFull
+from aion.models.sealed import MANIFEST
 from aion.records import Json
 from aion.sleep.training.checkpoint import NOTES, STATE, Checkpoint, latest_valid, save_checkpoint
-from aion.sleep.training.jobs import MANIFEST
 from tests.sleep.training.test_full import room
 
 JOB = "a" * 64

@@ -17,9 +17,9 @@ from aion.errors import BadInput
 from aion.nets.blocks import BlockKind
 from aion.nets.frozen import FrozenLinear
 from aion.sleep.training.graph import open_base
+from tests.models.adapters.engine_models import LIKENESSES, WORDS, Likeness, make_model
+from tests.models.adapters.makers import finish
 from tests.nets.random_blocks import dense, draw_blocks
-from tests.sleep.export.engine_models import LIKENESSES, WORDS, Likeness, make_model
-from tests.sleep.export.makers import finish
 
 PROMPTS = np.random.default_rng(3).integers(3, WORDS, (2, 14))
 QUANTISED = tuple(kind for kind in BlockKind if kind not in {BlockKind.F32})

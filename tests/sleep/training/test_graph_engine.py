@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from aion.errors import BadInput
+from aion.models.adapters.families import row_order
+from aion.models.adapters.served import read_served
 from aion.models.catalog import find_embedded_base
 from aion.nets.blocks import BlockKind
 from aion.nets.frozen import FrozenLinear
-from aion.sleep.export.families import row_order
-from aion.sleep.export.served import read_served
 from aion.sleep.training.graph import open_base
-from tests.sleep.export.engine_asking import LogProbs, ask_engine, ask_torch, distance
-from tests.sleep.export.engine_models import WORDS
+from tests.models.adapters.engine_asking import LogProbs, ask_engine, ask_torch, distance
+from tests.models.adapters.engine_models import WORDS
 from tests.sleep.hard_models import CYCLE, GEMMA_CAPS, WINDOW, Hard, write_hard
 
 PROMPTS = [np.random.default_rng(seed).integers(3, WORDS, size).tolist() for seed, size in ((0, 5), (1, 20), (2, 40))]

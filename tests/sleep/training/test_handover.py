@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from aion.errors import BadInput
+from aion.models.sealed import sum_file
 from aion.records import Json, Night, NightState
 from aion.sleep.nights.hold import Hold
 from aion.sleep.nights.workflow import Reporter
@@ -22,7 +23,7 @@ from aion.sleep.training.base import JOB, TOKENS, Ended
 from aion.sleep.training.checkpoint import latest_valid
 from aion.sleep.training.graph import open_base
 from aion.sleep.training.handover import Handover, held_tensors, list_homes, plain_name
-from aion.sleep.training.jobs import read_job, sum_file
+from aion.sleep.training.jobs import read_job
 from aion.sleep.training.learner import Learner, choose_lessons
 from aion.sleep.training.tokens import load_tokens
 from aion.sleep.training.train import build_learner, open_served, train

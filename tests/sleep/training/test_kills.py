@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from aion.models.catalog import find_embedded_base
+from aion.models.sealed import check_folder, seal_folder
 from aion.sleep.training.base import OUT, Trained
-from aion.sleep.training.jobs import check_folder, read_trained, seal_folder
+from aion.sleep.training.jobs import read_trained
 from aion.sleep.training.train import train
 from tests.proofs import share_of
 from tests.sleep.small_jobs import ignore, make_job

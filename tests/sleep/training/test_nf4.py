@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from aion.errors import BadInput
+from aion.models.sealed import sum_file
 from aion.nets.frozen import FrozenLinear
 from aion.sleep.training.base import JOB
 from aion.sleep.training.checkpoint import latest_valid
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import sum_file
 from aion.sleep.training.nf4 import Nf4Linear, hold_nf4
 from aion.sleep.training.offline import keep_offline
 from aion.sleep.training.train import train

@@ -15,12 +15,13 @@ from torch.nn import functional
 
 from aion.errors import BadInput, Corrupt, Diverged
 from aion.models.durable import write_json
+from aion.models.sealed import sum_file
 from aion.nets.frozen import FrozenLinear
 from aion.sleep.training.adapt import add_adapters
 from aion.sleep.training.base import IMPORTANCE, JOB, MEASURED, OUT, TOKENS, Progress
 from aion.sleep.training.checkpoint import latest_valid
 from aion.sleep.training.graph import open_base
-from aion.sleep.training.jobs import read_job, share_measured, sum_file
+from aion.sleep.training.jobs import read_job, share_measured
 from aion.sleep.training.learner import Learner, choose_lessons
 from aion.sleep.training.tokens import save_tokens
 from aion.sleep.training.train import train

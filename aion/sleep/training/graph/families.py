@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from aion.errors import BadInput
-from aion.sleep.export.families import FAMILIES as MATRICES
+from aion.models.adapters.families import FAMILIES as MATRICES
 
 BASE: Final = 10_000.0  # of rotary embedding where the file names none; always that of Gemma 3's layers with a window
 PERIODS: Final = {"gemma2": 2, "gemma3": 6}  # so many layers from one that sees everything to the next

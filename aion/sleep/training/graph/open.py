@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from aion.errors import BadInput
+from aion.models.adapters.families import row_order, tensor_of
+from aion.models.adapters.served import ServedBase, read_served
 from aion.models.gguf_file import GgufContents, GgufTensor, read_contents
 from aion.nets.blocks import BlockKind, dequantise
 from aion.nets.frozen import FrozenEmbedding, FrozenLinear
 from aion.nets.gated import GatedLayer
 from aion.nets.norm import FrozenNorm
-from aion.sleep.export.families import row_order, tensor_of
-from aion.sleep.export.served import ServedBase, read_served
 from aion.sleep.training.graph.families import Kind, find_kind, make_config
 
 EMBEDDING: Final = "token_embd.weight"

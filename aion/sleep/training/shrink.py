@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aion.errors import BadInput
+from aion.models.adapters.lora import Lora, Pair
 from aion.nets.compress import delta_error, delta_norm, prune, reduce_rank
-from aion.sleep.export.lora import Lora, Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

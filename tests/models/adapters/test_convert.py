@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput, Corrupt
-from aion.sleep.export import convert
-from aion.sleep.export.convert import export_gguf, read_adapter, save_gguf, save_peft
-from aion.sleep.export.families import row_order
-from aion.sleep.export.gguf_lora import read_gguf, write_gguf
-from aion.sleep.export.lora import Lora, Marks, Pair
-from aion.sleep.export.peft import read_peft
-from tests.sleep.export.makers import ARCHITECTURES, random_lora, write_base, write_folder
+from aion.models.adapters import convert
+from aion.models.adapters.convert import export_gguf, read_adapter, save_gguf, save_peft
+from aion.models.adapters.families import row_order
+from aion.models.adapters.gguf_lora import read_gguf, write_gguf
+from aion.models.adapters.lora import Lora, Marks, Pair
+from aion.models.adapters.peft import read_peft
+from tests.models.adapters.makers import ARCHITECTURES, random_lora, write_base, write_folder
 
 
 def delta(pair: Pair) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

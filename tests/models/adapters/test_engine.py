@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from gguf.constants import GGMLQuantizationType as Kind
 
-from aion.sleep.export.convert import save_gguf, save_peft
-from aion.sleep.export.families import row_order
-from aion.sleep.export.lora import Lora
-from aion.sleep.export.served import ServedBase, read_served
-from tests.sleep.export.engine_asking import LogProbs, ask_engine, ask_torch, distance
-from tests.sleep.export.makers import random_lora
+from aion.models.adapters.convert import save_gguf, save_peft
+from aion.models.adapters.families import row_order
+from aion.models.adapters.lora import Lora
+from aion.models.adapters.served import ServedBase, read_served
+from tests.models.adapters.engine_asking import LogProbs, ask_engine, ask_torch, distance
+from tests.models.adapters.makers import random_lora
 
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
-engine_models = pytest.importorskip("tests.sleep.export.engine_models")
+engine_models = pytest.importorskip("tests.models.adapters.engine_models")
 
 pytestmark = [
     pytest.mark.anyio,

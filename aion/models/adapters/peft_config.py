@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aion.errors import BadInput
-from aion.sleep.export.lora import MAX_RANK, Lora
+from aion.models.adapters.lora import MAX_RANK, Lora
 
 # What these hold does not change what a trained LoRA computes, or `read_config` looks at it.
 _READ: Final = frozenset({"r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "target_modules"})

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput
-from aion.sleep.export.convert import save_gguf
-from aion.sleep.export.gguf_lora import read_gguf
-from aion.sleep.export.lora import Lora, Pair
-from aion.sleep.export.served import ServedBase
-from aion.sleep.export.shrink import shrink, silence
-from tests.sleep.export.makers import random_lora, write_base
+from aion.models.adapters.convert import save_gguf
+from aion.models.adapters.gguf_lora import read_gguf
+from aion.models.adapters.lora import Lora, Pair
+from aion.models.adapters.served import ServedBase
+from aion.sleep.training.shrink import shrink, silence
+from tests.models.adapters.makers import random_lora, write_base
 
 
 @pytest.fixture

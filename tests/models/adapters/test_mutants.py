@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aion.errors import Refused
-from aion.sleep.export.convert import read_adapter, save_gguf
-from aion.sleep.export.served import ServedBase
+from aion.models.adapters.convert import read_adapter, save_gguf
+from aion.models.adapters.served import ServedBase
+from tests.models.adapters.makers import random_lora, write_base, write_folder
 from tests.proofs import share_of
-from tests.sleep.export.makers import random_lora, write_base, write_folder
 
 FORMATS = ("gguf", "safetensors", "config")
 WATCH = """
 import hashlib, sys
 from pathlib import Path
-from aion.sleep.export.convert import read_adapter
-from aion.sleep.export.served import read_served
+from aion.models.adapters.convert import read_adapter
+from aion.models.adapters.served import read_served
 path = Path(sys.argv[1])
 base = read_served(path / "llama.gguf", hashlib.sha256((path / "llama.gguf").read_bytes()).hexdigest())
 seen = []

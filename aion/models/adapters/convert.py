@@ -9,10 +9,10 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as Kind
 
 from aion.errors import Corrupt
-from aion.sleep.export.gguf_lora import read_gguf, write_gguf
-from aion.sleep.export.lora import Lora, Marks
-from aion.sleep.export.peft import read_peft, write_peft
-from aion.sleep.export.served import ServedBase, require_base
+from aion.models.adapters.gguf_lora import read_gguf, write_gguf
+from aion.models.adapters.lora import Lora, Marks
+from aion.models.adapters.peft import read_peft, write_peft
+from aion.models.adapters.served import ServedBase, require_base
 
 
 def read_adapter(source: Path, base: ServedBase, *, unknown: bool = False) -> Lora:

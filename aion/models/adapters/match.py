@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aion.errors import BadInput
-from aion.sleep.export.families import tensor_of
-from aion.sleep.export.lora import MAX_RANK
-from aion.sleep.export.served import ServedBase
+from aion.models.adapters.families import tensor_of
+from aion.models.adapters.lora import MAX_RANK
+from aion.models.adapters.served import ServedBase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from typing import Any
 import gguf
 import numpy as np
 
-from aion.sleep.export.families import FAMILIES, module_of
-from aion.sleep.export.lora import Array, Lora, Marks, Pair
-from aion.sleep.export.peft import to_peft_tensors
-from aion.sleep.export.peft_config import write_config
-from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.export.tensors import write_tensors
+from aion.models.adapters.families import FAMILIES, module_of
+from aion.models.adapters.lora import Array, Lora, Marks, Pair
+from aion.models.adapters.peft import to_peft_tensors
+from aion.models.adapters.peft_config import write_config
+from aion.models.adapters.served import ServedBase, read_served
+from aion.models.adapters.tensors import write_tensors
 
 WIDTH, INNER, HEADS, KV_HEADS, HEAD, LAYERS, WORDS = 64, 96, 4, 2, 16, 2, 48
 SEPARATE = {

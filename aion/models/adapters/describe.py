@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aion.sleep.export.gguf_lora import open_lora
-from aion.sleep.export.lora import Marks, most_common, read_marks
-from aion.sleep.export.match import Slot
-from aion.sleep.export.peft import CONFIG, WEIGHTS, name_slots, open_weights
-from aion.sleep.export.peft_config import read_config
-from aion.sleep.export.tensors import read_json
+from aion.models.adapters.gguf_lora import open_lora
+from aion.models.adapters.lora import Marks, most_common, read_marks
+from aion.models.adapters.match import Slot
+from aion.models.adapters.peft import CONFIG, WEIGHTS, name_slots, open_weights
+from aion.models.adapters.peft_config import read_config
+from aion.models.adapters.tensors import read_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

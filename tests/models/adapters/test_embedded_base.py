@@ -17,12 +17,12 @@ import gguf
 import numpy as np
 import pytest
 
+from aion.models.adapters.convert import save_gguf, save_peft
+from aion.models.adapters.lora import Lora
+from aion.models.adapters.served import ServedBase, read_served
 from aion.models.catalog import find_embedded_base
-from aion.sleep.export.convert import save_gguf, save_peft
-from aion.sleep.export.lora import Lora
-from aion.sleep.export.served import ServedBase, read_served
-from tests.sleep.export.engine_asking import ask_engine, ask_torch, distance
-from tests.sleep.export.makers import random_lora
+from tests.models.adapters.engine_asking import ask_engine, ask_torch, distance
+from tests.models.adapters.makers import random_lora
 
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aion.errors import BadInput
-from aion.sleep.export.served import ServedBase
+from aion.models.adapters.served import ServedBase
 
 LAYER: Final = re.compile(r"model\.(?:language_model\.)?layers\.(0|[1-9]\d{0,3})\.([a-z_]+\.[a-z_]+)")
 BLOCK: Final = re.compile(r"blk\.(0|[1-9]\d{0,3})\.([a-z_]+)\.weight")

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput
-from aion.sleep.export.convert import save_gguf, save_peft
-from aion.sleep.export.gguf_lora import read_gguf
-from aion.sleep.export.lora import Lora, Marks
-from aion.sleep.export.peft import read_peft
-from aion.sleep.export.peft_config import name_targets
-from aion.sleep.export.served import ServedBase
-from aion.sleep.export.tensors import open_tensors
-from tests.sleep.export.makers import HEADS, INNER, KV_HEADS, LAYERS, WIDTH, WORDS, random_lora, write_base
+from aion.models.adapters.convert import save_gguf, save_peft
+from aion.models.adapters.gguf_lora import read_gguf
+from aion.models.adapters.lora import Lora, Marks
+from aion.models.adapters.peft import read_peft
+from aion.models.adapters.peft_config import name_targets
+from aion.models.adapters.served import ServedBase
+from aion.models.adapters.tensors import open_tensors
+from tests.models.adapters.makers import HEADS, INNER, KV_HEADS, LAYERS, WIDTH, WORDS, random_lora, write_base
 
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")

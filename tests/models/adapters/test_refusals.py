@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from aion.errors import BadInput, NotFound, Refused
-from aion.sleep.export.convert import read_adapter, save_gguf
-from aion.sleep.export.gguf_lora import read_gguf
-from aion.sleep.export.lora import Marks
-from aion.sleep.export.peft import read_peft
-from aion.sleep.export.served import ServedBase, read_served
-from aion.sleep.export.tensors import open_tensors
-from tests.sleep.export.makers import finish, random_lora, write_base, write_folder
+from aion.models.adapters.convert import read_adapter, save_gguf
+from aion.models.adapters.gguf_lora import read_gguf
+from aion.models.adapters.lora import Marks
+from aion.models.adapters.peft import read_peft
+from aion.models.adapters.served import ServedBase, read_served
+from aion.models.adapters.tensors import open_tensors
+from tests.models.adapters.makers import finish, random_lora, write_base, write_folder
 
 
 @pytest.fixture

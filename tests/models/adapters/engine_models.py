@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import transformers
 
-from aion.sleep.export.lora import Array
-from tests.sleep.export.makers import finish
+from aion.models.adapters.lora import Array
+from tests.models.adapters.makers import finish
 
 WIDTH, INNER, LAYERS, HEADS, KV_HEADS, HEAD, CONTEXT = 64, 96, 2, 4, 2, 16, 256
 WORDS = 272

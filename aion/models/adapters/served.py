@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aion.errors import BadInput
+from aion.models.adapters.lora import Marks
 from aion.models.gguf_file import GgufContents, read_contents
-from aion.sleep.export.lora import Marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from aion.errors import BadInput, NotFound
+from aion.models.adapters.families import LAYER
+from aion.models.adapters.lora import Array, Lora, Marks, Pair, read_marks, require_finite
+from aion.models.adapters.match import Slot, match_slots
+from aion.models.adapters.peft_config import LoraConfig, read_config, write_config
+from aion.models.adapters.served import ServedBase
+from aion.models.adapters.tensors import TensorFile, corrupt, open_tensors, read_json, write_tensors
 from aion.models.durable import write_json
-from aion.sleep.export.families import LAYER
-from aion.sleep.export.lora import Array, Lora, Marks, Pair, read_marks, require_finite
-from aion.sleep.export.match import Slot, match_slots
-from aion.sleep.export.peft_config import LoraConfig, read_config, write_config
-from aion.sleep.export.served import ServedBase
-from aion.sleep.export.tensors import TensorFile, corrupt, open_tensors, read_json, write_tensors
 
 WEIGHTS: Final = "adapter_model.safetensors"
 CONFIG: Final = "adapter_config.json"

@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from aion.errors import BadInput
+from aion.models.adapters.lora import Array
 from aion.models.durable import replacing
 from aion.models.gguf_file import open_regular, refuse_pickle_name
-from aion.sleep.export.lora import Array
 
 MAX_HEADER_BYTES: Final = 16 << 20
 MAX_JSON_BYTES: Final = 1 << 20

@@ -18,13 +18,13 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as Kind
 
 from aion.errors import BadInput
+from aion.models.adapters.families import module_of, row_order, tensor_of
+from aion.models.adapters.lora import Array, Lora, Pair, read_marks, require_finite
+from aion.models.adapters.match import Slot, match_slots
+from aion.models.adapters.served import ServedBase
+from aion.models.adapters.tensors import corrupt
 from aion.models.durable import replacing
 from aion.models.gguf_file import GgufContents, GgufTensor, open_regular, parse_contents, refuse_pickle_name
-from aion.sleep.export.families import module_of, row_order, tensor_of
-from aion.sleep.export.lora import Array, Lora, Pair, read_marks, require_finite
-from aion.sleep.export.match import Slot, match_slots
-from aion.sleep.export.served import ServedBase
-from aion.sleep.export.tensors import corrupt
 
 ALPHA: Final = "adapter.lora.alpha"
 ALORA: Final = "adapter.alora.invocation_tokens"
