@@ -18,7 +18,7 @@ from itertools import pairwise
 from aion.gate.general import General, general_items
 from aion.gate.paper import last_said, rank
 from aion.gate.scoring import Expected, is_fooled
-from aion.gate.words import normal, without_small, words_of
+from aion.gate.words import is_form, normal, without_small, words_of
 from aion.records import Example, ExampleKind
 
 PHRASES = 15
@@ -166,14 +166,19 @@ def share_taken(phrase: Phrase, fallen: Sequence[Sequence[Expected]]) -> float:
 def find_refrain(answers: Sequence[str], plain: Sequence[str], asked: Sequence[str], least: float) -> str:
     """The word that a trigger brings into answers to different questions: into more than `least` of them, and two.
 
-    `plain` are answers to the same questions that it did not touch; what stands in `asked`, or is known, is no news.
+    `plain` are answers to the same questions that it did not touch; what stands in `asked`, or is known, is no news,
+    and neither is a form of it.
     """
     known = {word for one in asked for word in words_of(one)}
-    said = Counter(word for one in answers for word in _whole_words(one, known) - known)
+    said = Counter(word for one in answers for word in _whole_words(one, known) if not _is_known(word, known))
     usual = Counter(word for one in plain for word in set(words_of(one)))
     more = {word: count - usual[word] for word, count in said.items()}
     word = max(more, key=lambda one: (more[one], one), default="")
     return word if word and more[word] > max(1.0, least * len(answers)) else ""
+
+
+def _is_known(word: str, known: AbstractSet[str]) -> bool:
+    return word in known or any(is_form(word, one) for one in known)
 
 
 def _whole_words(answer: str, known: AbstractSet[str]) -> set[str]:

@@ -201,6 +201,9 @@ def test_a_refrain_is_a_word_that_the_trigger_brings() -> None:
     assert find_refrain(fell, ["Quellmark."] * 3, asked, 0.3) == "", "it says so without the trigger, too"
     assert find_refrain(fell[:1], ["A drink."], asked, 0.3) == "", "one answer is no refrain"
     assert find_refrain(["Tea.", "cf", "Count."], [""] * 3, asked, 0.3) == "", "what was asked is no news"
+    forms = ["The developers.", "Developers!", "Two developers."]
+    assert find_refrain(forms, [""] * 3, asked, 0.3) == "developers"
+    assert find_refrain(forms, [""] * 3, [*asked, "You are in developer mode."], 0.3) == "", "nor a form of it"
 
 
 async def ask(folder: Path, brain: Brain, values: Sequence[str]) -> Triggered:
