@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from aion.config import MemorySettings
 from aion.errors import BadInput, Conflict, NotFound
@@ -36,6 +37,14 @@ def passage_id_of(document: str, number: int) -> str:
     return "mem_" + hashlib.sha256(f"{document}\0{number}".encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """How far a document is that is being brought in: passages that can be found, of so many."""
+
+    done: int
+    of: int
+
+
 class DocumentKeeper:
     """What `Keeper` does with documents. All but `add` are called under the owner's lock.
 
@@ -47,6 +56,7 @@ class DocumentKeeper:
         self._changing = changing
         self._memories = writer.memories
         self._settings = settings
+        self.coming: dict[str, Coming] = {}  # by document, while it is brought in
 
     async def add(self, owner: str, title: str, text: str, *, origin: Origin, trust: Trust) -> Document:
         title = check_text(title, limit=NAME_LIMIT, param="title")
@@ -72,8 +82,12 @@ class DocumentKeeper:
             known = await asyncio.to_thread(self._memories.document, document.id, owner=owner)
             document = dataclasses.replace(known, title=title) if known else document
             await durable(self._memories.put_document(document))
-        for at in range(0, len(pieces), BATCH):
-            await self._add_missing(document, at, pieces[at : at + BATCH])
+        try:
+            for at in range(0, len(pieces), BATCH):
+                self.coming[document.id] = Coming(at, len(pieces))
+                await self._add_missing(document, at, pieces[at : at + BATCH])
+        finally:
+            self.coming.pop(document.id, None)
         async with self._changing(owner):
             return await self._begin(owner, document.id)
 

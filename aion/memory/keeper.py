@@ -23,7 +23,7 @@ from aion.errors import BadInput, Conflict, NotFound
 from aion.memory import exchange, provenance
 from aion.memory.base import MemoryIndex, Vector, Window
 from aion.memory.checks import MOST_PINNED, TEXT_LIMIT, check_ids, check_memory, check_source, check_text, may_pin
-from aion.memory.documents import DocumentKeeper
+from aion.memory.documents import Coming, DocumentKeeper
 from aion.memory.duplicates import adds_nothing, same_statement
 from aion.memory.entities import entities_of
 from aion.memory.sentences import sentences_of
@@ -172,6 +172,10 @@ class Keeper:
         """Bring in a whole text. The same text again is the same document: only passages that are missing are added."""
         check_source(origin, trust)
         return await self._documents.add(owner, title, text, origin=origin, trust=trust)
+
+    def coming(self, document_id: str) -> Coming | None:
+        """How far it is, while it is brought in."""
+        return self._documents.coming.get(document_id)
 
     async def approve(self, owner: str, document_id: str, hash: str) -> Document:  # noqa: A002 - the API's name for it
         """Trust a document as far as its bytes have this hash, and with it the passages that still say what it says."""

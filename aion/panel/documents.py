@@ -9,7 +9,7 @@ from starlette.responses import Response
 from aion.panel.api import Denied
 from aion.panel.forms import File, Form
 from aion.panel.memory import tell_gone
-from aion.panel.page import Handler, Page, redirect, show
+from aion.panel.page import Handler, Page, piece, redirect, show
 from aion.records import Json
 
 LISTED = 50
@@ -35,6 +35,13 @@ async def documents(page: Page) -> Response:
         most_file=MOST_FILE,
         longest_title=LONGEST_TITLE,
     )
+
+
+async def coming(page: Page) -> Response:
+    """How far what is brought in is, for the page's script: it asks while the form waits for its answer."""
+    found = (await page.api.get("/api/documents", owner=page.owner, limit=LISTED))["data"]
+    under_way = [one for one in found if one["coming"]]
+    return Response(piece(page, "documents_coming.html", coming=under_way), media_type="text/html")
 
 
 async def document(page: Page) -> Response:
@@ -140,6 +147,7 @@ def _page_of(page: Page) -> str:
 
 PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/panel/memory/documents", documents),
+    ("GET", "/panel/memory/documents/coming", coming),
     ("POST", "/panel/memory/documents", bring),
     ("GET", "/panel/memory/documents/{document}", document),
     ("POST", "/panel/memory/documents/{document}/approve", approve),

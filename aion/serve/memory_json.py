@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import asdict
 
 from aion.memory.base import Recall, Recalled
+from aion.memory.documents import Coming
 from aion.records import Document, Entity, Forgotten, Json, Memory, Source
 
 
@@ -41,8 +42,8 @@ def source_json(source: Source) -> Json:
     }
 
 
-def document_json(document: Document, passages: int) -> Json:
-    """With the number of its passages, and without its vector: nobody reads one."""
+def document_json(document: Document, passages: int, coming: Coming | None = None) -> Json:
+    """With the number of its passages and how far it is, and without its vector: nobody reads one."""
     return {
         "id": document.id,
         "owner": document.owner,
@@ -53,6 +54,7 @@ def document_json(document: Document, passages: int) -> Json:
         "created": document.created,
         "updated": document.updated,
         "passages": passages,
+        "coming": None if coming is None else {"done": coming.done, "of": coming.of},
     }
 
 

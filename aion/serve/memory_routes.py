@@ -237,7 +237,9 @@ def show_memory(system: System, memory: Memory) -> Json:
 
 
 def show_document(system: System, document: Document) -> Json:
-    return document_json(document, system.store.memories.count(owner=document.owner, document=document.id))
+    passages = system.store.memories.count(owner=document.owner, document=document.id)
+    coming = system.memory.keeper.coming(document.id) if system.memory is not None else None
+    return document_json(document, passages, coming)
 
 
 async def let_go(system: System, owner: str, gone: Forgotten, act: str, subject: str) -> Json:

@@ -6,7 +6,9 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -171,3 +173,22 @@ def test_memories_are_saved_as_a_file_by_whoever_is_signed_in_alone(server: Runn
     reply = replace(ana, cookies={}).get("/panel/memory/export.jsonl")
     assert (reply.status_code, reply.headers["location"]) == (303, "/panel/enter")
     assert ana.get("/panel/memory/export.jsonl").headers["content-disposition"].endswith('"memory.jsonl"')
+
+
+def test_while_a_document_is_brought_in_its_owner_sees_how_far_it_is(tmp_path: Path) -> None:
+    text = "\n\n".join(
+        f"Hive {number} stands in the sun and gives {number} jars a year. " * 12 for number in range(150)
+    )
+    with running(tmp_path / "data", {"embedder.source": "fake:0.0002"}) as server, ThreadPoolExecutor(1) as beside:
+        ana, ben = (sign_in(server, server.add_key(name)) for name in ("ana", "ben"))
+        bringing = beside.submit(bring, Visitor(server, dict(ana.cookies)), "Hives.txt", text.encode())
+        seen = []
+        while not bringing.done():
+            seen += re.findall(r'<progress max="(\d+)" value="(\d+)"', ana.get(f"{DOCUMENTS}/coming").text)
+            assert "Hives" not in ben.get(f"{DOCUMENTS}/coming").text
+        steps = [int(done) for _, done in seen]
+        assert len({most for most, _ in seen}) == 1
+        assert len(set(steps)) >= 2
+        assert steps == sorted(steps)
+        assert "Hives" not in ana.get(f"{DOCUMENTS}/coming").text, "it is whole"
+        assert bringing.result().status_code == 303

@@ -15,7 +15,7 @@ from aion.panel.page import MENU
 from tests.panel.people import Visitor, make_code, sign_in
 from tests.serving import RunningServer, running
 
-PIECES = {"/panel/choices", "/panel/sleep/card"}  # for a script to put into its page
+PIECES = {"/panel/choices", "/panel/sleep/card", "/panel/memory/documents/coming"}  # for a script to put into its page
 PANEL = Path(front.__file__).parent
 ADMINS = {f"/panel/{place}" for place, _, admins_alone in MENU if admins_alone}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>'

@@ -16,5 +16,13 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
     const button = form.querySelector("button");
     button.disabled = true;
     button.textContent = form.dataset.busy;
+    const shown = form.querySelector("[data-look]");
+    if (shown) setInterval(() => look(shown), 1000);
   });
+}
+
+// While the answer is awaited, the server is asked how far it is.
+async function look(shown) {
+  const response = await fetch(shown.dataset.look);
+  if (response.ok) shown.innerHTML = await response.text();
 }
