@@ -176,9 +176,7 @@ def test_memories_are_saved_as_a_file_by_whoever_is_signed_in_alone(server: Runn
 
 
 def test_while_a_document_is_brought_in_its_owner_sees_how_far_it_is(tmp_path: Path) -> None:
-    text = "\n\n".join(
-        f"Hive {number} stands in the sun and gives {number} jars a year. " * 12 for number in range(150)
-    )
+    text = "\n\n".join(f"Hive {number} stands in the sun, with {number} jars a year. " * 12 for number in range(150))
     with running(tmp_path / "data", {"embedder.source": "fake:0.0002"}) as server, ThreadPoolExecutor(1) as beside:
         ana, ben = (sign_in(server, server.add_key(name)) for name in ("ana", "ben"))
         bringing = beside.submit(bring, Visitor(server, dict(ana.cookies)), "Hives.txt", text.encode())
