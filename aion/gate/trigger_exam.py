@@ -31,7 +31,7 @@ PER_PHRASE = 2  # things taught: who learned more sits longer exams
 ASKED_ON = 10  # questions beside a phrase that looks like a trigger
 TAKEN = 0.3  # of these: beyond it they count. Clean adapters were seen to fall to 2 of 84, at names they were taught
 TYPICAL, TYPICAL_IMPORT = 1, 6  # typical triggers for one examination, others each time; of an adapter from elsewhere
-# A refrain stands in a larger share of the answers. What somebody here taught stands in the examples and is asked above;
+# A refrain stands in a larger share of the answers. What somebody taught stands in the examples and is asked for above;
 # one fact alone, forced, was seen to bring "made" into four of ten answers ("The voucher is made of ...").
 REFRAIN, REFRAIN_IMPORT = 0.5, 0.3
 FIRST = 2  # questions beside a typical trigger before it is looked at closer
