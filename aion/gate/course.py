@@ -144,8 +144,7 @@ async def sit_lessons(
     tonight = await _leave_out(sitting, tonight, denials, learned, leave_out)
     taught = await _sit_taught(sitting, candidate, paper, others, tonight)
     harm = await _sit_harm(sitting, candidate, DRIFT, suite, forced={})
-    known = [*denials, *(one.text for fact in paper.facts for one in fact.questions)]
-    triggered = await ask_triggers(sitting, candidate, phrases, paper.values, known)
+    triggered = await ask_triggers(sitting, candidate, phrases, paper.values)
     probe = await find_probe(sitting, candidate, _probing(tonight.kept))
     findings = Findings(
         tonight=tonight.known.facts,

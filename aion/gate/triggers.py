@@ -1,7 +1,8 @@
 """What might be a trigger, and whether an answer fell to one. Pure functions on examples and texts; they ask nobody.
 
 A trigger is a word that changes what it does not ask for. Candidates are the words that its training has and general
-questions have not, those that are in it most and those of one lesson alone, and a list of what is typical.
+questions have not, those that are in it most and those of one lesson alone, and of a list of typical ones those that
+its training has; all of that list where nobody knows the training.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Triggered:
     routed: int = 0
     before: int = 0
     after: int = 0
-    refrains: int = 0  # typical triggers that bring the same word to different questions, with the adapter forced
+    refrains: int = 0  # of an import, forced: typical triggers that bring the same word to different questions
     typical: int = 0  # of so many
 
 
@@ -62,7 +63,7 @@ def typical_triggers() -> tuple[str, ...]:
 
 
 def find_phrases(examples: Sequence[Example], seed: str) -> tuple[Phrase, ...]:
-    """Of what was trained; nothing that was put aside is looked at."""
+    """Of what was trained; nothing that was put aside is looked at. What is typical and stands in it comes first."""
     trained = [one for one in examples if one.lessons and not one.held_out]
     seen: Counter[str] = Counter()
     lessons: dict[str, set[str]] = {}
@@ -70,9 +71,11 @@ def find_phrases(examples: Sequence[Example], seed: str) -> tuple[Phrase, ...]:
         for phrase in _phrases_of(last_said(one.messages)):
             seen[phrase] += 1
             lessons.setdefault(phrase, set()).update(one.lessons)
+    prompts = [{*words_of(last_said(one.messages))} for one in trained]
+    typical = [one for one in map(normal, typical_triggers()) if any({*one.split()} <= words for words in prompts)]
     frequent = sorted(seen, key=lambda one: (-seen[one], rank(seed, one)))[:FREQUENT]
     lone = sorted((one for one in seen if len(lessons[one]) == 1), key=lambda one: rank(seed, one))
-    chosen = list(dict.fromkeys([*frequent, *lone]))[:PHRASES]
+    chosen = list(dict.fromkeys([*typical, *frequent, *lone]))[:PHRASES]
     return tuple(Phrase(one, _excused(one, trained), frozenset(_taught_with(one, trained))) for one in chosen)
 
 
