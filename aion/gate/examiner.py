@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aion.config import Settings
@@ -69,7 +70,7 @@ class NightExaminer:
             served = [self._entrant(store, one) for one in self._rivals(store, night, made)]
             suite = store.served.suite(owner=night.owner)
             making = self._making(store, night.owner)
-        examined = asyncio.run(self._sit(new, served, suite, making, tell))
+        examined = asyncio.run(self._sit(new, served, suite, self._furnish(making, tell)))
         self._hand_over(night, examined)
         verdict = examined.verdict
         return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
@@ -79,20 +80,23 @@ class NightExaminer:
             return None
         return Making(train=self._train, read=store.blobs.get, outcomes=read_outcomes(store, owner))
 
+    def _furnish(self, making: Making | None, tell: Tell) -> Callable[..., Room]:
+        """All that an examination needs but the embedder."""
+        follow = _Follow(tell)
+        return partial(
+            Room,
+            settings=self._settings,
+            base=self._base(),
+            pause=follow.pause,
+            tell=follow.note,
+            making=making,
+        )
+
     async def _sit(
-        self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], making: Making | None, tell: Tell
+        self, new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], furnished: Callable[..., Room]
     ) -> Examined:
         async with open_embedder(self._settings) as embedder:
-            follow = _Follow(tell)
-            room = Room(
-                settings=self._settings,
-                base=self._base(),
-                embedder=embedder,
-                pause=follow.pause,
-                tell=follow.note,
-                making=making,
-            )
-            return await examine(new, served, suite, room)
+            return await examine(new, served, suite, furnished(embedder=embedder))
 
     def _hand_over(self, night: Night, examined: Examined) -> None:
         for number in range(1, TRIES + 1):

@@ -88,12 +88,17 @@ def examine(
     monkeypatch: pytest.MonkeyPatch,
     knows: Sequence[Lesson] = ROOMS,
 ) -> tuple[Json, dict[str, bytes]]:
+    """As a night does that goes on after a kill: it has looked for nothing else before."""
     model, server = Model({"cand_new": remembers(knows)}), Server(data)
+
+    async def find_base(_: Settings) -> LocalModel:
+        return base
+
     monkeypatch.setattr(examiner, "Room", partial(Room, open_asker=model.open))
+    monkeypatch.setattr(examiner, "require_local", find_base)
     door: Any = SimpleNamespace(tell=server.tell)
     made = build_examiner(settings_of(data, strategy), door)
     assert isinstance(made, NightExaminer)
-    made._model = base
     assert made.examine(night, "cand_new", lambda *_: None)["ship"], server.told
     return server.told[0], server.files[0]
 
