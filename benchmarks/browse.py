@@ -1,8 +1,9 @@
 """How long the panel's pages take with 1,000,000 memories and 10,000 conversations behind them.
 
 A real server with a fake model and embedder: what is measured is the store, the API and the page, asked as a browser
-asks, one page at a time. Nearly all memories are passages of documents, and the few notes are the oldest, which is the
-worst case for a list of notes. The conversations are a year's: what was spoken of is read for a month of them.
+asks, one page at a time. Nearly all memories are passages of documents, two sentences of documentation each, and the
+few notes are the oldest, which is the worst case for a list of notes. The conversations are a year's: what was spoken
+of is read for a month of them.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import shutil
 import struct
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2
 
 from aion.models.fake import FAKE_HASH
 from aion.records import Document, Entity, Memory, MemoryKind, Origin, Source, Trust
 from aion.store.sqlite import SqliteStore
+from benchmarks.recall_data import make_texts
 from benchmarks.tools import Figure, parse_options, percentile, print_head, print_load, print_table, rounds_for
 from tests.panel.people import sign_in
 from tests.serving import RunningServer, running
@@ -32,6 +35,8 @@ SIZE, QUICK_SIZE = 1_000_000, 100_000
 CONVERSATIONS, TURNS = 10_000, 2
 NOTES = 100
 PASSAGES = 1000  # of one document
+QUESTIONS = 200
+SEARCH = "search"
 BATCH = 2000  # written as one group
 OWNER = "ana"
 TARGET_MS = 300.0
@@ -48,10 +53,11 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     began = time.monotonic()
-    fill(folder / "data", size)
+    texts, questions = make_texts(size, QUESTIONS)
+    fill(folder / "data", texts)
     print(f"  {size:,} memories and {CONVERSATIONS:,} conversations in {time.monotonic() - began:.0f} s", flush=True)
     with running(folder / "data") as server:
-        times = measure(server, options)
+        times = measure(server, questions, options)
     print_load("after", meter)
     print_table([figure for name, taken in times.items() for figure in figures_of(name, taken)])
     shutil.rmtree(folder, ignore_errors=True)
@@ -62,13 +68,15 @@ def figures_of(name: str, taken: list[float]) -> Iterator[Figure]:
     yield Figure(f"{name} p95", percentile(taken, 95), "ms", TARGET_MS)
 
 
-def measure(server: RunningServer, options: Namespace) -> dict[str, list[float]]:
+def measure(server: RunningServer, questions: Sequence[str], options: Namespace) -> dict[str, list[float]]:
+    """Each search is another."""
     visitor = sign_in(server, server.add_key(OWNER))
     wait_for_index(server)
     places = places_of()
-    times: dict[str, list[float]] = {name: [] for name in places}
+    times: dict[str, list[float]] = {name: [] for name in (*places, SEARCH)}
     for number in rounds_for(options.seconds, least=6):
-        for name, place in places.items():
+        asked = quote(questions[number % len(questions)])
+        for name, place in (*places.items(), (SEARCH, f"/panel/memory/search?question={asked}")):
             began = time.perf_counter()
             visitor.get(place).raise_for_status()
             if number:  # the first round warms up
@@ -93,7 +101,6 @@ def places_of() -> dict[str, str]:
         "one memory": f"/panel/memory/mem_{NOTES:032x}",
         "documents": "/panel/memory/documents",
         "one document": f"/panel/memory/documents/{document}",
-        "search": f"/panel/memory/search?question={WORDS[0]}+{WORDS[5]}",
         "spoken of": "/panel/memory/asked",
         "chat": "/panel/chat",
         "chat, its middle": f"/panel/chat?before={time.time() - YEAR / 2}",
@@ -103,11 +110,11 @@ def places_of() -> dict[str, str]:
     }
 
 
-def fill(data: Path, size: int) -> None:
+def fill(data: Path, texts: Sequence[str]) -> None:
     store = SqliteStore(data)
     try:
-        write(made_memories(size), lambda one: put(store, one))
-        write((made_document(number) for number in range(size // PASSAGES)), store.memories.put_document)
+        write(made_memories(texts), lambda one: put(store, one))
+        write((made_document(number) for number in range(len(texts) // PASSAGES)), store.memories.put_document)
         write(made_turns(), lambda one: store.append_turn(one[0]))
         write(made_turns(), lambda one: store.experience.put_experience(one[1]))
     finally:
@@ -132,19 +139,18 @@ def put(store: SqliteStore, memory: Memory) -> Future[Memory]:
     return store.memories.put(memory, terms=memory.text.lower(), vector=vector, embedder=FAKE_HASH)
 
 
-def made_memories(size: int) -> Iterator[Memory]:
+def made_memories(texts: Sequence[str]) -> Iterator[Memory]:
     """Notes first, so that everything else is newer."""
-    chance = random.Random(1)
-    for number in range(size):
+    for number, text in enumerate(texts):
         note = number < NOTES
         document = "" if note else f"doc_{number // PASSAGES:032x}"
         trust, origin = (Trust.OWN, Origin.PERSON) if note else (Trust.UNTRUSTED, Origin.DOCUMENT)
-        at = time.time() - (size - number)
+        at = time.time() - (len(texts) - number)
         yield Memory(
             id=f"mem_{number:032x}",
             owner=OWNER,
             kind=MemoryKind.NOTE if note else MemoryKind.PASSAGE,
-            text=" ".join((*chance.choices(WORDS, k=30), f"item {number}")),
+            text=text,
             sources=(Source(ref=document, origin=origin, trust=trust, hash="0" * 64, at=at),),
             created=at,
             updated=at,

@@ -43,7 +43,7 @@ def make_data(folder: Path, size: int, questions: int) -> Data:
     folder.mkdir(parents=True, exist_ok=True)
     vectors, asked = _make_vectors(folder / "vectors.npy", size, questions)
     np.save(folder / "questions.npy", asked)
-    texts, worded = _make_texts(size, questions)
+    texts, worded = make_texts(size, questions)
     return Data(vectors, texts, asked, worded, _find_nearest(vectors, asked))
 
 
@@ -63,7 +63,7 @@ def _draw(generator: np.random.Generator, middles: Floats, count: int) -> Floats
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
 
 
-def _make_texts(size: int, questions: int) -> tuple[list[str], list[str]]:
+def make_texts(size: int, questions: int) -> tuple[list[str], list[str]]:
     """Two sentences and a number each; a question has the first words of a sentence."""
     chance = random.Random(SEED)
     parts = (part for text in load_corpus().texts.values() for part in _SENTENCE_END.split(text))
