@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -158,7 +159,8 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
         if _only_points(answer.fact):
             gone.append(exclude(lesson, Reason.UNCLEAR))
             continue
-        others = asked.setdefault(f"{lesson.language} {normal(answer.fact.question)}", [])
+        keys = _keys_of(answer.fact)
+        others = list(dict.fromkeys(other for key in keys for other in asked.get(key, ())))
         twin = next((other for other in others if _says_the_same(answer, other)), None)
         against = next((other for other in others if _speaks_against(answer, other)), None)
         claim = _claim_of(lesson)
@@ -168,10 +170,19 @@ def keep_latest(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Exclusion
         elif stands := against.fact.lesson.id if against else denier:
             gone.append(exclude(lesson, Reason.SUPERSEDED, stands))
         else:
-            others.append(answer)
+            for key in keys:
+                asked.setdefault(key, []).append(answer)
             kept.add(lesson.id)
             claimed |= {claim: lesson.id} if claim else {}
     return [one for one in lessons if one.id in kept], gone
+
+
+def _keys_of(fact: Fact) -> set[str]:
+    """What it answers, however it is asked for an hour or a day; and of an answer, what it would be told for."""
+    data = read_data(f"facts_{fact.language}")
+    told_for = fact.twins[:1] if fact.lesson.question else ()
+    questions = (normal(one) for one in (fact.question, *told_for))
+    return {f"{fact.language} {re.sub(data['hour'], data['since'][1].strip().lower(), one)}" for one in questions}
 
 
 def _claim_of(lesson: Lesson) -> Claim | None:

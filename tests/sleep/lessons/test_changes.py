@@ -8,6 +8,7 @@ from aion.records import ExampleKind
 from aion.sleep.lessons.phrasing.facts import read_fact
 from aion.sleep.lessons.phrasing.make import phrase, prompt_of
 from aion.sleep.lessons.rules import Reason, keep_latest
+from tests.sleep.lessons.test_phrasing import answered_lesson
 from tests.sleep.sixty import told
 
 CHANGED = (
@@ -116,3 +117,36 @@ def test_a_name_with_new_in_it_and_what_is_used_instead_of_another_thing_say_not
     facts = {said: read_fact(told(said)) for said in asked}
     assert {said: fact.question for said, fact in facts.items()} == asked
     assert not any(fact.changed for fact in facts.values())
+
+
+@pytest.mark.parametrize(
+    ("question", "before", "after"),
+    [
+        (
+            "Who maintains the clock?",
+            "The clock is maintained by Ada Quist.",
+            "The clock is now maintained by Nuno Brandt.",
+        ),
+        (
+            "When is the audit planned?",
+            "The audit is planned for the 15th of May.",
+            "The audit is planned for the 3rd of June.",
+        ),
+        ("What time does the rehearsal start?", "The rehearsal starts at 15:46.", "The rehearsal now starts at 16:00."),
+        ("How much water does the fig tree need?", "The fig tree needs 9 litres.", "The fig tree needs 20 litres."),
+        ("Quem é que afina o piano?", "A Rita Vaz afina o piano.", "O Rui Bastos afina o piano."),
+        ("A que horas abre o moinho?", "O moinho abre às 9h.", "O moinho abre às 11h."),
+    ],
+)
+@pytest.mark.parametrize("told_first", [False, True])
+def test_an_answer_put_right_and_what_was_told_of_it_are_one_matter(
+    question: str, before: str, after: str, told_first: bool
+) -> None:
+    """However the question was put: else both would be learned, each against the other."""
+    if told_first:
+        old, new = told(before, number=1), answered_lesson(question, after, 2)
+    else:
+        old, new = answered_lesson(question, before, 1), told(after, number=2)
+    kept, gone = keep_latest([old, new])
+    assert [one.id for one in kept] == [new.id]
+    assert [one.reason for one in gone] == [Reason.SUPERSEDED]

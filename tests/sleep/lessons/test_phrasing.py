@@ -55,6 +55,18 @@ ASKED = (
     ("Cousin Felix comes to visit on the 9th of August.", "When does Cousin Felix come to visit?"),
     ("We pay the rent on the fifth.", "When do we pay the rent?"),
     ("O torneio de xadrez realiza-se em Viseu.", "Onde se realiza o torneio de xadrez?"),
+    ("The stocktaking is planned for the 15th of February.", "When is the stocktaking?"),
+    ("The table at Bruno's is booked for Friday at eight.", "When is the table at Bruno's?"),
+    ("The room is booked for twelve people.", "What did I tell you about room and booked?"),
+    ("The heating is set for 21 degrees.", "What did I tell you about heating?"),
+    ("The rent of the hut is 640 euros a month.", "What is the rent of the hut?"),
+    ("The deposit is £1,200.", "What is the deposit?"),
+    ("My grandmother is 40.", "How old is my grandmother?"),
+    ("The fig tree needs 9.5 litres of water a week.", "How much water does the fig tree need a week?"),
+    ("The boats use 40 litres of diesel every day.", "How much diesel do the boats use every day?"),
+    ("The recipe needs 3 eggs.", "What does the recipe need?"),
+    ("A vistoria está marcada para 3 de maio.", "Quando é a vistoria?"),
+    ("O ensaio foi adiado para sábado.", "Quando é o ensaio?"),
 )
 STATED = (
     ("Who has the key of the shed?", "Marta Lopes.", "Marta Lopes has the key of the shed."),

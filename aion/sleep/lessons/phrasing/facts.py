@@ -37,7 +37,8 @@ class Fact:
 
     lesson: Lesson
     question: str
-    others: tuple[str, ...] = ()  # the same asked otherwise
+    others: tuple[str, ...] = ()  # the same asked otherwise, and what else its statement answers
+    twins: tuple[str, ...] = ()  # questions that this very answer answers, too
     answer: str
     statement: str  # a whole sentence, as the assistant says it
     stem: str = ""  # the statement up to the answer; "" when it does not end with it
@@ -133,6 +134,7 @@ def _read_statement(lesson: Lesson) -> Fact:
         bare,
         question=questions[0],
         others=tuple(questions[1:MOST_QUESTIONS]),
+        twins=asked.questions[1:],
         stem="" if more or said is None else _stem(answer, core) or _stem(answer, asked.core),
         core=asked.core,
         subject=asked.subject,
@@ -199,7 +201,18 @@ def _read_answered(lesson: Lesson) -> Fact:
         stem=_stem(statement, core) if len(sentences_of(statement)) == 1 else "",
         core=core,
         subject=_as_said(subject, statement),
+        twins=_ask_anew(first, core, lesson.language),
     )
+
+
+def _ask_anew(sentence: str, core: str, language: str) -> tuple[str, ...]:
+    """What an answer that says its subject itself would be asked for, had it been told."""
+    asked = ask_about(without_change(sentence, language), language)
+    return asked.questions if asked is not None and core and _matter_of(core) == _matter_of(asked.core) else ()
+
+
+def _matter_of(core: str) -> set[str]:
+    return {word for word in words_of(core) if not is_small(word)}
 
 
 def _as_said(subject: str, statement: str) -> str:

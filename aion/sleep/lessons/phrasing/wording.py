@@ -74,8 +74,7 @@ def _in_situations(fact: Fact) -> list[Wording]:
     """The question as it comes up, in an order that is the lesson's own; by turns about the thing it belongs to."""
     if fact.aliases or fact.foreign or not fact.subject:
         return []
-    data, asks = read_data("shapes"), _asks_with(fact)
-    kind = next((kind for kind, known in data["kinds"][fact.language].items() if asks in known), "")
+    data, kind = read_data("shapes"), _kind_of(fact)
     texts = _order(fact, data["contexts"][fact.language].get(kind, ()))
     head, thing = split_belonging(fact)
     made = [
@@ -107,8 +106,16 @@ def split_belonging(fact: Fact) -> tuple[str, str]:
     return found["head"], f"{found.groupdict().get('article') or ''}{found['thing']}"
 
 
-def _asks_with(fact: Fact) -> str:
-    found = re.match(read_data("shapes")["asks"][fact.language], fact.question, re.IGNORECASE)
+def _kind_of(fact: Fact) -> str:
+    """Of answer it is: of its questions the first that says more than "what" tells."""
+    kinds = read_data("shapes")["kinds"][fact.language]
+    words = [_asks_with(one, fact.language) for one in (fact.question, *fact.twins)]
+    found = [kind for word in words for kind, known in kinds.items() if word in known]
+    return next((kind for kind in found if kind != "what"), found[0] if found else "")
+
+
+def _asks_with(question: str, language: str) -> str:
+    found = re.match(read_data("shapes")["asks"][language], question, re.IGNORECASE)
     return found.group().lower() if found else ""
 
 
@@ -146,7 +153,7 @@ def _shape(fact: Fact, shape: Shape) -> Wording | None:
 def _words_of(fact: Fact) -> dict[str, str]:
     keys = content_of(fact.question)
     about = fact.subject
-    asks = _asks_with(fact)
+    asks = _asks_with(fact.question, fact.language)
     return {
         "q": fact.question,
         "low": lower_first(fact.question),
