@@ -67,6 +67,14 @@ ASKED = (
     ("The recipe needs 3 eggs.", "What does the recipe need?"),
     ("A vistoria está marcada para 3 de maio.", "Quando é a vistoria?"),
     ("O ensaio foi adiado para sábado.", "Quando é o ensaio?"),
+    ("The deadline for the report is 31 July.", "What is the deadline for the report?"),
+    ("The error E42 means that the filter is clogged.", "What does the error E42 mean?"),
+    ("The guest room is upstairs on the left.", "Where is the guest room?"),
+    ("The dough rests for 50 minutes.", "How long does the dough rest?"),
+    ("The lemon cake bakes at 180 degrees.", "What does the lemon cake bake at?"),
+    ("The heating turns on at six.", "When does the heating turn on?"),
+    ("The lamp turns on its stand.", "Where does the lamp turn?"),
+    ("O bolo coze durante 50 minutos.", "Quanto tempo coze o bolo?"),
 )
 STATED = (
     ("Who has the key of the shed?", "Marta Lopes.", "Marta Lopes has the key of the shed."),
