@@ -228,6 +228,7 @@ class Guard:
     def _check_length(self, rule: Rule, headers: Headers) -> int:
         """The limit for this body, once the length that was announced is within it."""
         limit = self._max_body if rule.max_body is None else min(rule.max_body, self._max_body)
+        limit = max(limit, rule.brings)
         lengths = headers.get(b"content-length", ())
         if not lengths:
             return limit

@@ -20,6 +20,7 @@ from aion.serve.json_body import StrictRoute
 
 SMALL_BODY = 16 << 10
 LARGE_NOTE = 64 << 10
+ADAPTER_FILE = 64 << 20  # as f32 of rank 8, for a model of three billion weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Rule:
     scope: Scope | None  # None: everyone may, without a key
     reads_json: bool = False
     max_body: int | None = None  # bytes; None leaves it to server.max_body_bytes
+    brings: int = 0  # bytes of a file that it may bring, where that is more
     shows: Literal["data", "page", "panel", "asset"] = "data"  # a page may load our scripts; an asset may be cached
     wakes: bool = False  # somebody needs a model now: the night is held still from the request's head on
 
@@ -97,7 +99,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/api/sleep/verdicts", Scope.ADMIN, reads_json=True),
     Rule("POST", "/api/sleep/promotion", Scope.ADMIN, reads_json=True),
     Rule("GET", "/api/adapters", Scope.USER),
-    Rule("POST", "/api/adapters", Scope.USER),
+    Rule("POST", "/api/adapters", Scope.USER, brings=ADAPTER_FILE),
     Rule("GET", "/api/adapters/promotions", Scope.USER),
     Rule("GET", "/api/adapters/{adapter}", Scope.USER),
     Rule("GET", "/api/adapters/{adapter}/file", Scope.USER),
@@ -138,6 +140,8 @@ PANEL_RULES: tuple[Rule, ...] = (
     Rule("GET", "/", None, shows="panel"),
     Rule("GET", "/panel/assets/{name}", None, shows="asset"),
     Rule("GET", "/panel/{page:path}", None, shows="panel"),
+    Rule("GET", "/panel/adapters/import", None, shows="panel"),
+    Rule("POST", "/panel/adapters/import", None, shows="panel", brings=ADAPTER_FILE + SMALL_BODY),
     Rule("POST", "/panel/{page:path}", None, shows="panel"),
 )
 

@@ -13,6 +13,7 @@ import pytest
 from aion.models.adapters.convert import read_adapter, save_gguf
 from aion.models.adapters.lora import Lora
 from aion.models.adapters.served import ServedBase, read_served
+from aion.serve.rules import ADAPTER_FILE, SMALL_BODY
 from tests.models.adapters.makers import random_lora, write_base
 from tests.models.engines import smollm
 from tests.panel.people import sign_in
@@ -120,6 +121,18 @@ def test_a_person_may_vouch_for_a_base_that_is_not_named(
     ana = Person(server, server.add_key("ana"))
     told = send(ana, without_its_base(tmp_path, lora, base), base_unknown="true").raise_for_status().json()
     assert ana.get(f"/api/adapters/{told['id']}")["record"]["base_by_word"] == "yes"
+
+
+def test_a_file_may_be_larger_than_other_bodies_and_not_without_end(server: RunningServer) -> None:
+    key = server.add_key("dora")
+    dora, visitor = Person(server, key), sign_in(server, key)
+    for size, status in ((9 << 20, 400), (ADAPTER_FILE + 1, 413)):
+        assert send(dora, bytes(size)).status_code == status
+    for size, status in ((9 << 20, 400), (ADAPTER_FILE + SMALL_BODY + 1, 413)):
+        files = {"file": ("x.gguf", bytes(size))}
+        assert visitor.ask_for("POST", "/panel/adapters/import", data={}, files=files).status_code == status
+        assert visitor.ask_for("POST", "/panel/memory/import", data={}, files=files).status_code == 413
+    assert visitor.get("/panel/adapters/import").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 81])
