@@ -55,6 +55,7 @@ async def adapter(page: Page) -> Response:
         fitting=FITTING,
         chart=_curve(page, line),
         lineage=_draw_origins(page, one),
+        place_of=place_of,
     )
 
 

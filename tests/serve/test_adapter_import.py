@@ -151,6 +151,8 @@ def test_the_panel_takes_a_file_and_shows_what_became_of_it(
     page = carl.get(shown.headers["location"]).text
     assert "My knots" in page
     assert "It was taken in. The next night examines it." in page
+    assert "nobody knows what it learned" in page
+    assert "/panel/morning/import_" not in page, "no night made it"
     refused = carl.ask_for("POST", "/panel/adapters/import", data={}, files={"file": ("x.gguf", b"hello")})
     assert refused.status_code == 400
     assert "is not a GGUF file" in refused.text
