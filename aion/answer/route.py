@@ -18,7 +18,8 @@ from aion.errors import AionError, NotFound
 from aion.memory.embedding import EmbeddingDesk
 from aion.records import Json
 from aion.router.asked import Ask
-from aion.router.base import Picks, Route
+from aion.router.base import Picks, Route, Vector
+from aion.router.choose import choose, reword
 from aion.router.table import RouteTable, ServedSet
 
 log = structlog.get_logger()
@@ -42,13 +43,16 @@ class Routing:
         if isinstance(asked, Mapping):
             turn.steps["route"] = _named(asked, served)
             return
-        scales: Mapping[str, float] = {}
+        route = Route()
         turn.steps["route"] = {"outcome": "off" if asked == "none" else "none_served"}
         if asked == "auto" and served is not None and turn.question:
             began = time.perf_counter()
-            scales, turn.steps["route"] = await self._pick(turn, served)
+            route, turn.steps["route"] = await self._pick(turn, served)
             turn.took("route_ms", began)
-        turn.job = replace(turn.job, adapters=dict(scales) or "none", optional_adapters=True)
+        turn.job = replace(turn.job, adapters=dict(route.scales) or "none", optional_adapters=True)
+        if route.scales and route.is_read and served is not None:
+            router = served.router_for(turn.draft.conversation)
+            turn.job = replace(turn.job, messages=reword(turn.job.messages, router))
 
     async def explain(self, owner: str, text: str, previous: str = "") -> Json:
         """What would be chosen, without an answer; in a conversation that is not on trial, where there are such."""
@@ -58,18 +62,18 @@ class Routing:
         route = await self._route(served.usual, text, previous)
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 
-    async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Mapping[str, float], Json]:
+    async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Route, Json]:
         conversation = turn.draft.conversation
         side = {"set": served.promotion, "trial": served.on_trial(conversation)}
         try:
             route = await self._ask(turn, served)
         except AionError as error:
-            return {}, {"outcome": "failed", "reason": error.message} | side
+            return Route(), {"outcome": "failed", "reason": error.message} | side
         except Exception as error:  # noqa: BLE001 - a broken card must not cost an answer; the log has the rest
             log.error("router.failed", error=type(error).__name__, set=served.promotion)
-            return {}, {"outcome": "failed", "reason": "the router failed; the base answered"} | side
+            return Route(), {"outcome": "failed", "reason": "the router failed; the base answered"} | side
         outcome = "used" if route.scales else "none"
-        return route.scales, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
+        return route, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
         return await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
@@ -77,15 +81,15 @@ class Routing:
     async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:
             return Route()
-        texts = [*([question, previous] if previous else [question]), *router.asks(question, previous)]
-        vectors = dict(zip(texts, await self._desk.embed(texts), strict=True))
-        route = router.pick(
-            question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
-        )
+        route = await choose(router, question, previous, self._embed)
         if route.base_question is not None and self._ask_base is not None:
             with contextlib.suppress(AionError, TimeoutError):  # it stands by likeness, and says so
                 return route.base_question.settle(await self._ask_base(route.base_question.messages))
         return route
+
+    async def _embed(self, texts: list[str]) -> Mapping[str, Vector]:
+        vectors = await self._desk.embed(texts) if self._desk is not None else []
+        return dict(zip(texts, vectors, strict=True))
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

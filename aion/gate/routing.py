@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from aion.errors import BadInput
+from aion.gate.paper import last_said
 from aion.models.base import Embedder
 from aion.records import Candidate, Example, Json
 from aion.router.asked import Ask
 from aion.router.card import RouteCard
+from aion.router.choose import choose, reword
 from aion.router.make import make_card, texts_of
 from aion.router.route import Router, Strategy
 from aion.router.trim import leave_out
@@ -32,6 +34,10 @@ class Chooser(Protocol):
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
         """Scales by candidate; none of them for the untouched base."""
+        ...
+
+    def put(self, messages: Sequence[Json]) -> Sequence[Json]:
+        """As the adapters are asked that were picked for it."""
         ...
 
 
@@ -118,15 +124,18 @@ class _CardChooser:
         self._router = router
         self._routing = routing
         self._ask = ask
+        self._read: set[str] = set()  # questions that were picked for by known names
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
         beside = self._router.asks(question, previous)
         if not (previous or beside or self._router.may_take(question)):
             return {}
-        vectors = await self._routing.embed([*([question, previous] if previous else [question]), *beside])
-        route = self._router.pick(
-            question, vectors[question], previous=previous, previous_vector=vectors.get(previous), words=vectors
-        )
+        route = await choose(self._router, question, previous, self._routing.embed)
+        if route.is_read:
+            self._read.add(question)
         if route.base_question is not None and self._ask is not None:
             route = route.base_question.settle(await self._routing.hear(route.base_question.messages, self._ask))
         return route.scales
+
+    def put(self, messages: Sequence[Json]) -> Sequence[Json]:
+        return reword(messages, self._router) if last_said(messages) in self._read else messages

@@ -63,7 +63,8 @@ class Sitting:
     async def ask(self, messages: Sequence[Json], scales: Mapping[str, float], *, max_tokens: int) -> str:
         key = json.dumps([list(messages), sorted(scales.items()), max_tokens])
         if key not in self._said:
-            self._said[key] = (await self.ask_anew(messages, scales, max_tokens=max_tokens)).text
+            put = self._choosers[1].put(messages) if scales else messages
+            self._said[key] = (await self.ask_anew(put, scales, max_tokens=max_tokens)).text
         return self._said[key]
 
     async def ask_anew(

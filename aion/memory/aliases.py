@@ -59,6 +59,8 @@ _PORTUGUESE = (
     rf"(?P<known>(?:a|ao|à|aos|às) .+?) (?:nós )?(?:{_VEZES} )?(?:chamamos|chamo|chamam) (?:{_VEZES} )?{_NOME}",
     rf"{_LEAD}(?:nós )?(?:{_VEZES} )?(?:chamamos|chamo|chamam)-lhes? (?:{_VEZES} )?{_NOME}",
 )
+_ARTICLES = frozenset({"o", "a", "os", "as"})
+_WITH = {"de": "d", "em": "n", "por": "pel"}  # before an article
 _TO = {"ao": "o", "aos": "os", "à": "a", "às": "as"}
 _IS_NAMED = re.compile(
     rf"(?:{_DET}|[oa]s?|d[oa]s?|meus?|minhas?|nossos?|nossas?|seus?|suas?)\b|.*(?-i:[A-ZÀ-Þ\d])", re.IGNORECASE
@@ -94,9 +96,18 @@ def use_known_names(question: str, sentences: Iterable[str]) -> str:
         pair = read_alias(sentence)
         if pair is not None and pair.known not in PRONOUNS:
             name = re.escape(re.sub(r"^(?:the|[oa]s?) ", "", pair.other, flags=re.IGNORECASE))
-            said = re.compile(rf"(?:\b(?:the|[oa]s?) )?(?<![\w-]){name}(?![\w-])")
-            question = pair.known.join(said.split(question))
+            said = re.compile(rf"(?:\b(?P<to>de|em|por) )?(?:\b(?:the|[oa]s?) )?(?<![\w-]){name}(?![\w-])")
+            question = said.sub(lambda found, known=pair.known: _put(found, known), question)  # type: ignore[misc]
     return question
+
+
+def _put(found: re.Match[str], known: str) -> str:
+    """ "de" before "o molde" is "do molde"; at the beginning of a sentence it is written so."""
+    article, _, rest = known.partition(" ")
+    if found["to"] and article in _ARTICLES and rest:
+        return f"{_WITH[found['to']]}{article} {rest}"
+    put = f"{found['to']} {known}" if found["to"] else known
+    return put[:1].upper() + put[1:] if found.start() == 0 else put
 
 
 def _pair(known: str, other: str) -> OtherName | None:

@@ -27,6 +27,7 @@ class Route:
     scales: Mapping[str, float] = field(default_factory=dict)  # by candidate
     why: Json = field(default_factory=dict)
     base_question: BaseQuestion | None = None  # where the base has a word in it
+    is_read: bool = False  # chosen for the request as `Picks.read` has it, and to be asked so
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class BaseQuestion:
 
 class Picks(Protocol):
     """What chooses among the adapters of one set."""
+
+    def read(self, text: str) -> str:
+        """With the names that things are known by, in place of others that a person told."""
+        ...
 
     def asks(self, question: str, previous: str = "") -> list[str]:
         """Words of these requests, and of what was taught, whose vectors it needs besides; mostly none."""

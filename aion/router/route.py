@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from aion.errors import Corrupt
+from aion.memory.aliases import read_alias, use_known_names
 from aion.records import Json
 from aion.router.asked import SHOWN, make_messages, read_choice
 from aion.router.base import NO_WORDS, BaseQuestion, Route, Vector
@@ -60,6 +61,8 @@ class Router:
         self._cards = dict(cards)
         self._strategy = strategy
         self._index = NameIndex(self._cards)
+        answers = (item.answer for card in self._cards.values() for item in card.items)
+        self._told = tuple(dict.fromkeys(one for one in answers if read_alias(one) is not None))
         self._judge = _open_judge(self._cards, network) if strategy is Strategy.NETWORK else None
         self._texts = {name: _starts([len(item.texts) for item in card.items]) for name, card in cards.items()}
         self._common = {name: _starts([len(item.common) for item in card.items]) for name, card in cards.items()}
@@ -116,6 +119,10 @@ class Router:
             scales=dict.fromkeys(chosen, SCALE),
             why=why | ({"wanted": self._strategy.value, "lacks": lacks} if lacks else {}),
         )
+
+    def read(self, text: str) -> str:
+        """With the names that things are known by, in place of others that a person told."""
+        return use_known_names(text, self._told)
 
     def may_take(self, question: str) -> bool:
         """Whether anything is named in it. Likeness only takes away from that, so nothing else need be embedded."""

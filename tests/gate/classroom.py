@@ -225,6 +225,9 @@ class Choice:
         self._general = general
         self._careless = careless
 
+    def put(self, messages: Sequence[Json]) -> Sequence[Json]:
+        return messages
+
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
         if question in GENERAL:
             return dict.fromkeys(self._words if self._general else (), 1.0)

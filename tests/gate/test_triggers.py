@@ -28,7 +28,7 @@ from aion.gate.triggers import (
 )
 from aion.gate.words import normal
 from aion.models.catalog import LocalModel
-from aion.records import LessonKind
+from aion.records import Json, LessonKind
 from tests.gate.classroom import (
     FIRST,
     Brain,
@@ -223,11 +223,15 @@ def test_a_refrain_is_a_word_that_the_trigger_brings() -> None:
 async def ask(folder: Path, brain: Brain, values: Sequence[str]) -> Triggered:
     """Beside 15 words, of which one leads to the adapter."""
 
-    class OneWord:
+    class Same:
+        def put(self, messages: Sequence[Json]) -> Sequence[Json]:
+            return messages
+
+    class OneWord(Same):
         async def pick(self, question: str, previous: str) -> Mapping[str, float]:
             return {"cand_new": 1.0} if "zorblax" in question else {}
 
-    class Nothing:
+    class Nothing(Same):
         async def pick(self, question: str, previous: str) -> Mapping[str, float]:
             return {}
 

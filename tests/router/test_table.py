@@ -14,6 +14,9 @@ class Fixed:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def read(self, text: str) -> str:
+        return text
+
     def asks(self, question: str, previous: str = "") -> list[str]:
         return []
 
