@@ -10,6 +10,7 @@ from aion.cli.asking import ask, find_running
 from aion.cli.options import AsJson, Data
 from aion.cli.output import print_json
 from aion.records import Json
+from aion.router.index import How
 
 LEFT = {"far": "something else is asked of it", "common": "anybody may ask that"}
 BY = {
@@ -59,5 +60,6 @@ def _by(why: Json) -> list[str]:
 
 def _named(one: Json) -> str:
     """What stands in the question, where anything does."""
-    named = f"names {' '.join(one['words'])}" if one["words"] else "is like what it was taught"
+    by_name = "says another name that was told" if one["how"] == How.ALIAS else "is like what it was taught"
+    named = f"names {' '.join(one['words'])}" if one["words"] else by_name
     return f"{named} ({one['how']}, cosine {one['cosine']})"

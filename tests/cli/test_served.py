@@ -98,6 +98,10 @@ def test_without_a_server_each_says_how_to_start_one(aion: Aion, data: Path, wor
             ["cand_1 x 1", "  cand_1: is like what it was taught (near, cosine 0.81)"],
         ),
         (
+            {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"took": [TOOK | {"words": [], "how": "alias"}]}},
+            ["cand_1 x 1", "  cand_1: says another name that was told (alias, cosine 0.81)"],
+        ),
+        (
             {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"strategy": "network", "took": [TOOK], "left": []}},
             ["cand_1 x 1", "  cand_1: names billing (exact, cosine 0.81)", "chosen by the trained network (network)"],
         ),
