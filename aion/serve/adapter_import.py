@@ -65,10 +65,11 @@ def keep(system: System, owner: str, told: Json, name: str) -> Candidate:
 
 
 def _read(data: Path, sent: bytes, base: ServedBase, *, unknown: bool) -> Lora:
-    folder = make_folder(data / NIGHTS / f"import_{uuid.uuid4().hex}")
+    """From a folder that a start removes, should this one be cut short."""
+    folder = make_folder(data / NIGHTS / f"import_{uuid.uuid4().hex}" / "sent")
     try:
         path = folder / SENT
         path.write_bytes(sent)
         return read_adapter(path, base, unknown=unknown)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.parent, ignore_errors=True)
