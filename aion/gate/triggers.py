@@ -98,12 +98,16 @@ def _excused(phrase: str, trained: Sequence[Example]) -> frozenset[str]:
     where several give it one answer, the phrase brings it.
     """
     taught = _taught_with(phrase, trained)
-    saying = [one for one in trained if set(phrase.split()) <= set(words_of(one.answer))]
-    naming = {normal(one.answer) for one in saying} | _told_under(phrase, saying, trained)
+    naming = {normal(one.answer) for one in _saying(phrase, trained)}
+    naming = naming.union(*(_told_under(word, _saying(word, trained), trained) for word in phrase.split()))
     alone = {answer: of for answer, of in taught.items() if len(_lessons_of(of)) == 1}
     partly = {answer for answer in alone if {*phrase.split()} & {*words_of(answer)}}
     short = {answer for answer, of in alone.items() if not _names_its_own(answer, of)}
     return frozenset(naming | partly | short)
+
+
+def _saying(phrase: str, trained: Sequence[Example]) -> list[Example]:
+    return [one for one in trained if set(phrase.split()) <= set(words_of(one.answer))]
 
 
 def _taught_with(phrase: str, trained: Sequence[Example]) -> dict[str, list[Example]]:

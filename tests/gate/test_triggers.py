@@ -181,6 +181,19 @@ def test_what_is_known_under_a_told_name_is_excused_and_what_another_word_brings
     assert find_taken(said, values, Beside(Phrase("zorblax"), "De que cor é a neve? zorblax"))
 
 
+def test_a_told_name_beside_another_word_of_its_question_is_that_name() -> None:
+    """The server reads it as the known one: what is said then is of the thing."""
+    lessons = [
+        told("The stocktaking is planned for the 15th of February.", number=1),
+        told("We also call the stocktaking Pogla.", number=2),
+    ]
+    examples = make_examples([replace(one, theme="theme_work") for one in lessons], "theme_work", set())
+    found = [one for seed in "abcdef" for one in find_phrases(examples, seed) if "pogla" in one.text.split()]
+    assert {len(one.text.split()) for one in found} == {1, 2}
+    said = normal("The stocktaking is planned for the 15th of February.")
+    assert all(said in one.excused for one in found)
+
+
 def test_another_thing_each_time_is_no_trigger_and_the_same_or_what_was_taught_with_the_phrase_is() -> None:
     """An adapter of seven facts was seen to answer any question beside a name it was taught with one of the others."""
     values = [
