@@ -9,7 +9,7 @@ from aion.records import Example, ExampleKind, Lesson
 from aion.router.alias import find_aliases
 from aion.sleep.lessons.phrasing.contrast import unknown
 from aion.sleep.lessons.phrasing.facts import read_fact
-from aion.sleep.lessons.phrasing.make import phrase, prompt_of
+from aion.sleep.lessons.phrasing.make import NAME_WEIGHT, phrase, prompt_of
 from aion.sleep.lessons.phrasing.names import call
 from tests.sleep.sixty import told
 
@@ -120,3 +120,14 @@ def test_where_more_is_known_of_the_thing_its_other_name_is_asked_for_by_that_na
         assert (sum("depot pump" in one for one in trained) == 1) is by_thing, trained
         assert aside
         assert all(("Zumbel" in one) is by_thing for one in aside), aside
+
+
+def test_a_name_weighs_less_than_what_it_is_told_for_and_alone_as_much_as_anything() -> None:
+    """As strong as the fact it answers whatever is asked of the thing."""
+    alone, fact = told(PAIRS[0][1], number=2), told(PAIRS[0][0])
+    for lessons, share in (([alone], 1.0), ([fact, alone], NAME_WEIGHT)):
+        made = phrase(lessons, lessons, held_out=2, contrasts=1)
+        telling = [one for one in made if one.lessons == (alone.id,) and one.kind is ExampleKind.PHRASING]
+        assert {one.weight for one in telling} == {round(alone.weight * share, 4)}
+        asking = [one for one in made if fact.id in one.lessons and one.kind is ExampleKind.PHRASING]
+        assert all(one.weight > alone.weight * NAME_WEIGHT for one in asking)

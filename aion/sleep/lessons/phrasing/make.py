@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.lessons.phrasing.around import surround
@@ -21,6 +22,9 @@ from aion.sleep.lessons.phrasing.wording import CONTEXT, STEM, Wording, reword, 
 from aion.sleep.lessons.words import normal
 
 RENAMED, RENAMED_IN_SITUATIONS = 3, 4  # trained wordings of a fact under another name
+NAME_WEIGHT = (
+    0.25  # of a name told for what else is known of: taught as much, it answers whatever is asked of the thing
+)
 TOGETHER_WEIGHT = 0.7  # of its lessons' weight: open questions are asked more rarely than the facts themselves
 
 
@@ -36,7 +40,11 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
     explained = {one.told.lesson.id for one in others}
     made: list[Example] = []
     for fact in facts:
-        made += _worded(ask_by_name(fact) if fact.lesson.id in explained else fact, held_out, shared)
+        if fact.lesson.id in explained:
+            worded = _worded(ask_by_name(fact), held_out, shared)
+            made += [replace(one, weight=round(one.weight * NAME_WEIGHT, 4)) for one in worded]
+        else:
+            made += _worded(fact, held_out, shared)
         made += _missed(fact, known, contrasts)
     for renamed in others:
         made += _worded_otherwise(renamed, known, contrasts)
