@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 MOST_WORDS = 6  # of a name, its article counted: a longer one is a whole tale
 _NO_NAMES = re.compile(  # what ends a sentence with a capital and is a time
@@ -97,11 +98,11 @@ def use_known_names(question: str, sentences: Iterable[str]) -> str:
         if pair is not None and pair.known not in PRONOUNS:
             name = re.escape(re.sub(r"^(?:the|[oa]s?) ", "", pair.other, flags=re.IGNORECASE))
             said = re.compile(rf"(?:\b(?P<to>de|em|por) )?(?:\b(?:the|[oa]s?) )?(?<![\w-]){name}(?![\w-])")
-            question = said.sub(lambda found, known=pair.known: _put(found, known), question)  # type: ignore[misc]
+            question = said.sub(partial(_put, pair.known), question)
     return question
 
 
-def _put(found: re.Match[str], known: str) -> str:
+def _put(known: str, found: re.Match[str]) -> str:
     """ "de" before "o molde" is "do molde"; at the beginning of a sentence it is written so."""
     article, _, rest = known.partition(" ")
     if found["to"] and article in _ARTICLES and rest:
