@@ -50,9 +50,8 @@ class Routing:
             route, turn.steps["route"] = await self._pick(turn, served)
             turn.took("route_ms", began)
         turn.job = replace(turn.job, adapters=dict(route.scales) or "none", optional_adapters=True)
-        if route.scales and route.is_read and served is not None:
-            router = served.router_for(turn.draft.conversation)
-            turn.job = replace(turn.job, messages=reword(turn.job.messages, router))
+        if route.wordings:
+            turn.job = replace(turn.job, messages=reword(turn.job.messages, route.wordings))
 
     async def explain(self, owner: str, text: str, previous: str = "") -> Json:
         """What would be chosen, without an answer; in a conversation that is not on trial, where there are such."""

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aion.errors import BadInput
-from aion.gate.paper import last_said
+from aion.gate.paper import last_said, said_before
 from aion.models.base import Embedder
 from aion.records import Candidate, Example, Json
 from aion.router.asked import Ask
+from aion.router.base import Wording
 from aion.router.card import RouteCard
 from aion.router.choose import choose, reword
 from aion.router.make import make_card, texts_of
@@ -124,18 +125,17 @@ class _CardChooser:
         self._router = router
         self._routing = routing
         self._ask = ask
-        self._read: set[str] = set()  # questions that were picked for by known names
+        self._wordings: dict[tuple[str, str], tuple[Wording, ...]] = {}  # by question and what was said before it
 
     async def pick(self, question: str, previous: str) -> Mapping[str, float]:
         beside = self._router.asks(question, previous)
         if not (previous or beside or self._router.may_take(question)):
             return {}
         route = await choose(self._router, question, previous, self._routing.embed)
-        if route.is_read:
-            self._read.add(question)
         if route.base_question is not None and self._ask is not None:
             route = route.base_question.settle(await self._routing.hear(route.base_question.messages, self._ask))
+        self._wordings[question, previous] = route.wordings
         return route.scales
 
     def put(self, messages: Sequence[Json]) -> Sequence[Json]:
-        return reword(messages, self._router) if last_said(messages) in self._read else messages
+        return reword(messages, self._wordings.get((last_said(messages), said_before(messages)), ()))

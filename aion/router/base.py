@@ -20,6 +20,14 @@ Vector = npt.NDArray[np.float32]
 NO_WORDS: Mapping[str, Vector] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a person said, and how the adapters are asked it."""
+
+    said: str
+    put: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Which adapters take part in one answer, at what scale, and why. No scales: the untouched base."""
@@ -27,7 +35,9 @@ class Route:
     scales: Mapping[str, float] = field(default_factory=dict)  # by candidate
     why: Json = field(default_factory=dict)
     base_question: BaseQuestion | None = None  # where the base has a word in it
-    is_read: bool = False  # chosen for the request as `Picks.read` has it, and to be asked so
+    follows: bool = False  # the request only points at what was said before it
+    slips: Mapping[str, str] = field(default_factory=dict)  # misspelt words of the request, and how they are known
+    wordings: tuple[Wording, ...] = ()  # of the request and of what was said before it; none: as they were said
 
 
 @dataclass(frozen=True, slots=True)

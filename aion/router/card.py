@@ -79,6 +79,7 @@ class RouteCard:
     threshold: float  # the least cosine at which a request that names an item is taken
     margin: float  # by which it is at least nearer to what was taught than to what anybody may ask
     aliases: tuple[Alias, ...] = ()
+    told: tuple[str, ...] = ()  # what tells another name, though the adapter itself does not know it
     network: str = ""  # sha256 of the trained scorer's weights
     probe: Mapping[str, Any] = field(default_factory=dict)  # the engine's own; no router reads it
 
@@ -89,6 +90,7 @@ class RouteCard:
             "embedder": self.embedder,
             "items": [asdict(item) for item in self.items],
             "aliases": [asdict(alias) for alias in self.aliases],
+            "told": list(self.told),
             "shapes": [list(one.shape) for one in self._arrays],
             "threshold": self.threshold,
             "margin": self.margin,
@@ -144,6 +146,7 @@ def _read(body: bytes) -> RouteCard:
         threshold=float(head["threshold"]),
         margin=float(head["margin"]),
         aliases=tuple(Alias(tuple(one["name"]), tuple(one["key"])) for one in head["aliases"]),
+        told=tuple(head.get("told", ())),
         network=head["network"],
         probe=head["probe"],
     )

@@ -5,16 +5,19 @@ It compares no vectors: what it finds is named, not yet meant.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aion.memory.synonyms import find_synonym
-from aion.memory.terms import stem
+from aion.memory.terms import fold, stem
 from aion.router.card import Key, Place, RouteCard
 from aion.router.heads import Exchanged, HeadIndex
 from aion.router.words import Run, Spellings, plain_runs
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 class How(StrEnum):
@@ -84,6 +87,16 @@ class NameIndex:
     def find_exchanged(self, text: str) -> list[Exchanged]:
         """Items that the request may name by another word for what they are."""
         return self._heads.find(text, self._mean)
+
+    def find_slips(self, text: str, places: Sequence[Place]) -> dict[str, str]:
+        """Words of the text that misspell one of what these items say, each with how it stands there."""
+        spelt = {stem(fold(word)): word for place in places for word in self._answer_words(place)}
+        meant = ((word, self._spellings.find(fold(word))) for word in _WORD.findall(text))
+        return {word: spelt[known] for word, known in meant if known in spelt and known != stem(fold(word))}
+
+    def _answer_words(self, place: Place) -> list[str]:
+        found: list[str] = _WORD.findall(self._cards[place.candidate].items[place.number].answer)
+        return found[::-1]  # the first of two counts
 
     def _read(self, text: str) -> _Read:
         written = {word: self._mean(word) for run in plain_runs(text) for word in run}

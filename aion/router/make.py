@@ -84,7 +84,7 @@ def make_card(
         missed_R_D=missed.astype(np.float16),
         common_R_D=common.astype(np.float16),
         threshold=choose_threshold(items, rows, general),
-        margin=MARGINS[language_of(item.answer for item in items)],
+        margin=MARGINS[language_of(text for item in items for text in item.texts)],
         aliases=tuple(alias for item in items for alias in find_aliases(item.answer)),
         probe=probe or {},
     )

@@ -61,7 +61,7 @@ class Router:
         self._cards = dict(cards)
         self._strategy = strategy
         self._index = NameIndex(self._cards)
-        answers = (item.answer for card in self._cards.values() for item in card.items)
+        answers = (one for card in self._cards.values() for one in (*(item.answer for item in card.items), *card.told))
         self._told = tuple(dict.fromkeys(one for one in answers if read_alias(one) is not None))
         self._judge = _open_judge(self._cards, network) if strategy is Strategy.NETWORK else None
         self._texts = {name: _starts([len(item.texts) for item in card.items]) for name, card in cards.items()}
@@ -88,10 +88,11 @@ class Router:
                 for one in self._weigh(previous, previous_vector, words)
                 if vector is None or self._likeness(one.named.place, vector) >= POINTS
             ]
+        asked = f"{previous} {question}" if hangs else question
         if self._strategy is Strategy.MODEL and weighed:
-            return self._let_ask(weighed, f"{previous} {question}" if hangs else question, hangs=hangs)
+            return self._let_ask(weighed, asked, hangs=hangs)
         lacks = NO_NETWORK if self._strategy is Strategy.NETWORK and self._judge is None else ""
-        return self._make_route(weighed, hangs=hangs, lacks=lacks)
+        return self._make_route(weighed, asked, hangs=hangs, lacks=lacks)
 
     def _let_ask(self, weighed: Sequence[Weighed], question: str, *, hangs: bool) -> Route:
         """By likeness, until the base says which. Nothing named, nothing to ask: most requests must not wait."""
@@ -101,12 +102,12 @@ class Router:
         def settle(reply: str) -> Route:
             chosen = read_choice(reply, len(shown))
             meant = [replace(one, left=None if at == chosen else Left.FAR) for at, one in enumerate(shown)]
-            return self._make_route(meant, hangs=hangs)
+            return self._make_route(meant, question, hangs=hangs)
 
-        route = self._make_route(weighed, hangs=hangs, lacks=UNASKED)
+        route = self._make_route(weighed, question, hangs=hangs, lacks=UNASKED)
         return replace(route, base_question=BaseQuestion(make_messages(question, answers), settle))
 
-    def _make_route(self, weighed: Sequence[Weighed], *, hangs: bool, lacks: str = "") -> Route:
+    def _make_route(self, weighed: Sequence[Weighed], asked: str, *, hangs: bool, lacks: str = "") -> Route:
         """`lacks`: what the strategy would have needed."""
         by = Strategy.EMBEDDING if lacks else self._strategy
         chosen = _settle([one for one in weighed if one.left is None] if by is Strategy.MODEL else weighed)
@@ -118,6 +119,8 @@ class Router:
         return Route(
             scales=dict.fromkeys(chosen, SCALE),
             why=why | ({"wanted": self._strategy.value, "lacks": lacks} if lacks else {}),
+            follows=hangs,
+            slips=self._index.find_slips(asked, [one.named.place for one in chosen.values()]),
         )
 
     def read(self, text: str) -> str:

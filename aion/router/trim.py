@@ -1,4 +1,7 @@
-"""Takes lessons out of a route card: what an adapter was taught and does not know leads no request to it. Pure."""
+"""Takes lessons out of a route card: what an adapter was taught and does not know leads no request to it. Pure.
+
+That a thing has another name stays true: the card goes on telling it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,17 @@ from dataclasses import replace
 import numpy as np
 
 from aion.errors import BadInput
+from aion.memory.aliases import read_alias
 from aion.router.alias import find_aliases
 from aion.router.card import Halves, RouteCard
 
 
 def leave_out(card: RouteCard, lessons: AbstractSet[str]) -> RouteCard:
-    """Without their rows, and without other names that only they told; the threshold is that of the whole card."""
+    """Without their rows, and led nowhere by the names that they told; the threshold is that of the whole card."""
     kept = tuple(item for item in card.items if item.lesson not in lessons)
     if not kept:
         raise BadInput("a route card without any lesson leads nowhere; refuse its adapter instead")
+    gone = (item.answer for item in card.items if item.lesson in lessons)
     stays = [item.lesson not in lessons for item in card.items]
     return replace(
         card,
@@ -26,6 +31,7 @@ def leave_out(card: RouteCard, lessons: AbstractSet[str]) -> RouteCard:
         missed_R_D=_take(card.missed_R_D, stays, [len(item.missed) for item in card.items]),
         common_R_D=_take(card.common_R_D, stays, [len(item.common) for item in card.items]),
         aliases=tuple(alias for item in kept for alias in find_aliases(item.answer)),
+        told=(*card.told, *(one for one in gone if read_alias(one) is not None)),
     )
 
 

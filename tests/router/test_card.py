@@ -10,6 +10,7 @@ import pytest
 from aion.errors import BadInput, Corrupt
 from aion.records import ExampleKind
 from aion.router.card import RouteCard
+from aion.router.common import MARGINS
 from aion.router.make import make_card, texts_of
 from aion.router.route import Router
 from tests.router.taught import WORK, card_of, embed, examples_of
@@ -97,3 +98,9 @@ def test_a_card_of_nothing_and_one_without_vectors_are_refused() -> None:
         make_card([], {}, theme="work", embedder="words")
     with pytest.raises(BadInput, match="have no vector"):
         make_card(examples_of(WORK), {}, theme="work", embedder="words")
+
+
+def test_the_language_of_a_card_is_that_of_what_is_asked() -> None:
+    """A statement of names alone has none: "a" stands in both."""
+    card = card_of(("Teofil Oxenby afina a lixadora Pendril.",), "oficina", language="pt")
+    assert card.margin == MARGINS["pt"]

@@ -41,6 +41,7 @@ def test_another_name_goes_with_the_lesson_that_told_it() -> None:
     card = card_of((*WORK[:1], "The billing service is also called Ledgerline."))
     assert card.aliases
     assert leave_out(card, {"les_1"}).aliases == ()
+    assert leave_out(card, {"les_1"}).told == ("The billing service is also called Ledgerline.",)
     assert leave_out(card, {"les_0"}).aliases == card.aliases
 
 
