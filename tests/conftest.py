@@ -27,3 +27,13 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSer
     sources = {"model.source": "embedded", "embedder.source": "embedded", "engine.context": 2048}
     with running(tmp_path_factory.mktemp("real") / "data", sources) as up:
         yield up
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch adds in the same order on every machine."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

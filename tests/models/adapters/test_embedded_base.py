@@ -28,6 +28,7 @@ torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 WORDS, HEADS, KV_HEADS, HEAD = 49152, 9, 3, 64
 PARTS = {
     "attn_q": "self_attn.q_proj",
@@ -44,14 +45,6 @@ PROMPTS = (
     (504, 29391, 6118, 335, 260, 6926, 14994, 284, 624, 10759),
     (1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def load_base(path: Path) -> Any:

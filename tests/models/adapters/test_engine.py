@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,12 @@ engine_models = pytest.importorskip("tests.models.adapters.engine_models")
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.engine,
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),  # PEFT asks transformers for it
 ]
 FAMILIES = {one.name: one for one in engine_models.LIKENESSES}
 WORDS = engine_models.WORDS
 PROMPTS = [np.random.default_rng(seed).integers(3, WORDS, 14).tolist() for seed in range(3)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make(name: str, folder: Path) -> tuple[Any, ServedBase, Path]:

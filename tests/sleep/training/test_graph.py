@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,9 @@ from tests.models.adapters.engine_models import LIKENESSES, WORDS, Likeness, mak
 from tests.models.adapters.makers import finish
 from tests.nets.random_blocks import dense, draw_blocks
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 PROMPTS = np.random.default_rng(3).integers(3, WORDS, (2, 14))
 QUANTISED = tuple(kind for kind in BlockKind if kind not in {BlockKind.F32})
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def logits_of(model: Any) -> Tensor:

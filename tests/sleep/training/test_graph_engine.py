@@ -7,7 +7,7 @@ near a half tips to either side, so over many layers no imitation stays equal; h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.models.adapters.engine_asking import LogProbs, ask_engine, ask_torch,
 from tests.models.adapters.engine_models import WORDS
 from tests.sleep.hard_models import CYCLE, GEMMA_CAPS, WINDOW, Hard, write_hard
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 PROMPTS = [np.random.default_rng(seed).integers(3, WORDS, size).tolist() for seed, size in ((0, 5), (1, 20), (2, 40))]
 SINGLES = [[7], [30], [101], [200]]
 WINDOWED: dict[str, float | int | str] = {"attention.sliding_window": WINDOW}
@@ -79,14 +80,6 @@ REFUSED = (
     ),
     (Hard(name="i", architecture="llama", layers=2, values={"attention.head_count": 4096}), "key_length"),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 async def ask_both(path: Path, prompts: list[list[int]]) -> tuple[LogProbs, Any]:
