@@ -22,7 +22,7 @@ from aion.memory.base import Vector
 from aion.models.catalog import resolve_embedder
 from aion.models.llama.embedder import LlamaEmbedder
 from aion.records import Lesson
-from aion.sleep.lessons.themes import GATHERING, Arrangement, arrange
+from aion.sleep.lessons.themes import Arrangement, arrange, gathers
 from aion.sleep.nights.embed import text_of
 from benchmarks.teach import make_themes
 from benchmarks.tools import print_head
@@ -65,7 +65,7 @@ def live(told: Told, vectors: Mapping[str, Vector], *, nights: int, seed: int) -
 
 def judge(made: Arrangement, told: Told) -> tuple[float, float, int]:
     """Purity, share in the gathering theme, themes."""
-    gathering = {one.id for one in made.themes if one.name == GATHERING}
+    gathering = {one.id for one in made.themes if gathers(one)}
     homes: defaultdict[str, list[str]] = defaultdict(list)
     for lesson, true in told:
         if made.placed[lesson.id] not in gathering:

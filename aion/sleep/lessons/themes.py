@@ -2,7 +2,8 @@
 
 A new lesson joins the theme in which its nearest neighbours lie, if they are near enough. Those left over are clustered
 among themselves (average linkage); a cluster of enough lessons is a new theme, and while there are few themes even one
-lesson is; what is alone later waits in a gathering theme of the person's, so that it is learned all the same. A theme
+lesson is; what is alone later waits in a gathering theme of the person's, one for each language, so that it is learned
+all the same: an adapter that learned sentences of two languages answers in either. A theme
 that is full takes nothing new: each night that teaches an adapter something makes it forget a little of the rest, and
 one that is left alone forgets nothing. Another name goes where what it names is: an adapter that knows the one alone
 cannot say anything of the other. Themes are never merged here: that, a name and a pin are a person's to give. It
@@ -29,7 +30,7 @@ from aion.sleep.lessons.phrasing.names import call
 from aion.sleep.lessons.rules import Reason
 from aion.sleep.lessons.words import content_of
 
-GATHERING = "Various"
+GATHERING = {"en": "Various", "pt": "Diversos"}
 MOST_GATHERINGS = 500
 NAMED_BY = 2  # things its lessons are about
 NAME_LENGTH = 60
@@ -109,7 +110,7 @@ def name_of(lessons: Sequence[Lesson], others: Sequence[Lesson] = ()) -> str:
     here, there = _mentions(lessons), _mentions(others)
     often = {word: count for word, count in here.items() if count > 1 or len(lessons) == 1} or here
     best = sorted(often, key=lambda word: (-often[word] / (1 + there[word]), word))[:NAMED_BY]
-    return ", ".join(best)[:NAME_LENGTH] or GATHERING
+    return ", ".join(best)[:NAME_LENGTH] or GATHERING["en"]
 
 
 class _Arranging:
@@ -141,7 +142,7 @@ class _Arranging:
         for place in self._loose():
             lying: defaultdict[str, list[float]] = defaultdict(list)
             for home, value in zip(homes, self._near.row(place, settled), strict=True):
-                if not _gathers(self._themes[home]) and self._has_room(home):
+                if not gathers(self._themes[home]) and self._has_room(home):
                     lying[home].append(float(value))
             scores = {home: _top_mean(values, self._rules.neighbours) for home, values in lying.items()}
             best = max(sorted(scores), key=lambda home: scores[home], default="")
@@ -187,22 +188,22 @@ class _Arranging:
 
     def _gathers(self, lesson: Lesson) -> bool:
         home = self.places.get(lesson.id, "")
-        return bool(home) and _gathers(self._themes[home])
+        return bool(home) and gathers(self._themes[home])
 
     def _home_of(self, lessons: Sequence[Lesson], size: int) -> Theme:
         """A theme of its own for a cluster of enough lessons, while there is room; else where the rest gathers."""
-        alive = [one for one in self._themes.values() if not one.merged_into and not _gathers(one)]
+        alive = [one for one in self._themes.values() if not one.merged_into and not gathers(one)]
         enough = 1 if len(alive) < self._rules.few else self._rules.enough
-        gathers = size < enough or len(alive) >= self._rules.most
-        first = self._gathering(lessons[0].owner) if gathers else min(one.id for one in lessons)
-        id_ = _id_of(lessons[0].owner, first)
+        waits = size < enough or len(alive) >= self._rules.most
+        name = self._gathering(lessons[0]) if waits else ""
+        id_ = _id_of(lessons[0].owner, name or min(one.id for one in lessons))
         known = self._themes.get(follow(self._themes, id_))
-        name = GATHERING if gathers else ""
         return known or Theme(id=id_, owner=lessons[0].owner, name=name, created=self._now, updated=self._now)
 
-    def _gathering(self, owner: str) -> str:
-        """Of the gathering themes the first with room."""
-        return next(name for name in _gatherings() if self._has_room(_id_of(owner, name)))
+    def _gathering(self, lesson: Lesson) -> str:
+        """Of the gathering themes of its language the first with room."""
+        names = _gatherings(lesson.language)
+        return next(name for name in names if self._has_room(_id_of(lesson.owner, name)))
 
     def _has_room(self, home: str) -> bool:
         return self._sizes[home] < self._full or home in self._merged
@@ -217,7 +218,7 @@ class _Arranging:
         if not mine or theme.merged_into:
             return theme
         young = not theme.name or theme.lessons < YOUNG
-        renames = young and not theme.named and not _gathers(theme)
+        renames = young and not theme.named and not gathers(theme)
         others = [one for one in self._lessons if self.places.get(one.id) != theme.id]
         changed = replace(
             theme,
@@ -241,17 +242,19 @@ def _mean(vectors: Sequence[Vector]) -> tuple[float, ...]:
     return tuple(float(value) for value in total / max(float(np.linalg.norm(total)), 1e-12))
 
 
-def _gathers(theme: Theme) -> bool:
+def gathers(theme: Theme) -> bool:
+    """Whether what is alone waits in it."""
     return theme.id in _gathering_ids(theme.owner)
 
 
 @lru_cache(maxsize=64)
 def _gathering_ids(owner: str) -> frozenset[str]:
-    return frozenset(_id_of(owner, name) for name in _gatherings())
+    return frozenset(_id_of(owner, name) for language in GATHERING for name in _gatherings(language))
 
 
-def _gatherings() -> list[str]:
-    return [GATHERING, *(f"{GATHERING} {number}" for number in range(2, MOST_GATHERINGS + 1))]
+def _gatherings(language: str) -> list[str]:
+    first = GATHERING[language]
+    return [first, *(f"{first} {number}" for number in range(2, MOST_GATHERINGS + 1))]
 
 
 def _id_of(owner: str, first: str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aion.memory.base import Vector
 from aion.records import Lesson, Theme
 from aion.sleep.lessons.nearness import link
-from aion.sleep.lessons.themes import GATHERING, Arrangement, Rules, arrange, balance, follow, name_of
+from aion.sleep.lessons.themes import Arrangement, Rules, arrange, balance, follow, gathers, name_of
 from tests.sleep.sixty import FACTS, sixty, told
 
 LESSONS = sixty()
@@ -103,7 +103,7 @@ def test_lessons_that_are_alone_have_themes_of_their_own_while_there_are_few() -
     lessons = [told(one, number=number) for number, one in enumerate(said)]
     vectors = {one.id: vector_of(place, place) for place, one in enumerate(lessons)}
     made = arrange(lessons, vectors, (), {}, embedder="test", now=1.0, rules=Rules(few=3))
-    assert sorted((one.name == GATHERING, one.lessons) for one in made.themes) == [(False, 1)] * 3 + [(True, 2)]
+    assert sorted((gathers(one), one.lessons) for one in made.themes) == [(False, 1)] * 3 + [(True, 2)]
 
 
 def test_a_name_given_by_a_person_stays() -> None:
@@ -248,7 +248,7 @@ def test_a_thing_and_its_other_name_are_enough_for_a_theme() -> None:
     found = arrange([thing, name], vectors, full, {}, embedder="test", now=2.0)
     new = next(one for one in found.themes if one not in full)
     assert found.placed == {thing.id: new.id, name.id: new.id}
-    assert new.name != GATHERING
+    assert not gathers(new)
 
 
 def test_a_full_theme_takes_nothing_new_and_what_is_like_it_makes_another() -> None:
@@ -285,4 +285,18 @@ def test_what_gathers_gathers_in_several_places_when_there_is_much_of_it() -> No
         found = arrange(
             lessons[:count], vectors, found.themes, found.placed, embedder="test", now=float(count), rules=rules
         )
-    assert sorted((one.name, one.lessons) for one in found.themes) == [(GATHERING, 2), (GATHERING, 3), (GATHERING, 3)]
+    assert {one.name: one.lessons for one in found.themes} == {"Various": 3, "Various 2": 3, "Various 3": 2}
+
+
+def test_what_gathers_gathers_by_language() -> None:
+    rules = Rules(few=0, enough=99)
+    said = ("The hat is green.", "A serra está na cave.", "Ida likes plums.", "O molde chega amanhã.")
+    lessons = [
+        dataclasses.replace(told(one, number=n), language="en" if n % 2 else "pt")
+        for n, one in enumerate(said, start=1)
+    ]
+    vectors = {one.id: np.eye(4, dtype=np.float32)[place] for place, one in enumerate(lessons)}
+    found = arrange(lessons, vectors, (), {}, embedder="test", now=1.0, rules=rules)
+    homes = [next(one for one in found.themes if one.id == found.placed[lesson.id]) for lesson in lessons]
+    assert [one.name for one in homes] == ["Various", "Diversos", "Various", "Diversos"]
+    assert all(map(gathers, homes))
