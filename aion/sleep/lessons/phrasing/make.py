@@ -16,8 +16,8 @@ from aion.records import Example, ExampleKind, Lesson
 from aion.sleep.lessons.phrasing.around import surround
 from aion.sleep.lessons.phrasing.contrast import near_misses, stems_of, unknown
 from aion.sleep.lessons.phrasing.facts import Fact, read_fact, tell_apart
-from aion.sleep.lessons.phrasing.names import Renamed, ask_by_name, ask_by_other_names
-from aion.sleep.lessons.phrasing.together import answer_together, put_together
+from aion.sleep.lessons.phrasing.names import Renamed, ask_by_name, ask_by_other_names, says_name
+from aion.sleep.lessons.phrasing.together import Together, answer_together, put_together
 from aion.sleep.lessons.phrasing.wording import CONTEXT, STEM, Wording, reword, split_belonging, word
 from aion.sleep.lessons.words import normal
 
@@ -43,14 +43,14 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
         if fact.lesson.id in explained:
             worded = _worded(ask_by_name(fact), held_out, shared)
             made += [replace(one, weight=round(one.weight * NAME_WEIGHT, 4)) for one in worded]
+            made += _missed(ask_by_name(fact), known, contrasts)
         else:
-            made += _worded(fact, held_out, shared)
-        made += _missed(fact, known, contrasts)
+            made += [*_worded(fact, held_out, shared), *_missed(fact, known, contrasts)]
     for renamed in others:
         made += _worded_otherwise(renamed, known, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
-        for one in (*answer_together(_asked(read)), *put_together(_asked(facts)))
+        for one in (*answer_together(_asked(read)), *_put_together(_asked(facts), explained))
     ]
     return settle(made, {normal(fact.question): normal(fact.answer) for fact in facts})
 
@@ -79,6 +79,13 @@ def prompt_of(example: Example) -> str:
 def count_kinds(examples: Iterable[Example]) -> dict[str, int]:
     """How many of each kind; held-out ones by themselves."""
     return dict(Counter("held_out" if one.held_out else one.kind.value for one in examples))
+
+
+def _put_together(facts: Sequence[Fact], names: AbstractSet[str]) -> list[Together]:
+    """What tells another name is no answer to who asks about the thing: only to who says that name."""
+    of_names = (one for one in put_together([fact for fact in facts if fact.lesson.id in names]))
+    asked = [one for one in of_names if all(says_name(fact, one.prompt) for fact in one.facts)]
+    return [*put_together([fact for fact in facts if fact.lesson.id not in names]), *asked]
 
 
 def _asked(facts: Sequence[Fact]) -> list[Fact]:

@@ -43,11 +43,15 @@ def ask_by_other_names(facts: Sequence[Fact]) -> list[Renamed]:
 
 
 def ask_by_name(fact: Fact) -> Fact:
-    """One that tells another name, asked about by that name: who names the thing asks for what is known of it."""
+    """One that tells another name, asked about by that name alone: who names the thing asks for what is known of it."""
+    asked = [one for one in (fact.question, *fact.others) if says_name(fact, one)]
     other = fact.aliases[0].other
-    asked = [one for one in (fact.question, *fact.others) if normal(other) in normal(one)]
-    first = [one for one in (fact.question, *fact.others) if one not in asked][:1]
-    return replace(fact, question=asked[0], others=(*asked[1:], *first), subject=other) if asked else fact
+    return replace(fact, question=asked[0], others=tuple(asked[1:]), subject=other, stem="") if asked else fact
+
+
+def says_name(fact: Fact, text: str) -> bool:
+    """Whether the text says the other name that the fact tells."""
+    return normal(fact.aliases[0].other) in normal(text)
 
 
 def call(subject: str, alias: OtherName, language: str) -> str:
