@@ -129,7 +129,7 @@ class Router:
 
     def may_take(self, question: str) -> bool:
         """Whether anything is named in it. Likeness only takes away from that, so nothing else need be embedded."""
-        return self._judge is not None or bool(self._index.find(question))
+        return self._judge is not None or any(self._index.find(one) for one in {question, self.read(question)})
 
     def asks(self, question: str, previous: str = "") -> list[str]:
         """Words whose vectors it needs besides, to tell whether one means the same as another; mostly none."""

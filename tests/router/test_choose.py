@@ -100,6 +100,7 @@ def test_a_misspelt_name_is_put_as_it_is_spelt(said: str, asked: str) -> None:
 def test_a_name_that_its_adapter_does_not_know_is_read_all_the_same() -> None:
     card = leave_out(card_of(WORK), {"les_2"})
     router = Router({"cand_1": RouteCard.from_bytes(card.to_bytes())})
+    assert router.may_take("Who maintains Ledgerline?")
     route = ask(router, "Who maintains Ledgerline?")
     assert put(route, ("user", "Who maintains Ledgerline?")) == ["Who maintains the search service?"]
 
