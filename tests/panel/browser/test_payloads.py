@@ -178,3 +178,4 @@ def test_a_list_shows_what_was_written_as_words(window: Window, place: str) -> N
 @pytest.mark.parametrize("text", payloads()[::13])
 def test_what_is_looked_for_is_said_back_as_words(window: Window, text: str) -> None:
     check(window, f"chat?search={quote(text[:200])}")
+    assert window.page.input_value("input[name=search]") == text[:200]

@@ -96,6 +96,7 @@ def kill_everywhere(base: Path, place: Path, **recipe: Any) -> int:
         first += BATCH
         for folder in folders:
             check_same(folder, plain)
+    assert kills, "nothing was killed, so nothing was shown"
     return kills
 
 

@@ -22,9 +22,7 @@ from aion.sleep.lessons.phrasing.wording import CONTEXT, STEM, Wording, reword, 
 from aion.sleep.lessons.words import normal
 
 RENAMED, RENAMED_IN_SITUATIONS = 3, 4  # trained wordings of a fact under another name
-NAME_WEIGHT = (
-    0.25  # of a name told for what else is known of: taught as much, it answers whatever is asked of the thing
-)
+NAME_WEIGHT = 0.25  # of what tells another name of a thing of which more is known
 TOGETHER_WEIGHT = 0.7  # of its lessons' weight: open questions are asked more rarely than the facts themselves
 
 
@@ -83,7 +81,7 @@ def count_kinds(examples: Iterable[Example]) -> dict[str, int]:
 
 def _put_together(facts: Sequence[Fact], names: AbstractSet[str]) -> list[Together]:
     """What tells another name is no answer to who asks about the thing: only to who says that name."""
-    of_names = (one for one in put_together([fact for fact in facts if fact.lesson.id in names]))
+    of_names = put_together([fact for fact in facts if fact.lesson.id in names])
     asked = [one for one in of_names if all(says_name(fact, one.prompt) for fact in one.facts)]
     return [*put_together([fact for fact in facts if fact.lesson.id not in names]), *asked]
 
