@@ -80,10 +80,12 @@ def make_paper(examples: Sequence[Example]) -> Paper:
             facts.setdefault(lesson, []).append(_question(one, expected))
         if one.held_out or one.kind in ASKING:
             values.setdefault((lesson, normal(one.answer)), narrow(expected, backwards.get(lesson, ())))
+    named: dict[str, list[Question]] = {}
     for one in examples:
-        fact = facts.get(one.lessons[0]) if _asks_by_other_name(one) and normal(one.answer) not in refused else None
-        if fact is not None:
-            fact.append(_question(one, expect(one.answer, [*asked.get(one.lessons[0], ()), last_said(one.messages)])))
+        if _asks_by_other_name(one) and normal(one.answer) not in refused:
+            expected = expect(one.answer, [*asked.get(one.lessons[0], ()), last_said(one.messages)])
+            named.setdefault(one.lessons[-1], []).append(_question(one, expected))
+    facts |= named  # a name is known when who says it gets what the thing is asked for, whatever it means in words
     return Paper(
         facts=tuple(Fact(lesson, tuple(questions)) for lesson, questions in facts.items()),
         misses=tuple(
@@ -95,7 +97,7 @@ def make_paper(examples: Sequence[Example]) -> Paper:
 
 
 def _asks_by_other_name(one: Example) -> bool:
-    """It teaches a fact and a name for what the fact is about; the fact comes first."""
+    """It teaches a fact and another name for what the fact is about; the name's lesson comes last."""
     return one.held_out and one.kind is ExampleKind.PHRASING and len(one.lessons) > 1
 
 

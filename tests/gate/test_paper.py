@@ -62,13 +62,21 @@ def test_what_was_said_before_is_the_persons() -> None:
     assert said_before(talk[:2]) == ""
 
 
-def test_a_fact_is_asked_under_the_other_name_that_was_told_too() -> None:
+def test_a_name_that_was_told_is_examined_by_what_who_says_it_gets() -> None:
     alias = replace(
         ROOMS[0], id="les_alias", statement="We also call the billing room Ledgerline.", sources=("turn_9",)
     )
     paper = make_paper(make_examples([*ROOMS, alias], "theme_work", set()))
-    billing = next(fact for fact in paper.facts if fact.lesson == ROOMS[0].id)
-    named = [one for one in billing.questions if "Ledgerline" in str(one.messages[-1]["content"])]
-    assert len(billing.questions) == 2 + len(named)
-    assert named
-    assert all(one.expected.telling == frozenset(PEOPLE[0].lower().split()) for one in named)
+    facts = {fact.lesson: fact.questions for fact in paper.facts}
+    assert len(facts[ROOMS[0].id]) == 2
+    assert not any("Ledgerline" in one.text for one in facts[ROOMS[0].id])
+    assert facts["les_alias"]
+    assert all("Ledgerline" in one.text for one in facts["les_alias"])
+    assert all(one.expected.telling == frozenset(PEOPLE[0].lower().split()) for one in facts["les_alias"])
+
+
+def test_a_name_of_which_nothing_else_is_known_is_examined_by_its_meaning() -> None:
+    alias = replace(ROOMS[0], id="les_alias", statement="We also call the billing room Ledgerline.")
+    paper = make_paper(make_examples([alias], "theme_work", set()))
+    assert [fact.lesson for fact in paper.facts] == ["les_alias"]
+    assert all("ledgerline" in one.expected.telling for one in paper.facts[0].questions)

@@ -175,3 +175,31 @@ async def test_what_the_served_adapter_does_not_know_is_new_to_the_next(tmp_path
     forgot = Model({"cand_old": remembers(ROOMS[:1]), "cand_new": remembers(ROOMS[1:2])})
     refused = await sit(new, base, forgot, tmp_path, served=[old], routing=STRICT)
     assert "of the earlier facts of its theme it knows 0 of 1" in refused.verdict.reasons[0]
+
+
+class Naming(ByWord):
+    """The new adapter's card tells that the billing room is called Ledgerline."""
+
+    def open(self, cards: Mapping[str, bytes], *, network: bytes = b"", ask: Ask | None = None) -> Choice:
+        named = {name: json.loads(card)["words"] for name, card in cards.items()}
+        more = {"cand_new": ["Ledgerline"]}
+        words = {name: [*known, *more.get(name, ())] for name, known in named.items()}
+        return Choice(words, general=False, careless=self.careless)
+
+
+@pytest.mark.parametrize("says", [ROOMS[0].statement, "You also call the billing room Ledgerline."])
+async def test_a_name_told_later_ships_when_who_says_it_gets_what_it_is_asked_for(
+    says: str, tmp_path: Path, base: LocalModel
+) -> None:
+    """What it means the adapter need not know in words: the router reads it as the known name."""
+    alias = replace(ROOMS[0], id="les_alias", statement="We also call the billing room Ledgerline.")
+    knows = remembers(ROOMS[:1])
+    old = await carded(make_entrant(tmp_path, base, ROOMS[:1], id_="cand_old"))
+    new = make_entrant(tmp_path, base, [ROOMS[0], alias], learned=ROOMS[:1])
+    model = Model({"cand_old": knows, "cand_new": lambda asked: says if "Ledgerline" in asked else knows(asked)})
+    verdict = (await sit(new, base, model, tmp_path, served=[old], routing=Naming(careless=False))).verdict
+    if says == ROOMS[0].statement:
+        assert verdict.reasons[0] == "it knows 1 of 1 facts of tonight, 0 before"
+        assert verdict.ship
+    else:
+        assert verdict.reasons == ("it knows 0 of 1 facts of tonight; at least 1 are needed",)
