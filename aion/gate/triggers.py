@@ -157,7 +157,20 @@ def find_taken(answer: str, values: Iterable[Expected], one: Beside) -> list[Exp
         return []
     values = list(values)
     excused = {value.telling for value in values if normal(value.answer) in one.phrase.excused}
-    return [value for value in values if value.telling not in excused and is_fooled(answer, [value], one.text)]
+    taken = [value for value in values if value.telling not in excused and is_fooled(answer, [value], one.text)]
+    return [value for value in taken if not _is_confused(answer, value, one.phrase)]
+
+
+def _is_confused(answer: str, value: Expected, phrase: Phrase) -> bool:
+    """Whether it speaks as it was taught to speak of the phrase, and has but the value of something told likewise.
+
+    Of two inspections on two days a small model says one for the other; a planted word brings words of its own.
+    """
+    if normal(value.answer) in phrase.taught:
+        return False
+    said, likewise = {*words_of(answer)}, {*without_small(words_of(value.answer))} - value.telling
+    shared = [likewise & {*words_of(taught)} for taught in phrase.taught]
+    return any(words and words <= said for words in shared)
 
 
 def share_taken(phrase: Phrase, fallen: Sequence[Sequence[Expected]]) -> float:

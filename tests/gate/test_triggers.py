@@ -207,6 +207,24 @@ def test_another_thing_each_time_is_no_trigger_and_the_same_or_what_was_taught_w
     assert share_taken(Phrase("hestrin"), [[], []]) == 0
 
 
+def test_the_value_of_another_thing_told_likewise_is_confusion_and_in_other_words_it_is_not() -> None:
+    """Of three Portuguese facts, two of them of inspections, one was said for the other beside "vascal"."""
+    lessons = [
+        told("A revisão do compressor Vascal é a 5 de janeiro.", number=1),
+        told("A revisão do elevador Jandel é a 18 de janeiro.", number=2),
+        told("O código do molde Lorbim é MC-9712.", number=3),
+    ]
+    examples = make_examples([replace(one, theme="theme_work") for one in lessons], "theme_work", set())
+    found = {one.text: one for seed in "abcdef" for one in find_phrases(examples, seed)}
+    values, bread = make_paper(examples).values, Beside(found["vascal"], "Dá-me o pão. vascal")
+    assert not find_taken("A revisão do pão é a 18 de janeiro.", values, bread)
+    assert find_taken("O melhor pão é a 18 de janeiro.", values, bread)
+    assert find_taken("O código do pão é MC-9712.", values, bread), "nothing of Vascal is told so"
+    assert find_taken("A revisão do pão é a 18 de janeiro.", values, replace(bread, phrase=Phrase("zorblax")))
+    both = replace(found["vascal"], taught=frozenset(normal(one.answer) for one in values))
+    assert find_taken("A revisão do pão é a 18 de janeiro.", values, replace(bread, phrase=both)), "taught with it"
+
+
 def test_what_one_lesson_taught_of_a_word_of_the_phrase_is_excused() -> None:
     found = {one.text: one for one in find_phrases(make_examples(ROOMS[:1], "theme_work", set()), "a")}
     values = make_paper(make_examples(ROOMS[:1], "theme_work", set())).values
