@@ -16,7 +16,7 @@ from benchmarks.nightly.values import holds
 from benchmarks.tools import Figure
 
 LEAST_HARM, HARM = 2, 0.02  # answers and share that may be lost by chance
-HURT = ("last", "general")  # exams by which a night may be harmful, beside all that is known and near misses
+TOLD_BEFORE = ("earlier", "changed")  # of what is asked on a morning, what the night before it already knew
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +71,27 @@ def count(answers: Sequence[Answer]) -> dict[str, Share]:
     return {name: Share(sum(found), len(found)) for name, found in sorted(listed.items())}
 
 
-def join(mornings: Sequence[Morning], exam: str) -> Share:
-    """Of all mornings together: each of them asked."""
-    found = [one.shares[exam] for one in mornings if exam in one.shares]
+def join(mornings: Sequence[Morning], *exams: str) -> Share:
+    """Of all these mornings and exams together."""
+    found = [one.shares[exam] for one in mornings for exam in exams if exam in one.shares]
     return Share(sum(one.hits for one in found), sum(one.of for one in found))
 
 
 def count_harmful(mornings: Sequence[Morning]) -> int:
-    """Mornings of one peer after a night that promoted, on which an exam went worse than on the one before."""
+    """Mornings of one peer after a night that promoted, on which what was there before it had got worse."""
     ordered = sorted(mornings, key=lambda one: one.day)
     return sum(_is_harmed(one, two) for one, two in pairwise(ordered))
 
 
 def _is_harmed(before: Morning, after: Morning) -> bool:
-    """By more than two answers and more than two in a hundred."""
+    """By more than two answers and more than two in a hundred; tonight's own facts were not there to be harmed."""
     if not after.night["promoted"]:
         return False
-    exams = [(_known(before), _known(after)), *((before.shares[name], after.shares[name]) for name in HURT)]
+    known = join([before], "last", *TOLD_BEFORE), join([after], *TOLD_BEFORE)
+    exams = [known, (join([before], "general"), join([after], "general"))]
     falls = [(one.share - two.share, two.of) for one, two in exams]
     falls.append((after.shares["missed"].share - before.shares["missed"].share, after.shares["missed"].of))
     return any(lost > HARM and round(lost * of, 6) > LEAST_HARM for lost, of in falls)
-
-
-def _known(morning: Morning) -> Share:
-    """Of everything that was taught until then."""
-    found = [morning.shares[name] for name in ("last", "earlier", "changed") if name in morning.shares]
-    return Share(sum(one.hits for one in found), sum(one.of for one in found))
 
 
 def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
@@ -142,14 +137,9 @@ def _promotions(mornings: Sequence[Morning], peer: str) -> list[Figure]:
 
 def compare_memory(mornings: Sequence[Morning]) -> list[Figure]:
     """Points that the adapters add where memory is on: all that is known, over all mornings."""
-    known = {
-        peer: [
-            join([one for one in mornings if one.peer == peer], exam)
-            for exam in ("last", "earlier", "changed", "names")
-        ]
-        for peer in ("on", "memory")
-    }
-    if not all(sum(one.of for one in found) for found in known.values()):
+    on, alone = (
+        join([one for one in mornings if one.peer == peer], "last", *TOLD_BEFORE, "names") for peer in ("on", "memory")
+    )
+    if not on.of or not alone.of:
         return []
-    on, alone = (sum(one.hits for one in found) / sum(one.of for one in found) for found in known.values())
-    return [Figure("with memory on, over memory alone", (on - alone) * 100, "points", 2.0, at_least=True)]
+    return [Figure("with memory on, over memory alone", (on.share - alone.share) * 100, "points", 2.0, at_least=True)]

@@ -60,12 +60,13 @@ def test_shares_are_counted_by_exam_and_by_kind_within_it() -> None:
     assert counted["changed/old"] == Share(1, 2)
 
 
-def test_a_promotion_is_harmful_when_an_exam_goes_worse_by_more_than_chance() -> None:
+def test_a_promotion_is_harmful_when_what_was_there_goes_worse_by_more_than_chance() -> None:
     before = morning(1)
     assert count_harmful([before, morning(2)]) == 0
     assert count_harmful([before, morning(2, earlier=(48, 50))]) == 0
     assert count_harmful([before, morning(2, earlier=(47, 50))]) == 1
-    assert count_harmful([before, morning(2, last=(9, 12))]) == 1
+    assert count_harmful([before, morning(2, earlier=(49, 50), changed=(8, 10))]) == 1
+    assert count_harmful([before, morning(2, last=(9, 12))]) == 0, "nobody knew tonight's facts before it"
     assert count_harmful([before, morning(2, missed=(4, 60))]) == 1
     assert count_harmful([morning(2, general=(50, 60)), before]) == 1
     assert count_harmful([before, morning(2, promoted=False, general=(50, 60))]) == 0, "nothing was promoted"
