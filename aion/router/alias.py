@@ -49,4 +49,4 @@ def _pair(one: str, other: str) -> tuple[Alias, ...]:
     first, second = tuple(stems_of(one)), tuple(stems_of(other))
     if not first or not second or first == second or max(len(first), len(second)) > MOST:
         return ()
-    return Alias(first, second), Alias(second, first)
+    return Alias(first, second, other), Alias(second, first, one)

@@ -64,6 +64,7 @@ class Alias:
 
     name: Run
     key: Run
+    meant: str = ""  # what the key says, as it is written
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +146,7 @@ def _read(body: bytes) -> RouteCard:
         common_R_D=arrays[2],
         threshold=float(head["threshold"]),
         margin=float(head["margin"]),
-        aliases=tuple(Alias(tuple(one["name"]), tuple(one["key"])) for one in head["aliases"]),
+        aliases=tuple(Alias(tuple(one["name"]), tuple(one["key"]), one.get("meant", "")) for one in head["aliases"]),
         told=tuple(head.get("told", ())),
         network=head["network"],
         probe=head["probe"],

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from aion.memory.synonyms import find_synonym
 from aion.memory.terms import fold, stem
-from aion.router.card import Key, Place, RouteCard
+from aion.router.card import Alias, Key, Place, RouteCard
 from aion.router.heads import Exchanged, HeadIndex
 from aion.router.words import Run, Spellings, plain_runs
 
@@ -55,16 +55,16 @@ class NameIndex:
     def __init__(self, cards: Mapping[str, RouteCard]) -> None:
         self._cards = cards
         self._keys: defaultdict[str, list[tuple[Place, Key]]] = defaultdict(list)
-        self._aliases: defaultdict[str, list[tuple[Run, Run]]] = defaultdict(list)
+        self._aliases: defaultdict[str, list[Alias]] = defaultdict(list)
         self._known: dict[Place, frozenset[str]] = {}
         for candidate, card in cards.items():
             for number, item in enumerate(card.items):
                 for key in item.keys:
                     self._keys[key.telling[0]].append((Place(candidate, number), key))
             for alias in card.aliases:
-                self._aliases[alias.name[-1]].append((alias.name, alias.key))
+                self._aliases[alias.name[-1]].append(alias)
         words = {word for found in self._keys.values() for _, key in found for word in (*key.telling, *key.phrase)}
-        names = {word for found in self._aliases.values() for name, _ in found for word in name}
+        names = {word for found in self._aliases.values() for one in found for word in one.name}
         texts = (text for card in cards.values() for item in card.items for text in item.texts)
         self._heads = HeadIndex(cards)
         self._words = words | names | self._heads.words
@@ -75,10 +75,9 @@ class NameIndex:
         read = self._read(text)
         others = {(one.place, one.qualifier) for one in self.find_exchanged(text)}
         found = [one for one in self._find_keys(read) if not any((one.place, word) in others for word in one.words)]
-        for name, key in self._names_in(read):
-            meant = _Read((key,), dict.fromkeys(key, ""))
-            said = tuple(read.written[word] for word in name)
-            found += [replace(one, words=said, how=How.ALIAS) for one in self._find_keys(meant, subjects=True)]
+        for alias in self._names_in(read):
+            said = tuple(read.written[word] for word in alias.name)
+            found += [replace(one, words=said, how=How.ALIAS) for one in self._find_meant(alias)]
         best: dict[Place, Named] = {}
         for one in sorted(found, key=lambda one: list(How).index(one.how)):
             best.setdefault(one.place, one)
@@ -108,9 +107,15 @@ class NameIndex:
         meant = self._spellings.find(word)
         return meant if meant in self._words else find_synonym(meant, self._words) or meant
 
-    def _names_in(self, read: _Read) -> list[tuple[Run, Run]]:
-        pairs = [pair for word in read.written for pair in self._aliases.get(word, ())]
-        return [(name, key) for name, key in pairs if all(word in read.written for word in name)]
+    def _names_in(self, read: _Read) -> list[Alias]:
+        listed = [alias for word in read.written for alias in self._aliases.get(word, ())]
+        return [one for one in listed if all(word in read.written for word in one.name)]
+
+    def _find_meant(self, alias: Alias) -> list[Named]:
+        """What is known of the thing that the other name means: not of another that shares a part of its name."""
+        others = {one.place for one in self.find_exchanged(alias.meant)}
+        meant = _Read((alias.key,), dict.fromkeys(alias.key, ""))
+        return [one for one in self._find_keys(meant, subjects=True) if one.place not in others]
 
     def _find_keys(self, read: _Read, *, subjects: bool = False) -> list[Named]:
         """`subjects`: only by what items are about, not by what was told of it: many things have one keeper."""

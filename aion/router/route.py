@@ -198,15 +198,16 @@ def _nearest(rows_R_D: Halves, starts: Sequence[int], number: int, vector: Vecto
 def _settle(weighed: Sequence[Weighed]) -> dict[str, Weighed]:
     """One adapter for the same words of a request, the surest; several for words of their own.
 
-    Words by which one adapter's item was surely named, though not meant, do not name another's either.
+    Words by which one adapter's item was surely named, though not meant, do not name another's either. What told
+    another name, and one thing that is known by it, may be known to two adapters.
     """
     order = list(How)
     chosen: dict[str, Weighed] = {}
-    owner: dict[str, str] = {}  # of a word of the request
+    owner: dict[tuple[str, bool], str] = {}  # of a word of the request, and of what it means as another name
     for one in sorted(weighed, key=lambda one: (order.index(one.named.how), one.left is not None, -one.cosine)):
         candidate = one.named.place.candidate
-        known = one.named.how is How.ALIAS  # what told the name and what it means may be known to two adapters
-        free = known or all(owner.setdefault(word, candidate) == candidate for word in one.named.words)
+        words = [(word, one.named.how is How.ALIAS) for word in one.named.words]
+        free = all(owner.setdefault(word, candidate) == candidate for word in words)
         if free and one.left is None and candidate not in chosen and len(chosen) < MOST:
             chosen[candidate] = one
     return chosen

@@ -13,6 +13,7 @@ from aion.router.asked import read_choice
 from aion.router.base import Route
 from aion.router.card import Key
 from aion.router.common import asks_in_general
+from aion.router.index import NameIndex
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
@@ -82,6 +83,32 @@ def test_another_name_that_was_told_leads_to_what_it_means_whichever_adapter_lea
     for question in ("Who maintains Ledgerline?", "Where does the Owl stand?"):
         assert "cand_work" in Router(cards).pick(question, embed(question)).scales
     assert Router(cards).pick("Who maintains Paperline?", embed("Who maintains Paperline?")).scales == {}
+
+
+def test_another_name_leads_to_nothing_that_only_shares_a_part_of_the_known_one() -> None:
+    store = ("O depósito Mosquel fica em Drenilmora.", "Também chamamos Zibbo ao depósito Mosquel.")
+    coats = ("Maren's winter coat costs 850 euros.", "We also call Maren's winter coat Wobkin.")
+    cards = {
+        "cand_store": card_of(store, "store", "pt"),
+        "cand_drill": card_of(("Kasimir Hallowick afina o berbequim Mosquel.",), "tools", "pt"),
+        "cand_coat": card_of(coats, "coats"),
+        "cand_choir": card_of(("Maren's choir rehearsal starts at 15:46.",), "choir"),
+    }
+    index = NameIndex(cards)
+    assert {one.place.candidate for one in index.find("Onde fica o Zibbo?")} == {"cand_store"}
+    assert {one.place.candidate for one in index.find("How much is Wobkin?")} == {"cand_coat"}
+
+
+def test_of_two_adapters_that_know_of_a_thing_its_other_name_leads_to_the_one_that_is_asked() -> None:
+    cards = {
+        "cand_work": card_of(WORK),
+        "cand_names": card_of(("The billing service is also called Ledgerline.",), "names"),
+        "cand_costs": card_of(("The billing service costs 900 euros.",), "costs"),
+    }
+    for question, meant in (("Who maintains Ledgerline?", "cand_work"), ("Ledgerline costs how much?", "cand_costs")):
+        chosen = Router(cards).pick(question, embed(question)).scales
+        assert meant in chosen
+        assert chosen.keys() <= {meant, "cand_names"}
 
 
 def test_portuguese_names_are_found_with_contractions_plurals_and_without_accents() -> None:

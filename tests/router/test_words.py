@@ -7,7 +7,7 @@ import pytest
 from aion.router.alias import find_aliases
 from aion.router.common import asks_in_general, common_questions, language_of
 from aion.router.follow import follows, hangs_on
-from aion.router.words import Spellings, runs_of
+from aion.router.words import Spellings, runs_of, stems_of
 
 
 def test_a_run_ends_at_small_words_signs_and_possessives() -> None:
@@ -41,6 +41,7 @@ def test_another_word_is_not_taken_for_a_slip(word: str, known: str) -> None:
 )
 def test_another_name_is_read_off_a_sentence(sentence: str, name: tuple[str, ...], key: tuple[str, ...]) -> None:
     assert (name, key) in {(one.name, one.key) for one in find_aliases(sentence)}
+    assert all(tuple(stems_of(one.meant)) == one.key for one in find_aliases(sentence))
 
 
 @pytest.mark.parametrize("sentence", ["The wiki server stands in Torvale.", "The kettle was bought in Quessa.", ""])
