@@ -45,7 +45,7 @@ def phrase(lessons: Sequence[Lesson], taught: Iterable[Lesson], *, held_out: int
         else:
             made += [*_worded(fact, held_out, shared), *_missed(fact, known, contrasts)]
     for renamed in others:
-        made += _worded_otherwise(renamed, known, contrasts)
+        made += _worded_otherwise(renamed, known, held_out, contrasts)
     made += [
         _example(one.kind, one.prompt, one.answer, one.facts, weight=TOGETHER_WEIGHT)
         for one in (*answer_together(_asked(read)), *_put_together(_asked(facts), explained))
@@ -109,10 +109,10 @@ def _worded(fact: Fact, held_out: int, shared: AbstractSet[str]) -> list[Example
     ]
 
 
-def _worded_otherwise(renamed: Renamed, taught: Mapping[str, int], contrasts: int) -> list[Example]:
-    """Under another name: some trained, one held out, and once a name, near misses; they teach both lessons."""
+def _worded_otherwise(renamed: Renamed, taught: Mapping[str, int], held_out: int, contrasts: int) -> list[Example]:
+    """Under another name, of both lessons: some trained, as many held out as of a fact, once a name near misses."""
     fact, both = renamed.fact, (renamed.fact, renamed.told)
-    worded = word(fact, 1)
+    worded = word(fact, held_out)
     situations = [one for one in worded.trained if one.shape.group == CONTEXT]
     shapes = [one for one in worded.trained if one.shape.group != CONTEXT]
     trained = [*shapes[:RENAMED], *situations[:RENAMED_IN_SITUATIONS]]
