@@ -6,6 +6,7 @@ Lessons that no night has placed yet stand together, as one theme without a name
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 from aion.config import TrainSettings
 from aion.sleep.lessons.dataset import Dataset, build_dataset
@@ -31,6 +32,16 @@ def find_learned(store: Store, line: Line) -> set[str]:
     return lessons_of(line, {one.candidate: one.unlearned for one in verdicts if one is not None})
 
 
+def vary_seed(store: Store, owner: str, theme: str, line: Line, settings: TrainSettings) -> TrainSettings:
+    """Another seed for each adapter of the theme that was made in vain since the one that is gone on from.
+
+    Made alike, what an examination refused or a trial took back would be so again, every night.
+    """
+    newest = store.nights.candidates(owner=owner, theme=theme, limit=MOST_CANDIDATES)
+    since = takewhile(lambda one: one not in line[:1], newest)
+    return settings.model_copy(update={"seed": settings.seed + sum(not one.is_imported for one in since)})
+
+
 def build_due(
     store: Store,
     owner: str,
@@ -43,7 +54,8 @@ def build_due(
 ) -> Dataset:
     """Of one theme: what the adapter that a night would go on from does not know, and what it repeats of the rest."""
     places = placed or _list_places(store, owner, lessons)
-    known = find_learned(store, find_line(store, owner, theme, base=base, settings=settings))
+    line = find_line(store, owner, theme, base=base, settings=settings)
+    known, settings = find_learned(store, line), vary_seed(store, owner, theme, line, settings)
     return build_dataset(lessons, theme=theme, placed=places, learned=known, settings=settings)
 
 

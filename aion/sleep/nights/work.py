@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
-from aion.config import Settings
+from aion.config import Settings, TrainSettings
 from aion.errors import BadInput
 from aion.memory.base import Vector
 from aion.models.adapters.convert import export_gguf
@@ -36,7 +36,7 @@ from aion.sleep.lessons.dataset import (
     read_examples,
     write_examples,
 )
-from aion.sleep.lessons.due import find_learned, find_line
+from aion.sleep.lessons.due import find_learned, find_line, vary_seed
 from aion.sleep.lessons.find import collect_lessons
 from aion.sleep.lessons.lineage import Line, sources_of
 from aion.sleep.lessons.phrasing.make import prompt_of
@@ -120,8 +120,9 @@ class NightWork:
             base, settings = self._base().sha256, self._settings.train
             line = find_line(store, night.owner, theme, base=base, settings=settings)
             learned = set() if night.forced else find_learned(store, line)
+            settings = vary_seed(store, night.owner, theme, line, settings)
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
-        misfit = find_misfit(folder, self._present(night, mine, line)) if is_prepared(folder) else ""
+        misfit = find_misfit(folder, self._present(night, mine, line, settings)) if is_prepared(folder) else ""
         if is_prepared(folder) and not misfit:
             return read_object(folder / PREPARED) | {"taken_up": taken_up}
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,11 +133,11 @@ class NightWork:
             placed=placed,
             learned=learned,
             balance=balance(mine, vectors) if mine else {},
-            settings=self._settings.train,
+            settings=settings,
         )
         if not dataset.fresh or not dataset.trained:
             return {"fresh": 0, "thrown_away": misfit if taken_up else ""}
-        told = self._write_job(night, theme, dataset, line)
+        told = self._write_job(night, theme, dataset, line, settings)
         if told["fresh"]:
             self._require_places(night.owner, told["lessons"], folder)
         return told | {"thrown_away": misfit if taken_up else ""}
@@ -183,12 +184,12 @@ class NightWork:
     def tidy(self, night: Night, done: Collection[str]) -> list[str]:
         return keep_unfinished(self._nights, night.id, done=done)
 
-    def _write_job(self, night: Night, theme: str, dataset: Dataset, line: Line) -> Json:
+    def _write_job(self, night: Night, theme: str, dataset: Dataset, line: Line, settings: TrainSettings) -> Json:
         folder = make_folder(self._folder(night, theme))
         model, wanted = self._base(), lessons_in(dataset)
         dataset, tokens = asyncio.run(self._write_tokens(dataset))
         taught = lessons_in(dataset)
-        aside = {"lessons": sorted(wanted - taught), "reason": LONG.format(length=self._settings.train.length)}
+        aside = {"lessons": sorted(wanted - taught), "reason": LONG.format(length=settings.length)}
         if not dataset.fresh:
             shutil.rmtree(folder, ignore_errors=True)
             return {"fresh": 0, "aside": aside}
@@ -196,7 +197,7 @@ class NightWork:
         (folder / TOKENS).write_bytes(tokens)
         sync_file(folder / TOKENS)
         sync_folder(folder)
-        recipe, choice = choose_recipe(self._settings.train, model.path)
+        recipe, choice = choose_recipe(settings, model.path)
         with self._store() as store:
             parent = bring_parent(folder, line, store.blobs)
         job = TrainJob(
@@ -209,7 +210,7 @@ class NightWork:
             dataset=named,
             tokens=sum_file(folder / TOKENS),
             parent=parent and Path(PARENT),
-            checkpoint_s=self._settings.train.checkpoint_s,
+            checkpoint_s=settings.checkpoint_s,
         )
         write_job(folder, job)
         told = {
@@ -279,13 +280,13 @@ class NightWork:
             self._model = asyncio.run(require_local(self._settings))
         return self._model
 
-    def _present(self, night: Night, mine: Sequence[Lesson], line: Line) -> Present:
+    def _present(self, night: Night, mine: Sequence[Lesson], line: Line, settings: TrainSettings) -> Present:
         model = self._base()
         return Present(
             lessons={one.id for one in mine},
             base=model.path,
             base_hash=model.sha256,
-            recipe=make_recipe(self._settings.train, model.path),
+            recipe=make_recipe(settings, model.path),
             parent=line[0].id if line else "",
             forced=night.forced,
         )

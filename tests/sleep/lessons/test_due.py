@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aion.config import TrainSettings
-from aion.records import Lesson
-from aion.sleep.lessons.due import UNPLACED, find_line, list_due
+from aion.records import Candidate, Lesson, Move
+from aion.sleep.lessons.due import UNPLACED, find_line, list_due, vary_seed
 from tests.sleep.days import Days
 from tests.store.night_examples import make_candidate, make_theme
 from tests.store.served_examples import make_promotion, make_verdict
@@ -74,6 +74,37 @@ def test_what_the_served_adapter_does_not_know_is_due_again_alone_and_gone_on_wi
     later = days.store.nights.add_candidate(replace(made, id="cand_2", **again)).result()  # type: ignore[arg-type]
     days.store.served.add_verdict(make_verdict(later)).result()
     assert due(days).keys() == {UNPLACED}
+
+
+def test_a_theme_is_made_with_another_seed_after_each_one_that_was_made_in_vain(
+    told: tuple[Days, list[Lesson]],
+) -> None:
+    """The same seed would give the same adapter, and the same refusal, every night."""
+    days, lessons = told
+    served, nights = days.store.served, days.store.nights
+
+    def seed(theme: str = "theme_1") -> int:
+        line = find_line(days.store, "ana", theme, base=BASE, settings=SETTINGS)
+        return vary_seed(days.store, "ana", theme, line, SETTINGS).seed - SETTINGS.seed
+
+    def make(number: int, *, ship: bool, **changes: object) -> Candidate:
+        told = {"id": f"cand_{number}", "night": f"night_{number}", "created": float(number)} | changes
+        made = replace(make_candidate(base=BASE, lessons=(lessons[0].id,), config=FITS), **told)  # type: ignore[arg-type]
+        served.add_verdict(make_verdict(nights.add_candidate(made).result(), ship=ship)).result()
+        return made
+
+    assert seed() == 0
+    make(1, ship=False)
+    make(2, ship=False)
+    assert (seed(), seed("theme_2")) == (2, 0)
+    passed = make(3, ship=True)
+    first = served.append_promotion(make_promotion(passed.id)).result()
+    assert seed() == 0, "it goes on from what passed"
+    taken_back = make(4, ship=True, parent=passed.id)
+    second = served.append_promotion(make_promotion(taken_back.id, follows=first.id)).result()
+    assert seed() == 0
+    served.append_promotion(make_promotion(passed.id, follows=second.id, move=Move.ROLL_BACK)).result()
+    assert seed() == 1
 
 
 def test_nothing_is_due_of_what_is_all_learned(told: tuple[Days, list[Lesson]]) -> None:

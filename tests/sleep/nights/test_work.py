@@ -31,6 +31,7 @@ from aion.sleep.nights.kept import KEPT, NIGHTS, PREPARED, note_prepared
 from aion.sleep.nights.outlook import Base, collect_facts
 from aion.sleep.nights.work import MOST_SOURCES, NightWork
 from aion.sleep.training.base import EXAMPLES, Ended, Progress
+from aion.sleep.training.jobs import read_job
 from aion.sleep.training.tokens import save_tokens
 from tests.sleep.days import Days
 from tests.sleep.holes import glibc, held_mb, leave_holes, leave_ring
@@ -381,6 +382,36 @@ def test_a_night_takes_up_what_an_examination_missed_and_nothing_else(days: Days
     assert foreseen.fresh == made.lessons[:1]
     told = work.prepare(night(2), theme)
     assert (told["fresh"], told["parent"]) == (1, made.id)
+
+
+def test_what_was_refused_is_made_with_another_seed_and_foreseen_so(days: Days, work: Work, tmp_path: Path) -> None:
+    def seed_of(number: int) -> int:
+        return read_job(tmp_path / NIGHTS / f"night_{number}" / theme).recipe.seed
+
+    theme, _ = prepare(work)
+    [before] = foresee(days, work)
+    learn(days, work, theme)
+    [made] = days.store.nights.candidates(owner="ana")
+    days.store.served.add_verdict(make_verdict(made, ship=False)).result()
+    [after] = foresee(days, work)
+    told = work.prepare(night(2), theme)
+    assert (told["fresh"], told["parent"], seed_of(1), seed_of(2)) == (1, "", 1, 2)
+    assert {one.id for one in before.held_out} == {one.id for one in after.held_out}, "it is examined as before"
+    assert _anchors(before) != _anchors(after)
+
+
+def _anchors(dataset: Dataset) -> list[str]:
+    return [one.id for one in dataset.examples if one.kind is ExampleKind.ANCHOR]
+
+
+def test_a_job_broken_off_after_a_refusal_is_gone_on_with(days: Days, work: Work) -> None:
+    theme, _ = prepare(work)
+    learn(days, work, theme)
+    [made] = days.store.nights.candidates(owner="ana")
+    days.store.served.add_verdict(make_verdict(made, ship=False)).result()
+    prepare(work, 2)
+    break_off(work, theme, 2)
+    assert prepare(work, 3)[1]["taken_up"]
 
 
 def test_where_all_is_learned_nothing_is_foreseen_and_no_embedder_begun(
