@@ -420,10 +420,19 @@ def _place(connection: apsw.Connection, lesson: str, owner: str, theme: str, *, 
 
 
 def _note_lineage(connection: apsw.Connection, candidate: Candidate) -> None:
+    attempt = _count_refused(connection, candidate)
     for lesson in dict.fromkeys(candidate.lessons):
-        if not fetch(connection, statements.INSERT_LEARNED, (candidate.night, lesson, candidate.id)):
+        if not fetch(connection, statements.INSERT_LEARNED, (candidate.night, lesson, attempt, candidate.id)):
             raise Conflict(
-                f"lesson {lesson!r} was learned by another candidate of night {candidate.night!r}; a night uses it once"
+                f"lesson {lesson!r} was learned by another candidate of night {candidate.night!r}; a night uses it "
+                "once, and again when that one was refused"
             )
     refs: list[Row] = [(candidate.id, ref) for ref in dict.fromkeys(candidate.sources)]
     connection.executemany(statements.INSERT_LEARNED_FROM, refs)
+
+
+def _count_refused(connection: apsw.Connection, candidate: Candidate) -> int:
+    """Of its night and theme: which attempt it is."""
+    refused = {one.candidate for one in _newest_verdicts(connection, candidate.owner) if not one.ship}
+    made = _made(connection, candidate.owner)
+    return sum((one.night, one.theme) == (candidate.night, candidate.theme) and one.id in refused for one in made)

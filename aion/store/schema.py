@@ -439,4 +439,23 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX pins_by_owner ON pins (owner, at, memory)",
         ),
     ),
+    Migration(
+        16,
+        "attempts",
+        (
+            # What was refused may be learned once more in the same night: each attempt has a ledger of its own.
+            """CREATE TABLE candidate_lessons_by_attempt (
+                night TEXT NOT NULL,
+                lesson TEXT NOT NULL,
+                attempt INTEGER NOT NULL,
+                candidate TEXT NOT NULL REFERENCES candidates (id),
+                PRIMARY KEY (night, lesson, attempt)
+            )""",
+            """INSERT INTO candidate_lessons_by_attempt (night, lesson, attempt, candidate)
+                SELECT night, lesson, 0, candidate FROM candidate_lessons""",
+            "DROP TABLE candidate_lessons",
+            "ALTER TABLE candidate_lessons_by_attempt RENAME TO candidate_lessons",
+            "CREATE INDEX candidate_lessons_by_candidate ON candidate_lessons (candidate, lesson)",
+        ),
+    ),
 )

@@ -181,7 +181,8 @@ INSERT_CANDIDATE = (
     "INSERT INTO candidates (id, owner, theme, night, base, created, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_LEARNED = (
-    "INSERT INTO candidate_lessons (night, lesson, candidate) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+    "INSERT INTO candidate_lessons (night, lesson, attempt, candidate) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING RETURNING 1"
 )
 INSERT_LEARNED_FROM = "INSERT INTO candidate_sources (candidate, ref) VALUES (?, ?)"
 # Turns in which a memory of this source was shown.

@@ -16,6 +16,7 @@ from tests.contracts.conftest import Open
 from tests.store.examples import make_turn
 from tests.store.memory_examples import make_feedback, make_source, put
 from tests.store.night_examples import make_candidate, make_lesson, make_night, make_quarantine, make_theme
+from tests.store.served_examples import make_verdict
 
 
 def put_themes(store: Store, *ids: str) -> None:
@@ -239,6 +240,23 @@ def test_a_night_uses_a_lesson_once_and_another_night_may_use_it_again(store: St
     assert store.nights.learned(owner="ana", base="f" * 64) == {"lesson_2", "lesson_3"}
     assert store.nights.learned(owner="ana") == {"lesson_1", "lesson_2", "lesson_3"}
     assert [one.id for one in store.nights.candidates(owner="ana", night="night_1")] == ["cand_1"]
+    assert list(store.verify()) == []
+
+
+def test_what_was_refused_may_be_learned_again_in_the_same_night(store: Store) -> None:
+    put_themes(store, "theme_1", "theme_2")
+    first = store.nights.add_candidate(make_candidate()).result()
+    again = [make_candidate(id=f"cand_{number}", adapter=str(number) * 64) for number in (2, 3)]
+    with pytest.raises(Conflict, match="lesson_1"):
+        store.nights.add_candidate(again[0]).result()
+    store.served.add_verdict(make_verdict(first, ship=False, against=())).result()
+    store.nights.add_candidate(again[0]).result()
+    with pytest.raises(Conflict, match="lesson_1"):
+        store.nights.add_candidate(again[1]).result()
+    with pytest.raises(Conflict, match="lesson_1"):
+        store.nights.add_candidate(dataclasses.replace(again[1], theme="theme_2")).result()
+    assert [one.id for one in store.nights.candidates(owner="ana", night="night_1")] == ["cand_2", "cand_1"]
+    assert store.nights.heads(owner="ana") == {"cand_2"}
     assert list(store.verify()) == []
 
 

@@ -61,7 +61,7 @@ def test_a_night_that_forgets_its_ledger_is_caught(tmp_path: Path) -> None:
 import aion.sleep.nights.journal as j, aion.serve.night_take as t, uuid, sys
 from aion.store.nights import statements
 t.name_candidate = lambda made, adapter: "cand_" + uuid.uuid4().hex
-statements.INSERT_LEARNED = "SELECT ?, ?, ?"
+statements.INSERT_LEARNED = "SELECT ?, ?, ?, ?"
 from tests.faults import night_writer
 from pathlib import Path
 night_writer.run(Path(sys.argv[1]))

@@ -7,18 +7,20 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import pytest
 
-from aion.errors import AionError, BadConfig, Corrupt, StorageFailed
-from aion.store import rows, schema, statements
+from aion.errors import AionError, BadConfig, Conflict, Corrupt, StorageFailed
+from aion.store import night_rows, rows, schema, statements
 from aion.store.database import DATABASE, applied, fetch, open_reader, open_writer
 from aion.store.schema import MIGRATIONS
 from aion.store.sqlite import SqliteStore
 from tests.store.children import NEXT, start
 from tests.store.examples import fill_folder, find_damage, make_turn
+from tests.store.night_examples import make_candidate, make_theme
 
 # The SHA-256 of each released migration: one that is edited would leave older databases behind for ever.
 RELEASED = ("ad4180ee9028d24f926bf6f97cff75de059308f26839fa7e58fcaaf8a6f39fb3",)
@@ -160,6 +162,23 @@ def test_a_database_of_the_first_release_is_brought_up_with_its_turns(tmp_path: 
     assert store.turns(owner=None) == store.experience.unobserved() == [turn]
     assert list(store.verify()) == []
     assert store.forget_conversation(turn.conversation, owner=turn.owner).result().turns == (turn.id,)
+    store.close()
+
+
+def test_what_nights_learned_is_kept_when_each_attempt_gets_a_ledger_of_its_own(tmp_path: Path) -> None:
+    theme, made = make_theme(), make_candidate()
+    connection = open_writer(tmp_path, MIGRATIONS[:15])
+    connection.execute(statements.PUT_THEME, night_rows.encode_theme(theme))
+    connection.execute(statements.INSERT_CANDIDATE, night_rows.encode_candidate(made))
+    learned = [(made.night, lesson, made.id) for lesson in made.lessons]
+    connection.executemany("INSERT INTO candidate_lessons (night, lesson, candidate) VALUES (?, ?, ?)", learned)
+    connection.executemany(statements.INSERT_LEARNED_FROM, [(made.id, ref) for ref in made.sources])
+    connection.close()
+    store = SqliteStore(tmp_path)
+    assert store.nights.learned(owner="ana") == {*made.lessons}
+    assert list(store.verify()) == []
+    with pytest.raises(Conflict):
+        store.nights.add_candidate(replace(made, id="cand_2")).result()
     store.close()
 
 
