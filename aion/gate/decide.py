@@ -59,11 +59,18 @@ class Decision:
 
     ship: bool
     reasons: tuple[str, ...]
+    chance: bool = False  # what speaks against it may be gone when the same is learned with another seed
 
 
 def decide(found: Findings) -> Decision:
     against = tuple(_imported(found) if found.imported else _objections(found))
-    return Decision(not against, against or tuple(_praise(found)))
+    return Decision(not against, against or tuple(_praise(found)), chance=bool(against) and _may_be_chance(found))
+
+
+def _may_be_chance(found: Findings) -> bool:
+    """How well it learned is; what is wrong with the file, or with what was taught, is not."""
+    examined = bool(found.tonight.items and found.general) and not found.imported
+    return examined and not found.faults and not any(_triggered(found.triggered))
 
 
 def allowed(items: int, margin: float, noise: float) -> int:

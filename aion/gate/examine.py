@@ -84,6 +84,7 @@ class Examined:
     route: bytes = b""
     report: bytes = b""
     network: bytes = b""
+    chance: bool = False  # as of a decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class _Outcome:
     report: bytes = b""
     network: bytes = b""
     unlearned: tuple[str, ...] = ()
+    chance: bool = False
 
 
 async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> Examined:
@@ -129,7 +131,7 @@ async def examine(new: Entrant, served: Sequence[Entrant], suite: Sequence[Suite
         at=time.time(),
         seconds=round(time.monotonic() - began, 3),
     )
-    return Examined(verdict, outcome.route, outcome.report, outcome.network)
+    return Examined(verdict, outcome.route, outcome.report, outcome.network, outcome.chance)
 
 
 async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[SuiteItem], room: Room) -> _Outcome:
@@ -167,7 +169,16 @@ async def _examine(new: Entrant, rivals: Sequence[Entrant], suite: Sequence[Suit
     route = routing.add_probe(after[new.id], course.probe) if new.id in after else b""
     scores = course.scores | ({ROUTER: networks.scores} if networks.scores else {})
     network = networks.after if decision.ship and new.id in after else b""
-    return _Outcome(decision.ship, decision.reasons, scores, route, sitting.report(), network, course.unlearned)
+    return _Outcome(
+        ship=decision.ship,
+        reasons=decision.reasons,
+        scores=scores,
+        route=route,
+        report=sitting.report(),
+        network=network,
+        unlearned=course.unlearned,
+        chance=decision.chance,
+    )
 
 
 async def _make_networks(

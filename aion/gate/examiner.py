@@ -73,7 +73,8 @@ class NightExaminer:
         examined = asyncio.run(self._sit(new, served, suite, self._furnish(making, tell)))
         self._hand_over(night, examined)
         verdict = examined.verdict
-        return {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
+        told = {"theme": verdict.theme, "ship": verdict.ship, "reasons": list(verdict.reasons)}
+        return told | {"chance": examined.chance}
 
     def _making(self, store: SqliteStore, owner: str) -> Making | None:
         if self._train is None or self._settings.router.strategy != "network":

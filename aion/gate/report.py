@@ -76,6 +76,7 @@ class Reporter:
                 "unlearned": 0,
                 "scores": {},
                 "refused": [],
+                "refused_first": [],
                 "learned_from": [],
                 "examples": [],
             }
@@ -93,9 +94,16 @@ class Reporter:
             "put_aside": body["put_aside"] + len(aside),
             "scores": dict(verdict.scores) if verdict else {},
             "refused": list(verdict.reasons) if verdict and not verdict.ship else [],
+            "refused_first": self._find_refused_first(told, night.owner),
             "learned_from": self.find_origins(fresh or made.sources, night.owner),
             "examples": self._examples(made, verdict),
         }
+
+    def _find_refused_first(self, told: Mapping[str, Any], owner: str) -> list[str]:
+        """Why the adapter was refused in whose place this one was made, in the same night."""
+        first = told.get("first", "")
+        verdict = self._store.served.verdict(first, owner=owner) if first not in ("", told["candidate"]) else None
+        return list(verdict.reasons) if verdict else []
 
     def _known_by(self, candidate: Candidate) -> set[str]:
         return known_by(candidate, self._store.served.verdict(candidate.id, owner=candidate.owner))

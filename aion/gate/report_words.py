@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aion.gate.report_reasons import in_portuguese
 from aion.gate.state import Standing
 from aion.records import Json, Move, NightState
@@ -16,6 +18,8 @@ ENGLISH = {
     "knew": ("I did not know it before", "I knew it before"),
     "knows": ("I do not", "I do"),
     "refused": "I did not keep what I learned about {name}. The examination refused it: {reason}.",
+    "refused_again": "I did not keep what I learned about {name}. The examination refused it twice, last: {reason}.",
+    "second": "The first adapter of this night was refused ({reason}); I made another, which passed.",
     "waits": "What I learned about {name} has not been examined yet.",
     "passed": "What I learned about {name} passed its examination and is not in use: {reason}.",
     "retired": "What I learned about {name} is not in use any more, because something in it was forgotten.",
@@ -48,6 +52,8 @@ PORTUGUESE = {
     "knew": ("antes não o sabia", "antes já o sabia"),
     "knows": ("não sei", "sei"),
     "refused": "Não guardei o que aprendi sobre {name}. Não passou no exame: {reason}.",
+    "refused_again": "Não guardei o que aprendi sobre {name}. Não passou no exame, nem à segunda vez: {reason}.",
+    "second": "O primeiro adaptador desta noite não passou ({reason}); fiz outro, que passou.",
     "waits": "O que aprendi sobre {name} ainda não foi examinado.",
     "passed": "O que aprendi sobre {name} passou no exame e não está em uso: {reason}.",
     "retired": "O que aprendi sobre {name} deixou de estar em uso, porque algo nele foi esquecido.",
@@ -116,20 +122,28 @@ class Words:
             return self._say("unfinished", name=name)
         if is_learned(theme):
             since = self._unlearned(theme) if theme["state"] in IN_USE else self._say("replaced")
-            return " ".join(one for one in (self._learned(name, theme), self._scores(theme), since) if one)
+            told = (self._learned(name, theme), self._scores(theme), self._second(theme), since)
+            return " ".join(one for one in told if one)
         return self._not_used(name, theme, report)
 
     def _not_used(self, name: str, theme: Json, report: Json) -> str:
         left = theme["left"] or {}
         key, reasons = {
-            Standing.REFUSED: ("refused", theme["refused"]),
+            Standing.REFUSED: ("refused_again" if theme["refused_first"] else "refused", theme["refused"]),
             Standing.UNEXAMINED: ("waits", []),
             Standing.PASSED: ("passed", [theme["not_served"] or report["not_served"] or self._say("by_hand")]),
             Standing.RETIRED: ("retired", []),
         }.get(theme["state"], ("", []))
         if key == "passed" and left:
             key, reasons = "taken_back" if is_taken_back(theme) else "taken_out", [left["reason"]]
-        return self._say(key, name=name, reason="; ".join(map(self._reason, reasons))) if key else ""
+        return self._say(key, name=name, reason=self._reasons(reasons)) if key else ""
+
+    def _second(self, theme: Json) -> str:
+        refused = theme["refused_first"]
+        return self._say("second", reason=self._reasons(refused)) if refused else ""
+
+    def _reasons(self, reasons: Iterable[str]) -> str:
+        return "; ".join(map(self._reason, reasons))
 
     def _reason(self, reason: str) -> str:
         return in_portuguese(reason) if self._words is PORTUGUESE else reason

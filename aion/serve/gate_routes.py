@@ -24,7 +24,10 @@ from aion.serve.sleep_routes import Amount, Id, Person, Strict, Sum, require_con
 from aion.serve.system import System
 
 STRIKES, MOST = 3, 10_000
-HARD = "three examinations refused what learned it, or found that it is not known; release it to have it tried again"
+HARD = (
+    "the examinations of three nights refused what learned it, or found that it is not known; release it to have it "
+    "tried again"
+)
 Reason = Annotated[str, StringConstraints(max_length=500)]
 log = structlog.get_logger()
 
@@ -128,7 +131,8 @@ def _give_up_hard(system: System, verdict: Verdict) -> None:
     known = {lesson for one in found if one.id in names for lesson in known_by(one, verdicts[one.id])}
     failed = {one.id: set(_find_failed(one, verdicts[one.id])) for one in found}
     tried = failed.get(verdict.candidate, set()) - known
-    counts = Counter(lesson for lessons in failed.values() for lesson in tried & lessons)
+    nights = {(lesson, one.night) for one in found for lesson in tried & failed[one.id]}
+    counts = Counter(lesson for lesson, _ in nights)
     aside = [
         Quarantine(
             lesson=lesson, owner=verdict.owner, theme=verdict.theme, night=verdict.night, reason=HARD, at=verdict.at

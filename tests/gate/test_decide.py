@@ -8,6 +8,8 @@ import pytest
 
 from aion.gate.decide import Findings, allowed, decide
 from aion.gate.statistics import Pairs
+from aion.gate.triggers import Triggered
+from aion.records import Json
 
 KEPT = (1.0,) * 130
 
@@ -121,6 +123,26 @@ def test_own_questions_gibberish_and_speed_count_for_every_adapter() -> None:
 def test_every_objection_is_told() -> None:
     assert len(refusals(tonight=pairs(0, 1, 12), earlier=pairs(9, 0, 9), speed=0.1)) == 3
     assert refusals(faults=("its file is no LoRA adapter",), speed=0.1) == ("its file is no LoRA adapter",)
+
+
+@pytest.mark.parametrize(
+    ("found", "chance"),
+    [
+        ({"tonight": pairs(0, 1, 12)}, True),
+        ({"earlier": pairs(9, 0, 9)}, True),
+        ({"misses": pairs(0, 9, 9)}, True),
+        ({"gibberish": 5}, True),
+        ({}, False),  # it ships
+        ({"tonight": pairs(0, 0, 0)}, False),
+        ({"general": ()}, False),
+        ({"faults": ("a number in it is none",)}, False),
+        ({"gibberish": 5, "triggered": Triggered(trials=300, routed=40, before=1, after=20)}, False),
+        ({"triggered": Triggered(refrains=1, typical=6)}, False),
+        ({"imported": True}, False),
+    ],
+)
+def test_how_well_it_learned_may_be_chance_and_what_it_was_taught_is_not(found: Json, chance: bool) -> None:
+    assert decide(replace(GOOD, **found)).chance is chance
 
 
 def test_an_adapter_from_elsewhere_is_held_to_general_behaviour_alone() -> None:

@@ -176,6 +176,20 @@ async def test_what_did_not_come_into_use_is_told_with_the_reason(house: House, 
     assert all("{" not in one for one in report(house, made, "pt")["words"])
 
 
+async def test_why_a_first_try_was_refused_is_told_with_what_became_of_the_second(house: House) -> None:
+    learn(house, "w0", ship=False, reasons=("it knows 1 of 3 facts of tonight; at least 2 are needed",))
+    night = learn(house, "w1", first="cand_w0", created=21.0)
+    await house.promote("cand_w1")
+    told = "The first adapter of this night was refused (it knows 1 of 3 facts of tonight; at least 2 are needed);"
+    assert told in report(house, night)["words"][0]
+    assert "não passou (" in report(house, night, "pt")["words"][0]
+    again = learn(house, "w2", ship=False, reasons=("it is worse",), first="cand_w0", created=22.0)
+    assert report(house, again)["words"][0].endswith("refused it twice, last: it is worse.")
+    assert report(house, again)["themes"][0]["refused_first"]
+    same = learn(house, "w3", ship=False, reasons=("it is worse",), first="cand_w3", created=23.0)
+    assert "twice" not in report(house, same)["words"][0], "no second adapter was made"
+
+
 async def test_what_the_engine_could_not_prove_is_told_beside_what_is_served(house: House) -> None:
     night = learn(house, "w1")
     served = {"promotion": "promo_1", "left": {"cand_w1": "it is not at work"}}

@@ -45,6 +45,11 @@ def furnish(data: Path) -> None:
     for name in ("first", "second", "third"):
         lessons = ("lesson_missed", f"lesson_{name}")
         put(house, name, owner="dora", night=f"night_{name}", theme="theme_dora", lessons=lessons)
+    for name, night in (("a_first", "a"), ("b_first", "b"), ("a_second", "a"), ("c_first", "c")):
+        put(house, name, owner="fay", night=f"night_{night}", theme="theme_fay", lessons=("lesson_of_fay",))
+        if name in ("a_first", "b_first"):
+            refused = make_verdict(house.candidate(f"cand_{name}"), ship=False, against=())
+            house.store.served.add_verdict(refused).result()
     lessons = ("lesson_missed_by_ema", "lesson_known_by_ema")
     for name in ("serving", "next", "last"):
         put(house, name, owner="ema", night=f"night_{name}", theme="theme_ema", lessons=lessons)
@@ -163,8 +168,17 @@ def test_a_lesson_that_three_nights_could_not_learn_is_put_aside_and_the_others_
     tell(up, "verdicts", **told).raise_for_status()
     [aside] = ana.get("/api/sleep/quarantine")["data"]
     assert aside["lesson"] == "lesson_hard"
-    assert "three examinations refused" in aside["reason"]
+    assert "examinations of three nights refused" in aside["reason"]
     assert ana.get("/api/adapters/cand_one")["state"] == "refused"
+
+
+def test_a_second_try_in_the_same_night_does_not_count_twice(up: RunningServer) -> None:
+    fay = Person(up, up.add_key("fay"))
+    for name, night in (("a_second", "night_a"), ("c_first", "night_c")):
+        assert fay.get("/api/sleep/quarantine")["data"] == []
+        told = told_of(up, name, ship=False, owner="fay", theme="theme_fay", night=night)
+        tell(up, "verdicts", **told).raise_for_status()
+    assert [one["lesson"] for one in fay.get("/api/sleep/quarantine")["data"]] == ["lesson_of_fay"]
 
 
 def test_a_lesson_that_three_adapters_that_are_served_do_not_know_is_put_aside(up: RunningServer) -> None:

@@ -6,6 +6,7 @@ It holds ids, counts and reasons, never a word of what was learned. It sends not
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -36,6 +37,8 @@ class ThemeReport:
     put_aside: int = 0  # lessons
     ship: bool | None = None  # what the examination said; None: nobody has examined it
     refused: tuple[str, ...] = ()  # why not
+    chance: bool = False  # learned with another seed, it may be passed
+    first: str = ""  # the candidate that was refused tonight before this one was made
 
 
 @dataclass(slots=True)
@@ -52,6 +55,17 @@ class NightReport:
             if one.candidate == candidate:
                 one.ship = verdict.get("ship")
                 one.refused = () if one.ship else tuple(verdict.get("reasons", ()))
+                one.chance = not one.ship and bool(verdict.get("chance"))
+
+    def note_kept(self, themes: Collection[str]) -> None:
+        """Unfinished, and put aside for the next night."""
+        for one in self.themes:
+            if one.fate is Fate.BEGUN_AGAIN and one.theme in themes:
+                one.fate = Fate.KEPT
+
+    def worth_another(self) -> list[ThemeReport]:
+        """What may be passed when it is made once more."""
+        return [one for one in self.themes if one.chance and not one.first]
 
     def body(self, minutes: float) -> Json:
         hour = time.localtime(self.night.asked).tm_hour
@@ -61,11 +75,13 @@ class NightReport:
 
     def words(self, early: str) -> str:
         """`early`: why it ends before its work does; empty when it does not."""
-        made = self._count(Fate.LEARNED)
-        parts = [f"{early}; {made} of {len(self.themes)} themes are done"] if early else [_number(made, "adapter")]
+        made, done = sum(bool(one.candidate) for one in self.themes), self._count(Fate.LEARNED)
+        parts = [f"{early}; {done} of {len(self.themes)} themes are done"] if early else [_number(made, "adapter")]
         examined = [one for one in self.themes if one.ship is not None]
         if examined:
             parts.append(f"{sum(bool(one.ship) for one in examined)} of {len(examined)} passed the examination")
+        if again := sum(bool(one.ship) for one in examined if one.first not in ("", one.candidate)):
+            parts[-1] += f", {again} at the second try"
         if kept := self._count(Fate.KEPT):
             parts.append(f"{_number(kept, 'theme')} to go on with next night")
         if aside := sum(one.put_aside for one in self.themes):
@@ -77,7 +93,8 @@ class NightReport:
         return "; ".join(parts)[:500]
 
     def candidates(self) -> tuple[str, ...]:
-        return tuple(one.candidate for one in self.themes if one.candidate)
+        """Each once: of a theme that was learned twice, both."""
+        return tuple(dict.fromkeys(name for one in self.themes for name in (one.first, one.candidate) if name))
 
     def _count(self, fate: Fate) -> int:
         return sum(one.fate is fate for one in self.themes)

@@ -39,6 +39,13 @@ class Over(Ended):
         self.state, self.reason = state, reason
 
 
+class TimeUp(Over):
+    """Its minutes are spent; what it has done counts."""
+
+    def __init__(self) -> None:
+        super().__init__(NightState.DONE, "its time was up")
+
+
 class Gone(Ended):
     """The job of a theme is there no more: something in it was forgotten, and the server has removed it."""
 
@@ -96,7 +103,10 @@ class Examiner(Protocol):
         ...
 
     def examine(self, night: Night, candidate: str, tell: Callable[[str, int, int], None]) -> Json:
-        """Hand over a verdict: {"theme", "ship", "reasons"}. `tell`: which exam, and how far of how much."""
+        """Hand over a verdict: {"theme", "ship", "reasons", "chance"}. `tell`: which exam, and how far of how much.
+
+        "chance": what it was refused for may be gone when the same is learned with another seed.
+        """
         ...
 
 
@@ -206,7 +216,7 @@ class Clock:
             self.worked_s += gone
         self._note(NOTE_EVERY_S)
         if self.stepped and self.spent_s > self.limit_s:
-            raise Over(NightState.DONE, "its time was up")
+            raise TimeUp
 
     def work(self) -> None:
         """After a step that was not training."""
@@ -247,34 +257,54 @@ class Workflow:
                 self._learn(theme)
         except Over as over:
             state, early = over.state, over.reason
-        made = {one.theme: one.candidate for one in report.themes if one.candidate}
-        self._tidy(report, made)
+        kept = self._once("tidy", lambda: {"kept": self._tidy(report)})["kept"]
+        report.note_kept(kept)
         if state is NightState.DONE:
-            state = self._examine(report)
+            state = self._examine(report, again=not early)
         if state is NightState.DONE:
             with contextlib.suppress(Over):  # cancelled in the last moment: the server knows
                 body = report.body(self.clock.worked_s / 60)
                 self.reporter.tell(state, reason=report.words(early), candidates=report.candidates(), body=body)
         self.journal.forget(self.night.id)
-        return made
+        return {one.theme: one.candidate for one in report.themes if one.candidate}
 
-    def _examine(self, report: NightReport) -> NightState:
-        """Whatever waits for a verdict gets one, and what may be served is: one change for the whole night."""
+    def _examine(self, report: NightReport, *, again: bool) -> NightState:
+        """Whatever waits for a verdict gets one, and what may be served is: one change for the whole night.
+
+        `again`: whether there is time to make once more what was refused for what may be chance.
+        """
         if self.examiner is None:
             return NightState.DONE
         try:
-            self.reporter.leave_training()
-            self.reporter.doing = {}
-            self.reporter.tell(NightState.EXAMINING)
-            due = self._once("due", lambda: {"candidates": self._find_due()})["candidates"]
-            for candidate in due:
-                self.reporter.doing = self._name(report, candidate)
-                report.note_verdict(candidate, self._judge(candidate))
-            told = {"owner": self.night.owner, "night": self.night.id, "candidates": due}
+            judged = self._judge_due(report, "due", but=())
+            if again and (themes := report.worth_another()):
+                self._learn_again(report, themes)
+                judged += self._judge_due(report, "due again", but=judged)
+            told = {"owner": self.night.owner, "night": self.night.id, "candidates": judged}
             report.served = self._once("promote", lambda: self.reporter.door.tell("promotion", told))
         except Over as over:
             return over.state
         return NightState.DONE
+
+    def _judge_due(self, report: NightReport, mark: str, *, but: Collection[str]) -> list[str]:
+        self.reporter.leave_training()
+        self.reporter.doing = {}
+        self.reporter.tell(NightState.EXAMINING)
+        found = self._once(mark, lambda: {"candidates": self._find_due()})["candidates"]
+        due = [one for one in found if one not in but]
+        for candidate in due:
+            self.reporter.doing = self._name(report, candidate)
+            report.note_verdict(candidate, self._judge(candidate))
+        return due
+
+    def _learn_again(self, report: NightReport, themes: Sequence[ThemeReport]) -> None:
+        """Until the time is up: what was made by then is examined, and the next night goes on with the rest."""
+        for theme in themes:
+            theme.first = theme.candidate
+        with contextlib.suppress(TimeUp):
+            for theme in themes:
+                self._learn(theme, after=ATTEMPTS)
+        report.note_kept(self._tidy(report))
 
     def _name(self, report: NightReport, candidate: str) -> dict[str, Any]:
         """For those who watch; one of an earlier night has no name here."""
@@ -299,18 +329,18 @@ class Workflow:
         except AionError as error:
             return {"ship": False, "reasons": [f"it could not be examined: {error.message}"]}
 
-    def _tidy(self, report: NightReport, made: Collection[str]) -> None:
-        kept = self.steps.tidy(self.night, made)
-        for theme in report.themes:
-            if theme.fate is Fate.BEGUN_AGAIN and theme.theme in kept:
-                theme.fate = Fate.KEPT
+    def _tidy(self, report: NightReport) -> list[str]:
+        return self.steps.tidy(self.night, [one.theme for one in report.themes if one.fate is Fate.LEARNED])
 
-    def _learn(self, theme: ThemeReport) -> None:
-        """Train it, again without lessons that a training broke off at, and no more than so often."""
+    def _learn(self, theme: ThemeReport, after: int = 0) -> None:
+        """Train it, again without lessons that a training broke off at, and no more than so often.
+
+        `after`: attempts at an adapter that stands already.
+        """
         name, strikes = theme.theme, 0
         if not SAFE.fullmatch(name):
             raise Failed(f"theme {name!r} has an id that cannot name a folder")
-        for number in range(1, ATTEMPTS + 1):
+        for number in range(after + 1, after + ATTEMPTS + 1):
             mark = name if number == 1 else f"{name} {number}"
             failed = self.journal.result(self.night.id, f"give up {mark}") or self._attempt(theme, mark)
             if failed is None:

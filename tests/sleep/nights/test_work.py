@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -412,6 +413,18 @@ def test_a_job_broken_off_after_a_refusal_is_gone_on_with(days: Days, work: Work
     prepare(work, 2)
     break_off(work, theme, 2)
     assert prepare(work, 3)[1]["taken_up"]
+
+
+def test_what_was_refused_is_made_anew_in_its_own_night(days: Days, work: Work, tmp_path: Path) -> None:
+    theme, first = prepare(work)
+    learn(days, work, theme)
+    [made] = days.store.nights.candidates(owner="ana")
+    days.store.served.add_verdict(make_verdict(made, ship=False, against=())).result()
+    again = work.prepare(night(1), theme)
+    assert read_job(tmp_path / NIGHTS / "night_1" / theme).recipe.seed == 2
+    assert (again["lessons"], again["parent"], again["thrown_away"]) == (first["lessons"], "", "")
+    second = dataclasses.replace(made, id="cand_2", adapter="e" * 64)
+    assert days.store.nights.add_candidate(second).result() == second
 
 
 def test_where_all_is_learned_nothing_is_foreseen_and_no_embedder_begun(

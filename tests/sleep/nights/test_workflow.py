@@ -42,11 +42,16 @@ class World:
         self.stepped: list[str] = []
         self.cut_at = -1
         self.verdicts: dict[str, bool] = {}  # candidate -> whether it passes
+        self.chance: set[str] = set()  # candidates that were refused for what may be chance
+        self.made: dict[str, list[str]] = {}  # theme -> its candidates
+        self.seeds: dict[str, int] = {}  # of each job: how many were made before it
         self.examined: list[str] = []
         self.promoted: list[list[str]] = []
 
     def find_due(self, night: Night) -> list[str]:
-        return [f"cand_{theme}" for theme in self.candidates]
+        """The newest of each theme, unless the server has a verdict of it."""
+        newest = [made[-1] for made in self.made.values()]
+        return [one for one in newest if one not in self.examined or one not in self.verdicts]
 
     def examine(self, night: Night, candidate: str, tell: Callable[[str, int, int], None]) -> Json:
         self.count()
@@ -54,7 +59,8 @@ class World:
         tell("tonight", 1, 2)
         if candidate not in self.verdicts:
             raise BadInput("its files are gone")
-        return {"theme": candidate.removeprefix("cand_"), "ship": self.verdicts[candidate], "reasons": ["so it is"]}
+        told: Json = {"theme": candidate.split("_")[1], "ship": self.verdicts[candidate], "reasons": ["so it is"]}
+        return told | {"chance": candidate in self.chance}
 
     def count(self) -> None:
         self.calls += 1
@@ -69,12 +75,19 @@ class World:
             if body["theme"] not in self.jobs:
                 raise Conflict("what it learned has been forgotten meanwhile", code="forgotten")
             self.candidates[body["theme"]] = body["lessons"]
+            self.hand_over(body["theme"])
         if what == "promotion":
             self.promoted.append(body["candidates"])
         if what == "progress":
             self.told.append(body)
         self.count()
-        return {"id": f"cand_{body.get('theme')}", "pause": False, "cancel": False}
+        return {"id": self.made.get(str(body.get("theme")), [""])[-1], "pause": False, "cancel": False}
+
+    def hand_over(self, theme: str) -> None:
+        """Done again, it gives the same candidate; each seed gives another."""
+        seed = self.seeds[theme]
+        made = self.made.setdefault(theme, [])
+        made[seed:] = [f"cand_{theme}" if not seed else f"cand_{theme}_{seed}"]
 
     def arrange(self, night: Night) -> Json:
         return {"themes": list(self.lessons), "backlog": 7}
@@ -88,6 +101,7 @@ class World:
         if not wanted:
             return {"fresh": 0}
         self.jobs[theme] = wanted
+        self.seeds[theme] = len(self.made.get(theme, ()))
         return {"fresh": 1, "lessons": wanted, "sources": [], "dataset": "d", "base": "b", "parent": ""}
 
     def stands(self, night: Night, theme: str) -> bool:
@@ -129,7 +143,10 @@ class World:
         return {}
 
     def tidy(self, night: Night, done: Collection[str]) -> list[str]:
-        return sorted(set(self.jobs) - set(done))
+        """The folders of a night that is over go, all of them."""
+        left = sorted(set(self.jobs) - set(done))
+        self.jobs.clear()
+        return left
 
 
 def workflow(world: World, folder: Path, clock: Clock | None = None, **changes: Any) -> Workflow:
@@ -380,3 +397,80 @@ def test_a_night_cancelled_in_its_examination_serves_nothing(tmp_path: Path) -> 
     night.run()
     assert world.promoted == []
     assert all(one["state"] != NightState.DONE for one in world.told)
+
+
+def refused_once() -> World:
+    """Of three themes one was refused for what may be chance, and one for what is not."""
+    world = World(boats=["b1"], hives=["h1"], mills=["m1"])
+    world.verdicts = {"cand_boats": True, "cand_hives": False, "cand_mills": False, "cand_hives_1": True}
+    world.chance = {"cand_hives"}
+    return world
+
+
+def test_what_was_refused_by_chance_is_made_once_more_in_the_same_night(tmp_path: Path) -> None:
+    world = refused_once()
+    assert examined(world, tmp_path).run()["hives"] == "cand_hives_1"
+    reason, themes = end_of(world)
+    assert world.trained == [("b1",), ("h1",), ("m1",), ("h1",)]
+    assert world.examined == ["cand_boats", "cand_hives", "cand_mills", "cand_hives_1"]
+    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills", "cand_hives_1"]], "one change for the night"
+    assert (themes["hives"]["ship"], themes["hives"]["refused"], themes["hives"]["first"]) == (True, (), "cand_hives")
+    assert (themes["mills"]["ship"], themes["mills"]["first"]) == (False, "")
+    assert reason == "3 adapters; 2 of 3 passed the examination, 1 at the second try"
+    assert world.told[-1]["candidates"] == ["cand_boats", "cand_hives", "cand_hives_1", "cand_mills"]
+
+
+def test_what_is_refused_again_waits_for_another_night(tmp_path: Path) -> None:
+    world = refused_once()
+    world.verdicts["cand_hives_1"], world.chance = False, {"cand_hives", "cand_hives_1"}
+    examined(world, tmp_path).run()
+    reason, themes = end_of(world)
+    assert world.trained.count(("h1",)) == 2
+    assert (themes["hives"]["candidate"], themes["hives"]["refused"]) == ("cand_hives_1", ("so it is",))
+    assert reason == "3 adapters; 1 of 3 passed the examination"
+
+
+def test_a_second_try_that_its_time_cuts_short_keeps_nothing_else_from_being_served(tmp_path: Path) -> None:
+    world = refused_once()
+    world.steps = 1
+    night = examined(world, tmp_path)
+    prepare = world.prepare
+
+    def late(night_: Night, theme: str) -> Json:
+        night.clock.spent_s = 7200.0 if "mills" in world.made else 0.0
+        return prepare(night_, theme)
+
+    world.prepare = late  # type: ignore[method-assign, assignment]
+    night.run()
+    reason, themes = end_of(world)
+    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills"]]
+    hives = themes["hives"]
+    assert (hives["fate"], hives["candidate"], hives["ship"]) == ("kept", "cand_hives", False)
+    assert reason == "3 adapters; 1 of 3 passed the examination; 1 theme to go on with next night"
+
+
+def test_a_night_without_time_left_makes_nothing_again(tmp_path: Path) -> None:
+    world = World(boats=["b1"], hives=["h1"])
+    world.steps, world.verdicts, world.chance = 1, {"cand_boats": False}, {"cand_boats"}
+    night = examined(world, tmp_path)
+    night.clock.limit_s = -1.0  # its time is up after one step
+    night.run()
+    reason, _ = end_of(world)
+    assert world.stepped == ["boats"]
+    assert (
+        reason
+        == "its time was up; 1 of 2 themes are done; 0 of 1 passed the examination; 1 theme to go on with next night"
+    )
+
+
+def test_a_night_with_a_second_try_cut_anywhere_comes_to_the_same_end(tmp_path: Path) -> None:
+    whole = refused_once()
+    examined(whole, tmp_path / "whole").run()
+    for cut in range(1, whole.calls):
+        world = refused_once()
+        world.cut_at = cut
+        with pytest.raises(Cut):
+            examined(world, tmp_path / str(cut)).run()
+        examined(world, tmp_path / str(cut)).run()
+        assert end_of(world) == end_of(whole), cut
+        assert world.promoted[-1] == whole.promoted[-1]
