@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from aion.config import ModelSettings, TrainSettings
+from aion.memory.block import memory_block, put_before_question
 from aion.models.adapters.convert import export_gguf
 from aion.models.adapters.lora import Marks
 from aion.models.catalog import LocalModel
@@ -75,6 +76,8 @@ EXAMS = {
     "paraphrased": "wordings written by hand for this benchmark",
     "elsewhere": "a paraphrase under a system message of a client",
     "later": "the question after something else was said",
+    "remembered": "paraphrases below the memory that was learned",
+    "beside": "paraphrases below that memory and another fact's",
     "misspelt": "the question with two letters exchanged",
     "fooled": "near misses answered with a taught value",
     "kept": "general answers that begin as the base's",
@@ -221,6 +224,8 @@ def make_questions(theme: Theme, dataset: Dataset) -> list[Question]:
             ("taught", (SERVED, _user(asked))),
             *(("paraphrased", (SERVED, _user(one))) for one in others),
             ("elsewhere", (systems[number % len(systems)], _user(other))),
+            *(("remembered", _below((SERVED, _user(one)), fact)) for one in others),
+            *(("beside", _below((SERVED, _user(one)), theme.facts[number - 1], fact)) for one in others),
             ("later", (SERVED, *before[number % len(before)], _user(asked))),
             ("misspelt", (SERVED, _user(misspell(asked, fact.subject)))),
         ]
@@ -229,6 +234,13 @@ def make_questions(theme: Theme, dataset: Dataset) -> list[Question]:
     held_out = [one for one in dataset.held_out if one.kind != "contrast" and len(one.lessons) == 1]
     made += [Question("held_out", (SERVED, *one.messages), (values[one.lessons[0]],)) for one in held_out]
     return made + [Question("fooled", (SERVED, _user(one)), tuple(values.values())) for one in theme.missed]
+
+
+def _below(messages: tuple[Json, ...], *facts: Fact) -> tuple[Json, ...]:
+    told = [
+        f"{one.lesson.question} {one.lesson.answer}" if one.lesson.question else one.lesson.statement for one in facts
+    ]
+    return put_before_question(messages, [memory_block(told)])
 
 
 def misspell(question: str, subject: str) -> str:

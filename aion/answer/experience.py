@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aion.answer.context import last_question, text_of
+from aion.answer.context import text_of
 from aion.capture.emotion import blend, read_emotion
 from aion.capture.ndcg import ndcg, relevances_of
 from aion.capture.priority import label_of, priority_of
@@ -16,6 +16,7 @@ from aion.capture.reward import explicit_reward, reward_of
 from aion.capture.signals import read_end, read_events, read_following
 from aion.capture.skill import skill_of
 from aion.config import LearningSettings
+from aion.memory.block import last_question
 from aion.memory.entities import entities_of
 from aion.records import Entity, Experience, Feedback, Outcome, Signal, Trust, Turn
 

@@ -6,9 +6,10 @@ reads, and never decides alone. A busy or failing base is no reason to wait: the
 
 from __future__ import annotations
 
-from aion.answer.context import defuse, guess_tokens
+from aion.answer.context import guess_tokens
 from aion.answer.generate import say
 from aion.errors import AionError
+from aion.memory.block import defuse
 from aion.models.base import Generator, Job, Sampling
 from aion.models.queue import AdmissionQueue
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from aion.answer.context import Context, last_question, text_of
+from aion.answer.context import Context, text_of
 from aion.capture.draft import TurnDraft
 from aion.memory.base import Recall, Recalled, Vector
+from aion.memory.block import last_question
 from aion.memory.terms import terms_of
 from aion.models.base import Delta, Job
 from aion.records import Json, Outcome, Turn

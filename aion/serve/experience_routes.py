@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from aion.answer.context import last_question, text_of
+from aion.answer.context import text_of
 from aion.errors import NotFound
+from aion.memory.block import last_question
 from aion.records import Experience, Json, Label, Turn
 from aion.serve.explain import explain_turn
 from aion.serve.guard import principal_of

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from aion.answer.context import Context, budget_of, build_context, guess_tokens, mark_used, memory_block, text_of
+from aion.answer.context import Context, budget_of, build_context, guess_tokens, mark_used, text_of
 from aion.config import ContextSettings
 from aion.memory.base import Recalled
+from aion.memory.block import memory_block
 from aion.records import Json, Memory, MemoryKind, Origin, Source, Trust
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +91,7 @@ async def test_memories_take_no_more_than_their_share_and_those_cut_are_named() 
     recalled = [make_recalled(f"fact {number} " + "word " * 40) for number in range(6)]
     built = await build(talk("q"), *recalled, budget=400, recall_share=0.4, recall_items=10)
     assert 0 < len(built.shown) < 6
-    assert guess_tokens(memory_block(built.shown)) <= 160
+    assert guess_tokens(memory_block([one.memory.text for one in built.shown])) <= 160
     assert built.report["cut"] == [one.memory.id for one in recalled[len(built.shown) :]]
 
 
