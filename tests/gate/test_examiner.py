@@ -89,6 +89,20 @@ def examine(
     knows: Sequence[Lesson] = ROOMS,
 ) -> tuple[Json, dict[str, bytes]]:
     """As a night does that goes on after a kill: it has looked for nothing else before."""
+    found, server = judge(data, base, strategy, night, monkeypatch, knows)
+    assert found["ship"], server.told
+    return server.told[0], server.files[0]
+
+
+def judge(
+    data: Path,
+    base: LocalModel,
+    strategy: str,
+    night: Night,
+    monkeypatch: pytest.MonkeyPatch,
+    knows: Sequence[Lesson],
+) -> tuple[Json, Server]:
+    """What a night hears of it, and what the server was told."""
     model, server = Model({"cand_new": remembers(knows)}), Server(data)
 
     async def find_base(_: Settings) -> LocalModel:
@@ -99,8 +113,18 @@ def examine(
     door: Any = SimpleNamespace(tell=server.tell)
     made = build_examiner(settings_of(data, strategy), door)
     assert isinstance(made, NightExaminer)
-    assert made.examine(night, "cand_new", lambda *_: None)["ship"], server.told
-    return server.told[0], server.files[0]
+    return made.examine(night, "cand_new", lambda *_: None), server
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("known", "chance"), [(1, True), (len(ROOMS), False)])
+def test_a_night_hears_whether_another_try_may_pass(
+    tmp_path: Path, base: LocalModel, monkeypatch: pytest.MonkeyPatch, known: int, chance: bool
+) -> None:
+    found, server = judge(tmp_path / "data", base, "keyword", make_night(), monkeypatch, ROOMS[:known])
+    assert (found["ship"], found["chance"]) == (not chance, chance)
+    assert server.told[0]["ship"] is not chance
+    assert "chance" not in server.told[0], "it is the night's to know"
 
 
 def test_a_night_trains_the_network_and_hands_it_over_with_its_card(

@@ -65,7 +65,7 @@ class NightReport:
 
     def worth_another(self) -> list[ThemeReport]:
         """What may be passed when it is made once more."""
-        return [one for one in self.themes if one.chance and not one.first]
+        return [one for one in self.themes if one.chance]
 
     def body(self, minutes: float) -> Json:
         hour = time.localtime(self.night.asked).tm_hour

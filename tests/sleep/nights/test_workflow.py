@@ -400,8 +400,8 @@ def test_a_night_cancelled_in_its_examination_serves_nothing(tmp_path: Path) -> 
 
 
 def refused_once() -> World:
-    """Of three themes one was refused for what may be chance, and one for what is not."""
-    world = World(boats=["b1"], hives=["h1"], mills=["m1"])
+    """Of four themes one was refused for what may be chance, one for what is not, and one could not be examined."""
+    world = World(boats=["b1"], hives=["h1"], mills=["m1"], oars=["o1"])
     world.verdicts = {"cand_boats": True, "cand_hives": False, "cand_mills": False, "cand_hives_1": True}
     world.chance = {"cand_hives"}
     return world
@@ -411,13 +411,14 @@ def test_what_was_refused_by_chance_is_made_once_more_in_the_same_night(tmp_path
     world = refused_once()
     assert examined(world, tmp_path).run()["hives"] == "cand_hives_1"
     reason, themes = end_of(world)
-    assert world.trained == [("b1",), ("h1",), ("m1",), ("h1",)]
-    assert world.examined == ["cand_boats", "cand_hives", "cand_mills", "cand_hives_1"]
-    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills", "cand_hives_1"]], "one change for the night"
+    first = ["cand_boats", "cand_hives", "cand_mills", "cand_oars"]
+    assert world.trained == [("b1",), ("h1",), ("m1",), ("o1",), ("h1",)]
+    assert world.examined == [*first, "cand_hives_1"]
+    assert world.promoted == [[*first, "cand_hives_1"]], "one change for the night"
     assert (themes["hives"]["ship"], themes["hives"]["refused"], themes["hives"]["first"]) == (True, (), "cand_hives")
     assert (themes["mills"]["ship"], themes["mills"]["first"]) == (False, "")
-    assert reason == "3 adapters; 2 of 3 passed the examination, 1 at the second try"
-    assert world.told[-1]["candidates"] == ["cand_boats", "cand_hives", "cand_hives_1", "cand_mills"]
+    assert reason == "4 adapters; 2 of 4 passed the examination, 1 at the second try"
+    assert world.told[-1]["candidates"] == ["cand_boats", "cand_hives", "cand_hives_1", "cand_mills", "cand_oars"]
 
 
 def test_what_is_refused_again_waits_for_another_night(tmp_path: Path) -> None:
@@ -427,7 +428,7 @@ def test_what_is_refused_again_waits_for_another_night(tmp_path: Path) -> None:
     reason, themes = end_of(world)
     assert world.trained.count(("h1",)) == 2
     assert (themes["hives"]["candidate"], themes["hives"]["refused"]) == ("cand_hives_1", ("so it is",))
-    assert reason == "3 adapters; 1 of 3 passed the examination"
+    assert reason == "4 adapters; 1 of 4 passed the examination"
 
 
 def test_a_second_try_that_its_time_cuts_short_keeps_nothing_else_from_being_served(tmp_path: Path) -> None:
@@ -437,16 +438,16 @@ def test_a_second_try_that_its_time_cuts_short_keeps_nothing_else_from_being_ser
     prepare = world.prepare
 
     def late(night_: Night, theme: str) -> Json:
-        night.clock.spent_s = 7200.0 if "mills" in world.made else 0.0
+        night.clock.spent_s = 7200.0 if "oars" in world.made else 0.0
         return prepare(night_, theme)
 
     world.prepare = late  # type: ignore[method-assign, assignment]
     night.run()
     reason, themes = end_of(world)
-    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills"]]
+    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills", "cand_oars"]]
     hives = themes["hives"]
     assert (hives["fate"], hives["candidate"], hives["ship"]) == ("kept", "cand_hives", False)
-    assert reason == "3 adapters; 1 of 3 passed the examination; 1 theme to go on with next night"
+    assert reason == "4 adapters; 1 of 4 passed the examination; 1 theme to go on with next night"
 
 
 def test_a_night_without_time_left_makes_nothing_again(tmp_path: Path) -> None:
