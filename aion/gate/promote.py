@@ -80,8 +80,8 @@ class Promoter:
     ) -> Promotion:
         """Serve these beside what is served of other themes; to a share of the conversations first, when it is not 0.
 
-        One that the engine cannot prove keeps no other from being served; `unfit` says why it is not. A trial that is
-        still going on has shown nothing bad by then, and is taken as it is.
+        One that the engine cannot prove keeps no other from being served; `unfit` says why it is not. What a night
+        brings later joins its trial; a trial of another night has shown nothing bad by then, and is taken as it is.
         """
         async with self._changing:
             for one in candidates:
@@ -100,7 +100,8 @@ class Promoter:
         before = self._newest(owner)
         served = before.trial or before.adapters
         target = self._with(owner, served, candidates)
-        kept = before.adapters if target == before.trial else served  # the same trial, with another share
+        same = target == before.trial or before.night == told["night"]  # another share, or more of its night
+        kept = before.adapters if same else served
         trial = {"adapters": kept, "trial": target, "share": share, "move": Move.TRY}
         whole = {"adapters": target, "trial": (), "share": 0.0, "move": Move.PROMOTE}
         return await self._append(before, **told, **(trial if share else whole))

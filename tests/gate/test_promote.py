@@ -201,6 +201,23 @@ async def test_a_trial_gets_another_share_and_what_was_served_before_it_stays(ho
     assert (row.move, row.adapters, row.trial, row.share) == (Move.TRY, (old,), (new,), 0.25)
 
 
+async def test_what_the_same_night_brings_later_goes_on_its_trial_and_another_night_ends_it(house: House) -> None:
+    old, new = house.make("w1"), house.make("w2", created=30.0)
+    await house.promote(old)
+    trial = await house.promote(new, share=0.5)
+    late = house.make("t1", theme="theme_tea", created=31.0)
+    told: dict[str, Any] = {"reason": "passed", "actor": "gate", "share": 0.5}
+    row = await house.promoter.promote("ana", [late], night=trial.night, **told)
+    assert (row.adapters, {*row.trial}) == ((old,), {new, late})
+    with pytest.raises(Conflict):
+        await house.promoter.settle(trial, accept=True, reason="as good", actor="canary")
+    back = await house.promoter.settle(row, accept=False, reason="worse", actor="canary")
+    assert back.adapters == (old,)
+    again = await house.promote(new, share=0.5)
+    row = await house.promoter.promote("ana", [late], night="night_later", **told)
+    assert ({*row.adapters}, {*row.trial}) == ({*again.trial}, {new, late})
+
+
 async def test_the_way_back_needs_no_new_engine(house: House) -> None:
     old, new = house.make("w1"), house.make("w2", created=30.0)
     await house.promote(old)

@@ -57,6 +57,17 @@ class NightReport:
                 one.refused = () if one.ship else tuple(verdict.get("reasons", ()))
                 one.chance = not one.ship and bool(verdict.get("chance"))
 
+    def note_served(self, told: Json) -> None:
+        """Of a second promotion what it adds: what came of the first stands."""
+        if not self.served.get("adapters"):
+            self.served = self.served if self.served and not told.get("adapters") else told
+            return
+        left = dict(told.get("left", {}))
+        if not told.get("promotion"):
+            left = dict.fromkeys(told.get("adapters", ()), told.get("reason", ""))
+        named = [*self.served["adapters"], *told.get("adapters", ())]
+        self.served = self.served | {"adapters": named, "left": {**self.served.get("left", {}), **left}}
+
     def note_kept(self, themes: Collection[str]) -> None:
         """Unfinished, and put aside for the next night."""
         for one in self.themes:

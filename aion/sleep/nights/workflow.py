@@ -269,19 +269,18 @@ class Workflow:
         return {one.theme: one.candidate for one in report.themes if one.candidate}
 
     def _examine(self, report: NightReport, *, again: bool) -> NightState:
-        """Whatever waits for a verdict gets one, and what may be served is: one change for the whole night.
+        """Whatever waits for a verdict gets one, and what may be served is, by one change.
 
-        `again`: whether there is time to make once more what was refused for what may be chance.
+        `again`: whether there is time to make once more what may have been refused by chance. Nothing waits for that.
         """
         if self.examiner is None:
             return NightState.DONE
         try:
             judged = self._judge_due(report, "due", but=())
+            self._promote(report, "promote", judged)
             if again and (themes := report.worth_another()):
                 self._learn_again(report, themes)
-                judged += self._judge_due(report, "due again", but=judged)
-            told = {"owner": self.night.owner, "night": self.night.id, "candidates": judged}
-            report.served = self._once("promote", lambda: self.reporter.door.tell("promotion", told))
+                self._promote(report, "promote again", self._judge_due(report, "due again", but=judged))
         except Over as over:
             return over.state
         return NightState.DONE
@@ -296,6 +295,10 @@ class Workflow:
             self.reporter.doing = self._name(report, candidate)
             report.note_verdict(candidate, self._judge(candidate))
         return due
+
+    def _promote(self, report: NightReport, mark: str, judged: Sequence[str]) -> None:
+        told = {"owner": self.night.owner, "night": self.night.id, "candidates": list(judged)}
+        report.note_served(self._once(mark, lambda: self.reporter.door.tell("promotion", told)))
 
     def _learn_again(self, report: NightReport, themes: Sequence[ThemeReport]) -> None:
         """Until the time is up: what was made by then is examined, and the next night goes on with the rest."""

@@ -16,6 +16,7 @@ from aion.errors import BadInput, Conflict, Diverged, Unavailable
 from aion.records import Json, Night, NightState
 from aion.sleep.nights.door import Door
 from aion.sleep.nights.journal import Journal
+from aion.sleep.nights.report import NightReport
 from aion.sleep.nights.workflow import ATTEMPTS, Clock, Over, Reporter, Workflow
 from aion.sleep.training.base import Progress, Stage
 from tests.store.night_examples import make_night
@@ -414,7 +415,9 @@ def test_what_was_refused_by_chance_is_made_once_more_in_the_same_night(tmp_path
     first = ["cand_boats", "cand_hives", "cand_mills", "cand_oars"]
     assert world.trained == [("b1",), ("h1",), ("m1",), ("o1",), ("h1",)]
     assert world.examined == [*first, "cand_hives_1"]
-    assert world.promoted == [[*first, "cand_hives_1"]], "one change for the night"
+    assert world.promoted == [first, ["cand_hives_1"]], "what passed at first does not wait for the second try"
+    told = [one["state"] for one in world.told]
+    assert told.index(NightState.EXAMINING) < len(told) - 1 - told[::-1].index(NightState.TRAINING)
     assert (themes["hives"]["ship"], themes["hives"]["refused"], themes["hives"]["first"]) == (True, (), "cand_hives")
     assert (themes["mills"]["ship"], themes["mills"]["first"]) == (False, "")
     assert reason == "4 adapters; 2 of 4 passed the examination, 1 at the second try"
@@ -444,7 +447,7 @@ def test_a_second_try_that_its_time_cuts_short_keeps_nothing_else_from_being_ser
     world.prepare = late  # type: ignore[method-assign, assignment]
     night.run()
     reason, themes = end_of(world)
-    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills", "cand_oars"]]
+    assert world.promoted == [["cand_boats", "cand_hives", "cand_mills", "cand_oars"], []]
     hives = themes["hives"]
     assert (hives["fate"], hives["candidate"], hives["ship"]) == ("kept", "cand_hives", False)
     assert reason == "4 adapters; 1 of 4 passed the examination; 1 theme to go on with next night"
@@ -475,3 +478,19 @@ def test_a_night_with_a_second_try_cut_anywhere_comes_to_the_same_end(tmp_path: 
         examined(world, tmp_path / str(cut)).run()
         assert end_of(world) == end_of(whole), cut
         assert world.promoted[-1] == whole.promoted[-1]
+
+
+def test_what_came_of_the_first_promotion_stands_beside_what_came_of_the_second() -> None:
+    nothing: Json = {"promotion": "", "adapters": [], "reason": "nothing new passed the examination"}
+    first: Json = {"promotion": "promo_1", "adapters": ["a"], "reason": "1 passed", "left": {}}
+    failed: Json = {"promotion": "", "adapters": ["b"], "reason": "no engine"}
+    for told, served in (
+        ([first, nothing], first),
+        ([nothing, first], first),
+        ([nothing, nothing], nothing),
+        ([first, failed], first | {"adapters": ["a", "b"], "left": {"b": "no engine"}}),
+    ):
+        report = NightReport(make_night())
+        for one in told:
+            report.note_served(one)
+        assert report.served == served
