@@ -3,6 +3,7 @@
     python benchmarks/nights.py --data FOLDER                          ten days, five themes, 12 facts a day
     python benchmarks/nights.py --data FOLDER --themes 1               ten nights within one theme
     python benchmarks/nights.py --data FOLDER --days 1 --facts 200     200 facts in one night
+    python benchmarks/nights.py --data FOLDER --awake --peers memory naive replay    the peers by themselves
     python benchmarks/nights.py --data FOLDER --quick                  two nights of three facts: to see that it runs
 
 AION is spoken to through its public HTTP API alone: facts are told in chat, remembered, or taught by putting a wrong
@@ -37,6 +38,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--general", type=int, default=1000, help="general questions, of those that there are")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="ask all but `off` every Nth morning alone")
     parser.add_argument("--peers", nargs="+", choices=EVERYONE, default=list(EVERYONE))
+    parser.add_argument("--awake", action="store_true", help="AION never sleeps: for memory, naive and replay alone")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of AION, train.epochs=1")
     parser.add_argument("--show", action="store_true", help="measure nothing, show what the folder holds")
     parser.add_argument("--quick", action="store_true", help="two nights of three facts; not to quote")
@@ -45,7 +47,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
         options.days, options.themes, options.facts, options.general = 2, 1, 3, 8
     sizes = {name: getattr(options, name) for name in ("seed", "days", "themes", "facts", "general", "every")}
     flags = dict(one.split("=", 1) for one in options.set)
-    return Plan(**sizes, peers=tuple(options.peers), flags=flags), options
+    return Plan(**sizes, peers=tuple(options.peers), awake=options.awake, flags=flags), options
 
 
 def print_results(mornings: list[Morning]) -> None:

@@ -30,6 +30,7 @@ TOKENS = 48  # of an answer
 NIGHT_S = 6 * 3600.0
 MEASURING = {"peers": None, "every": None}  # what of a plan may differ when a run goes on
 ALWAYS = "off"  # the peer that is asked on every morning
+SLEEPING = {"off", "on"}  # peers that serve what AION's nights make
 BRIEF = ("last", "earlier", "systems", "names", "missed", "changed", "general")
 
 
@@ -44,6 +45,7 @@ class Plan:
     general: int = 1000  # general questions, of those that there are
     every: int = 1  # all peers but `off` are asked on the first, every Nth and the last morning
     peers: tuple[str, ...] = ("off", "on", "memory", "naive", "replay")
+    awake: bool = False  # AION is told everything and never sleeps: for peers that do not serve what its nights make
     flags: dict[str, Any] = field(default_factory=dict)  # AION's settings, over those of home.py
 
 
@@ -51,6 +53,8 @@ class Course:
     """One run in its folder."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
+        if plan.awake and SLEEPING & set(plan.peers):
+            raise SystemExit(f"who never sleeps has no adapters: leave {' and '.join(sorted(SLEEPING))} out of --peers")
         folder.mkdir(parents=True, exist_ok=True)
         self.plan, self.folder = plan, folder
         self.world = make_world(plan.seed, days=plan.days, themes=plan.themes, facts=plan.facts)
@@ -93,13 +97,17 @@ class Course:
                 told = {fact.key: person.teach(fact) for fact in self.world.taught_on(day)}
                 self._note(taught=day, told=self._state.get("told", {}) | told)
             taught = time.monotonic()
-            night = person.sleep(NIGHT_S) | describe_night(person.reports(), person.adapters())
+            night = self._sleep(person)
         night |= {"teaching_s": round(taught - began), "sleeping_s": round(time.monotonic() - taught)}
         self.home.keep(day)
         self._note(slept=day, nights=self._state.get("nights", {}) | {str(day): night})
         fates = ", ".join(f"{number} {name}" for name, number in night["fates"].items()) or "nothing learned"
         print(f"  day {day:2}  {night['state']}, {fates}, ", end="")
         print(f"{night['teaching_s']} s to teach, {night['sleeping_s']} s asleep  {night['reason']}", flush=True)
+
+    def _sleep(self, person: Person) -> Json:
+        ended: Json = {"state": "awake", "reason": "as asked"} if self.plan.awake else person.sleep(NIGHT_S)
+        return ended | describe_night(person.reports(), person.adapters())
 
     def _measure(self, day: int) -> None:
         done = {one.peer for one in self.mornings() if one.day == day}

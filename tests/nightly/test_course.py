@@ -146,3 +146,16 @@ def test_every_answer_is_kept(tmp_path: Path) -> None:
     lines = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
     asked = sum(one.shares[exam].of for one in made.mornings() for exam in one.shares if "/" not in exam)
     assert len(lines) == asked > 100
+
+
+def test_peers_by_themselves_are_told_everything_and_nothing_is_slept(tmp_path: Path) -> None:
+    made, aion = course(tmp_path, replace(SMALL, peers=("memory",), awake=True))
+    mornings = made.run()
+    assert (aion.told, aion.slept) == (list(made.world.facts), 0)
+    assert [(one.day, one.peer) for one in mornings] == [(1, "memory"), (2, "memory"), (3, "memory")]
+
+
+@pytest.mark.parametrize("peer", ["off", "on"])
+def test_who_never_sleeps_is_not_asked_for_what_nights_make(tmp_path: Path, peer: str) -> None:
+    with pytest.raises(SystemExit, match="leave off and on out"):
+        Course(replace(SMALL, peers=("memory", peer), awake=True), tmp_path)
