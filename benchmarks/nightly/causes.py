@@ -43,14 +43,15 @@ def find_cause(sources: Collection[str], adapters: Sequence[Json], used: Collect
 def describe_night(reports: Sequence[Json], adapters: Sequence[Json]) -> Json:
     """What became of what the newest night made, which nights were taken back until now, and all adapters there are.
 
-    `reports` and `adapters` (with what they learned from) are the newest first.
+    `reports` and `adapters` (with what they learned from) are the newest first; both are empty before the first night.
     """
     kept = ("id", "night", "theme", "theme_name", "state", "hash", "sources", "examined")
-    fates = Counter(FATES.get(one["state"], one["state"]) for one in reports[0]["themes"] if one["state"])
+    newest = reports[0] if reports else {"themes": [], "moves": [], "words": []}
+    fates = Counter(FATES.get(one["state"], one["state"]) for one in newest["themes"] if one["state"])
     return {
         "fates": dict(fates),
-        "promoted": any(one["move"] in PROMOTING for one in reports[0]["moves"]),
+        "promoted": any(one["move"] in PROMOTING for one in newest["moves"]),
         "undone": [one["night"] for one in reports if one["undone"]],
-        "said": reports[0]["words"],
+        "said": newest["words"],
         "adapters": [{name: one[name] for name in kept} for one in adapters],
     }

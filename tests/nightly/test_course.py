@@ -43,6 +43,8 @@ class Scholar:
         return {"state": "done", "candidates": ["cand_1"], "reason": "asked"}
 
     def reports(self) -> list[Json]:
+        if not self.slept:
+            return []
         theme = {"theme": "theme_1", "state": "trial"}
         told = {"night": "night_1", "themes": [theme], "moves": [{"move": "try"}], "undone": False, "words": []}
         return [told]
