@@ -173,6 +173,8 @@ def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[st
     telling = rarest[:1] if lacking else rarest[:RARE]
     keys = [Key(tuple(telling), _phrase_of(telling[0], taught.prompts))] if telling else []
     told = {*stems_of(taught.answer)} - {*words} - _stems_found(_DOES, taught.answer)
+    names = {word for alias in find_aliases(taught.answer) for word in alias.name}
+    told &= names or told  # of "is also called Ledgerline" the name alone
     for prompt in taught.reversals:
         value = [word for word in stems_of(prompt) if word in told]
         keys += [Key(tuple(value), tuple(value))] if value else []

@@ -66,9 +66,12 @@ def test_what_tells_an_item_from_its_like_is_read_off_its_near_misses() -> None:
     assert card_of(WORK).items[0].keys[0].phrase == ("bill", "servic")
 
 
-def test_the_verb_of_a_told_name_names_nothing() -> None:
+@pytest.mark.parametrize(
+    "told", ["You also call the billing service Ledgerline.", "The billing service is also called Ledgerline."]
+)
+def test_the_verb_of_a_told_name_names_nothing(told: str) -> None:
     """ "What are young cats called?" was led to the adapter that knows another name for the billing service."""
-    item = card_of(("You also call the billing service Ledgerline.", *WORK[1:])).items[0]
+    item = card_of((told, *WORK[1:])).items[0]
     assert {word for key in item.keys for word in key.telling} == {"bill", "ledgerlin"}
 
 
