@@ -106,8 +106,9 @@ def topics_of(text: str) -> list[str]:
 def name_topics(text: str, language: str) -> list[str]:
     """The same without what it says of them: of "ferry lands", the ferry."""
     topics = topics_of(text)
-    loose = read_data(f"facts_{language}")["parts"]["loose"]
-    topics = [re.sub(rf"(?: {loose})+$", "", topic) for topic in topics if topic not in english_base()] or topics
+    parts = read_data(f"facts_{language}")["parts"]
+    verbs = {topic for topic in topics if topic in english_base() or re.fullmatch(parts.get("done", ""), topic)}
+    topics = [re.sub(rf"(?: {parts['loose']})+$", "", topic) for topic in topics if topic not in verbs] or topics
     subject, verb = split_verb(text, language)
     if not any(verb in topic.split() for topic in topics if verb):
         return topics
