@@ -28,7 +28,7 @@ from aion.sleep.lessons.nearness import Nearness, fact_of, link, matter_of
 from aion.sleep.lessons.phrasing.foreign import tells_nothing
 from aion.sleep.lessons.phrasing.names import call
 from aion.sleep.lessons.rules import Reason
-from aion.sleep.lessons.words import content_of
+from aion.sleep.lessons.words import content_of, is_common
 
 GATHERING = {"en": "Various", "pt": "Diversos"}
 MOST_GATHERINGS = 500
@@ -262,13 +262,21 @@ def _id_of(owner: str, first: str) -> str:
 
 
 def _mentions(lessons: Sequence[Lesson]) -> Counter[str]:
-    """In how many lessons each word of matter stands, in small letters."""
+    """In how many lessons each word that it may be named by stands, in small letters."""
     return Counter(word for one in lessons for word in _named_by(one))
 
 
 @lru_cache(maxsize=20_000)
 def _named_by(lesson: Lesson) -> frozenset[str]:
-    words = frozenset(word.lower() for word in content_of(matter_of(lesson)) if word.isalpha())
-    if not fact_of(lesson).foreign:
-        return words
-    return frozenset(word for word in words if not tells_nothing(word)) or words
+    """What it is about; of who speaks of themselves what is said: of "I live in Braga", Braga."""
+    fact = fact_of(lesson)
+    whole = _words(matter_of(lesson))
+    if fact.foreign or fact.aliases:
+        return frozenset(word for word in whole if not fact.foreign or not tells_nothing(word)) or whole
+    said = frozenset(word for word in _words(fact.statement) if not is_common(word, fact.language))
+    return _words(fact.subject) or said or whole
+
+
+def _words(text: str) -> frozenset[str]:
+    """Those that carry the matter, in small letters, without numbers."""
+    return frozenset(word.lower() for word in content_of(text) if word.isalpha())

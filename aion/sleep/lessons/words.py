@@ -48,6 +48,11 @@ def is_small(word: str) -> bool:
     return bool(plain) and all(part in STOP_WORDS for part in plain)
 
 
+def is_common(word: str, language: str) -> bool:
+    """Whether it is one of the language's common words, by which that is known: "live", "moro"."""
+    return "".join(words_of(word)) in _languages()[language]
+
+
 def language_of(text: str, otherwise: str = "en") -> str:
     """en or pt, by common words, endings and accents; `otherwise` when they are even.
 

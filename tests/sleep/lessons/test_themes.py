@@ -143,6 +143,23 @@ def test_a_theme_is_named_by_what_its_lessons_share() -> None:
 @pytest.mark.parametrize(
     ("said", "name"),
     [
+        ("I bought the oven for 790 euros.", "oven"),
+        ("Comprei a bicicleta por 300 euros.", "bicicleta"),
+        ("The recipe needs 200 grams of flour.", "recipe"),
+        ("My sister lives in Lisbon.", "sister"),
+        ("Guardamos as chaves suplentes na gaveta da cozinha.", "chaves, suplentes"),
+        ("I live in Braga.", "braga"),
+        ("Trabalho na Fontel.", "fontel"),
+        ("I like sailing.", "sailing"),
+    ],
+)
+def test_a_lesson_by_itself_is_named_by_its_thing_not_by_what_it_does_or_how_it_is_asked(said: str, name: str) -> None:
+    assert name_of([told(said)]) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
         (
             (
                 "Die Werkstatt der Boote öffnet um neun Uhr.",
