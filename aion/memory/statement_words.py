@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from aion.memory.verbs import english_base, english_past, english_third, portuguese_third
+from aion.memory.verbs import english_base, english_past, english_third, portuguese_first, portuguese_third
 
 
 def _any(*patterns: str) -> str:
@@ -22,6 +22,30 @@ _FIRST_PERSON_VERB = (
     r"posso|consigo|chamo-me|mudei-me|conheço|conheci|nasceu-me|estive|comi|li|vi|vejo|suporto|canto|toco|"
     r"jogo|durmo|ganho|"
     r"somos|temos|moramos|vivemos|trabalhamos|usamos|fomos|mudámo|mudamos)\b"
+)
+# The same of any verb, where a sentence begins; not of what is said about a talk, "Pedi uma lista", nor of forms that
+# are nouns, too, "Conto infantil".
+_OF_A_TALK = """
+    aconselhar acreditar aproveitar continuar dar decidir depender dever dizer entender escrever esperar
+    explicar imaginar ir juntar lembrar olhar parecer pedir pensar precisar querer recomendar responder
+    significar ver
+"""
+_NOUNS_TOO = """
+    acordo apoio aumento aviso canto caso cobro comando combino como começo conserto conto desenho
+    encontro ensaio fumo furo ganho gasto gosto jogo junto lanço marco mudo parto passeio passo peso pesco pinto
+    planto preparo regresso rego remo reparo respiro seco sonho tiro toco trabalho trato treino troco uso vendo
+    visto vivo voo voto
+"""
+_ANY_FIRST_PERSON_VERB = (
+    "^(?:não |nunca |já )?(?:me )?(?:"
+    + "|".join(
+        sorted(
+            first
+            for first, (_, verb) in portuguese_first().items()
+            if verb not in _OF_A_TALK.split() and first not in _NOUNS_TOO.split()
+        )
+    )
+    + ")(?:-(?:me|nos))?(?= )(?! (?:d[eao]s?|que|isto|isso|est[ea]s?|ess[ea]s?|e|ou|é|são|foi|era|está)\\b)"
 )
 # What may lead in. To judge a sentence, it is passed over wherever it stands.
 OPENING = re.compile(
@@ -73,6 +97,7 @@ FIRST_PERSON_START = re.compile(
         r"(?:chamamos|chamo|chamam)-lhes?\b",
         r"(?:eu|(?:o |a |os |as )?(?:meu|minha|meus|minhas|nosso|nossa|nossos|nossas)|nós|a gente)\b",
         _FIRST_PERSON_VERB,
+        _ANY_FIRST_PERSON_VERB,
     )
 )
 # It is about somebody named in the sentence before.

@@ -1,12 +1,14 @@
 """Common verbs of English and Portuguese, and their forms by rule: what somebody or something does or did.
 
-Only the third person, by which a sentence about the world is known. It knows no grammar: whether a form that is also a
-noun is one is the caller's to see from what stands around it.
+The third person, by which a sentence about the world is known, and in Portuguese the first, in which people tell of
+themselves without saying "I". It knows no grammar: whether a form that is also a noun is one is the caller's to see
+from what stands around it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 # "takes", "reads": hardly ever plural nouns.
@@ -59,12 +61,35 @@ _PORTUGUESE = """
     significar soar sofrer soltar sonhar subir surgir tapar temer terminar tirar tocar tomar tossir trabalhar tratar
     trazer treinar trocar usar valer vender ver vestir viajar vigiar vir virar visitar viver voar voltar
 """
+# These besides, that people tell of themselves and of theirs.
+_PORTUGUESE_TOLD = """
+    adotar alugar arrendar celebrar combinar conhecer costumar esquecer formar levantar
+     assinar batizar calçar cancelar casar comemorar consertar contratar convidar
+    dedicar devolver divorciar encomendar escavar estacionar estragar fechar festejar herdar inscrever lançar liderar
+    matricular marcar mandar nascer operar partir plantar poupar publicar recusar renovar salvar substituir tatuar
+    traduzir trancar usar votar
+"""
 _IRREGULAR = """
     diz dizem disse disseram faz fazem fez fizeram traz trazem trouxe trouxeram produz produzem conduz conduzem vem
     vêm veio vieram sai saem saiu saíram cai caem caiu caíram contém contêm mantém mantêm inclui incluem distribui
     distribuem constrói constroem põe põem pôs lê leem leu dá dão deu deram vai vão quer querem sabe sabem pode
     podem vê veem viu viram ouve ouvem odeia odeiam passeia passeiam vale valem coxeia coxeiam semeia semeiam rodeia
     rodeiam bloqueia bloqueiam
+"""
+# Said of oneself, of another, and the verb, where the ending alone does not tell.
+_PORTUGUESE_FIRST = """
+    faço faz fazer, fiz fez fazer, fizemos fizeram fazer, digo diz dizer, trago traz trazer, peço pede pedir, perco
+    perde perder, ouço ouve ouvir, meço mede medir, venho vem vir, vejo vê ver, vi viu ver, vimos viram ver, leio lê
+    ler, li leu ler, lemos leram ler, dou dá dar, dei deu dar, demos deram dar, dormi dormiu dormir, durmo dorme
+    dormir, sirvo serve servir, sigo segue seguir, sinto sente sentir, visto veste vestir, saio sai sair, saí saiu
+    sair, saímos saíram sair, caí caiu cair, caímos caíram cair, construí construiu construir, trouxe trouxe trazer,
+    trouxemos trouxeram trazer, pus pôs pôr, pusemos puseram pôr, ponho põe pôr, pomos põem pôr, vou vai ir, vamos
+    vão ir, fui foi ir, fomos foram ir, tenho tem ter, temos têm ter, tive teve ter, tivemos tiveram ter, conduzo
+    conduz conduzir, subo sobe subir, cubro cobre cobrir, prefiro prefere preferir
+"""
+_NEVER_REGULAR = """
+    caber cair chover conter crer dar dizer doer fazer ler manter odiar poder pôr querer rir roer saber sair ter
+    trazer valer ver vir
 """
 _MORE_OFTEN_ELSE = {"para", "nada"}  # "for" and "nothing"
 _ENDINGS = {
@@ -97,6 +122,49 @@ def portuguese_third() -> frozenset[str]:
     """What one or several do or did: "afina", "afinam", "afinou"."""
     made = {verb[:-2] + ending for verb in _PORTUGUESE.split() for ending in _ENDINGS[verb[-2:]]}
     return frozenset(made | set(_IRREGULAR.split())) - _MORE_OFTEN_ELSE
+
+
+@cache
+def portuguese_first() -> dict[str, tuple[str, str]]:
+    """Of what people say of themselves, the same said of them, and the verb: "comprei" is "comprou", comprar."""
+    listed = {verb for _, _, verb in _listed()}
+    made = (one for verb in _told() for one in _conjugate(verb, present=verb not in listed))
+    found = {first: (third, verb) for first, third, verb in made}
+    return found | {first: (third, verb) for first, third, verb in _listed()}
+
+
+def _listed() -> list[list[str]]:
+    return [line.split() for line in _PORTUGUESE_FIRST.split(",")]
+
+
+@cache
+def portuguese_verb() -> dict[str, str]:
+    """Of what one or several do or did, the verb: "começou" is começar."""
+    made = {verb[:-2] + ending: verb for verb in _told() for ending in _ENDINGS[verb[-2:]]}
+    made |= dict(portuguese_first().values())
+    return {third: verb for third, verb in made.items() if third not in _MORE_OFTEN_ELSE}
+
+
+def _told() -> list[str]:
+    """Those that go by the rule in the past; of others the forms are listed."""
+    return [verb for verb in (_PORTUGUESE + _PORTUGUESE_TOLD).split() if verb not in _NEVER_REGULAR.split()]
+
+
+def _conjugate(verb: str, *, present: bool) -> Iterator[tuple[str, str, str]]:
+    """What goes by the rule, of "I" in the present and the past, and of "we" where that can only be past."""
+    stem, ending = verb[:-2], verb[-2:]
+    past = re.sub(r"ç$", "c", re.sub(r"g$", "gu", re.sub(r"c$", "qu", stem))) + "ei" if ending == "ar" else stem + "i"
+    yield past, stem + {"ar": "ou", "er": "eu", "ir": "iu"}[ending], verb
+    if ending == "ar":
+        yield stem + "ámos", stem + "aram", verb
+    if not present or (ending == "ir" and re.search(r"[eo][^aeiou]*$", stem)):  # "sentir" is "sinto"
+        return
+    if ending == "ar":
+        stem += "i" * stem.endswith("e")  # "bloquear" is "bloqueio"
+        yield stem + "o", stem + "a", verb
+    else:
+        said = re.sub(r"g$", "j", re.sub(r"c$", "ç", stem))
+        yield said + "o", stem + ("i" if stem.endswith("u") else "" if verb.endswith("zir") else "e"), verb
 
 
 def third_person(verb: str) -> str:

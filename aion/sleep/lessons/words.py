@@ -14,7 +14,7 @@ from typing import Any
 
 from aion.memory.entities import entities_of
 from aion.memory.terms import STOP_WORDS, words_of
-from aion.memory.verbs import portuguese_third
+from aion.memory.verbs import portuguese_first, portuguese_third
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.:/-][^\W_]+)*|[€$£%°]")
 _ACCENT = re.compile(r"[ãõçáéíóúâêôà]", re.IGNORECASE)
@@ -102,7 +102,7 @@ def _languages() -> dict[str, frozenset[str]]:
 
 @cache
 def _first_verbs() -> frozenset[str]:
-    return frozenset("".join(words_of(verb)) for verb in read_data("person")["pt_verbs"])
+    return frozenset("".join(words_of(verb)) for verb in (*read_data("person")["pt_verbs"], *portuguese_first()))
 
 
 def lower_first(text: str) -> str:

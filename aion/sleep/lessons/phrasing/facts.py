@@ -49,6 +49,7 @@ class Fact:
     changed: bool = False  # it says that it is otherwise than before
     aliases: tuple[OtherName, ...] = ()  # what it says of how else something is called
     foreign: bool = False  # it is in a language that nothing here can ask in
+    deed: bool = False  # it asks for what was done: its subject alone asks for something else
 
     @property
     def language(self) -> str:
@@ -142,6 +143,7 @@ def _read_statement(lesson: Lesson) -> Fact:
         back="" if said is None else asked.back,
         many=asked.many,
         changed=bare.changed or asked.changed,
+        deed=asked.deed,
         aliases=tuple(one.alias for one in found if one.alias is not None),
     )
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from aion.memory.aliases import PRONOUNS, OtherName, read_alias
-from aion.memory.verbs import third_person
+from aion.sleep.lessons.phrasing.deeds import Deed, ask_deed
+from aion.sleep.lessons.phrasing.verbs import active_verb, plain_verb
 from aion.sleep.lessons.words import EDGES, lower_first, read_data, upper_first
 
 LONGEST_SUBJECT = 12  # words; a longer one is no subject but half a story
@@ -21,10 +22,6 @@ _PRONOUNS = re.compile(
 _SEVERAL = re.compile(r",|\b(?:and|but|not|e|mas|não)\b", re.I)  # an answer that is no single thing to ask back for
 _MODAL = re.compile(r"\b(?:can|could|may|might|must|should|will|would)$")
 _PART = re.compile(r"\{([a-z]+)\}")  # a part may hold others
-_NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
-    r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$"
-)
-_WHOLE_ES = ("sses", "shes", "ches", "xes", "zzes", "oes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,7 @@ class Asked:
     many: bool  # other statements may answer the same question
     changed: bool = False  # it says that it is otherwise than before
     alias: OtherName | None = None  # it says how else something is called
+    deed: bool = False  # its subject by itself is not what is asked for: of "my bike", where it was bought
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,12 @@ def ask_about(sentence: str, language: str, holder: str = "") -> Asked | None:
         found = pattern.regex.fullmatch(body) or pattern.regex.fullmatch(lower_first(body))
         if found is not None and (asked := _fill(pattern, found, language)) is not None:
             return replace(asked, alias=_name_of(asked, body, language))
-    return None
+    deed = ask_deed(body, language)
+    return None if deed is None or _is_broken(deed.subject, "", language) else _asked_of(deed)
+
+
+def _asked_of(deed: Deed) -> Asked:
+    return Asked(deed.questions, deed.subject, deed.core, back="", many=deed.many, deed=True)
 
 
 def _ask_alias(told: OtherName, holder: str, language: str) -> Asked:
@@ -77,32 +80,6 @@ def _name_of(asked: Asked, body: str, language: str) -> OtherName | None:
     """What "is called Gaivota" is also meant by that name."""
     says = re.search(read_data(f"facts_{language}")["alias"]["plain"], body)
     return OtherName(asked.subject, asked.core) if says and asked.subject and asked.core[:1].isupper() else None
-
-
-def plain_verb(verb: str) -> str:
-    """ "opens" is "open": the form after "does"."""
-    irregular = {"has": "have", "is": "be", "does": "do"}
-    if verb in irregular:
-        return irregular[verb]
-    if verb.endswith("ies") and len(verb) > 4:
-        return verb[:-3] + "y"
-    if verb.endswith(_WHOLE_ES):
-        return verb[:-2]
-    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
-
-
-def active_verb(participle: str, be: str) -> str:
-    """What is "kept" somebody "keeps", what was "painted" they "painted"; empty where it is not known."""
-    known: str = read_data("facts_en")["active"].get(participle, "")
-    if known or not participle.endswith("ed"):
-        return next(iter(known.split()[be in {"was", "were"} :]), "")
-    if be in {"was", "were"}:
-        return participle
-    if participle.endswith("ied"):
-        return participle[:-3] + "ies"
-    body = participle[:-2]
-    doubled = body[-1:] == body[-2:-1] and body[-1:] not in {"l", "s", "f", "z"}
-    return third_person(body[:-1] if doubled else body + ("e" if _NEEDS_E.search(body) else ""))
 
 
 def _fill(pattern: _Pattern, found: re.Match[str], language: str) -> Asked | None:

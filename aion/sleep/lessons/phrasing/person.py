@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aion.memory.verbs import portuguese_first, portuguese_third
 from aion.sleep.lessons.words import lower_first, read_data, upper_first
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\s+|.", re.DOTALL)
@@ -29,6 +30,8 @@ _BEFORE_NOUNS = re.compile(  # "o jogo" is a game, "jogo" alone what the person 
 )
 _NO_VERBS = {"como", "visto"}  # far more often "as" and "seen"
 _JOINS = {"e", "mas", ","}
+_ONESELF = {"", "me", "nos"}
+_IS = {"é", "são", "está", "estão", "era", "tem"}
 _OPENING = {"\u201c", "\u00ab"}
 _QUOTES = {'"', "\u201d", "\u00bb", *_OPENING}
 _ENDS = {".", "!", "?"}
@@ -61,13 +64,16 @@ def _turn_portuguese(sentence: str) -> str | None:
     pieces = list(_tokens(re.sub(r"^(?:Eu|Nós) ", "", sentence)))
     first = pieces[0][1] if pieces else ""
     place = 2 if first in {"não", "já", "nunca"} and len(pieces) > 2 else 0
-    opens = len(pieces) > place and pieces[place][1] in verbs
+    opening = _opening(pieces[place:], verbs)
+    opens = bool(opening)
     known = opens or (first in data["pt"] if not place else False) or not _speaks_of_self(sentence, bool(place))
     made: list[str] = []
     before = ""
     for number, (piece, plain, is_own) in enumerate(pieces):
         turned = data["pt"].get(plain, piece) if is_own else piece
-        if number == place or (opens and is_own and before in _JOINS):
+        if number == place:
+            turned = opening or turned
+        elif opens and is_own and before in _JOINS:
             turned = verbs.get(plain, turned)
         elif is_own and _is_verb(plain, before, verbs):
             return None
@@ -75,6 +81,20 @@ def _turn_portuguese(sentence: str) -> str | None:
         before = before if plain.isspace() else plain
     whole = "".join(made)
     return whole if known and not re.search(r"\b(?:eu|mim|nós)\b", whole, re.IGNORECASE) else None
+
+
+def _opening(pieces: list[tuple[str, str, bool]], verbs: dict[str, str]) -> str:
+    """What the person does that a sentence opens with, said of another; "" of a name: "Pinto mora em Faro"."""
+    words = [plain for _, plain, is_own in pieces if is_own and not plain.isspace()] or [""]
+    if (
+        words[0] in verbs
+        or words[0] in read_data("person")["pt"]
+        or (words[1:] and (words[1] in portuguese_third() or words[1] in _IS))
+    ):
+        return verbs.get(words[0], "")
+    verb, dash, oneself = words[0].partition("-")
+    said = portuguese_first().get(verb, ("", ""))[0] if oneself in _ONESELF else ""
+    return said + "-se" * bool(said and dash)
 
 
 def _tokens(sentence: str) -> Iterator[tuple[str, str, bool]]:

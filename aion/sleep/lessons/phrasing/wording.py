@@ -21,6 +21,7 @@ TRAINED = 7  # shapes of each question that are trained, besides the question as
 SITUATIONS = 6  # in which it is asked in other words that are trained, too
 OF_NAMES = 4  # of one that asks for another name: people ask for what is known of the thing, by either name
 TERSE = frozenset(("keys", "short", "kind"))  # groups that name the thing alone, and so ask for what is known of it
+UNDONE = TERSE - {"keys"}  # of what was done: where the bike is, not where it was bought
 CONTEXT = "context"  # the group of situations
 STEM = "stem"  # the group that asks for the rest of a sentence instead of an answer
 
@@ -72,7 +73,7 @@ def word(fact: Fact, held_out: int) -> Wordings:
 
 def _in_situations(fact: Fact) -> list[Wording]:
     """The question as it comes up, in an order that is the lesson's own; by turns about the thing it belongs to."""
-    if fact.aliases or fact.foreign or not fact.subject:
+    if fact.aliases or fact.foreign or fact.deed or not fact.subject:
         return []
     data, kind = read_data("shapes"), _kind_of(fact)
     texts = _order(fact, data["contexts"][fact.language].get(kind, ()))
@@ -184,7 +185,8 @@ def _exchange(word: str, place: int) -> str:
 
 
 def _ranked(fact: Fact) -> list[Shape]:
-    shapes = [one for one in _shapes(_shaped_as(fact)) if not (fact.aliases and one.group in TERSE)]
+    barred = TERSE if fact.aliases else UNDONE if fact.deed else frozenset[str]()
+    shapes = [one for one in _shapes(_shaped_as(fact)) if one.group not in barred]
     return sorted(shapes, key=lambda shape: _rank(fact.lesson.id, shape.text))
 
 
