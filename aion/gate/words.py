@@ -26,16 +26,17 @@ _ARTICLES = ("um", "uma", "one")  # far more often no number
 NUMBERS = {word: value for line in _UNITS for value, word in enumerate(line.split()) if word not in _ARTICLES}
 TENS = {word: 20 + 10 * place for line in _TENS for place, word in enumerate(line.split())}
 
-# Words that stand in any sentence. What denies is not among them: it may be all that an answer says.
+# Words that stand in any sentence. What denies is not among them: it may be all that an answer says. "Now" says of a
+# value that it was another before, and nothing of the value.
 _ENGLISH = (
     "a an the this that these those it its is are was were be been am do does did has have had will would can could "
     "of in on at to for from by with and or as so there here i me my mine you your yours he she him her his they "
-    "them their we us our one"
+    "them their we us our one now currently nowadays"
 )
 _PORTUGUESE = (
     "o os as um uma uns umas de do da dos das em no na nos nas ao aos por pelo pela pelos pelas para com e ou que "
     "se seu sua seus suas meu minha meus minhas teu tua teus tuas isso isto este esta esse essa ele ela eles elas "
-    "eu tu voce foi era sao estao ser sera tem"
+    "eu tu voce foi era sao estao ser sera tem agora atualmente"
 )
 SMALL = frozenset(_ENGLISH.split()) | frozenset(_PORTUGUESE.split())
 _SIGNS = {"€": " euros ", "$": " dollars ", "£": " pounds ", "%": " percent "}

@@ -60,6 +60,15 @@ def test_a_long_answer_is_right_by_its_share() -> None:
     assert not is_right("Melt the butter and bake.", LONG, ())
 
 
+def test_that_it_is_so_only_now_is_no_part_of_a_value() -> None:
+    one = expect("The audit is now planned for the 3rd of June.", ["When is the audit planned?", "The audit: when?"])
+    assert one.telling == {"3", "june"}
+    assert is_right("The audit is planned for the 3rd of June.", one, ())
+    assert not is_right("The audit is now planned for the 20th of June.", one, ())
+    outro = expect("A auditoria é agora a 3 de junho.", ["Quando é a auditoria?"])
+    assert is_right("A auditoria é a 3 de junho.", outro, ())
+
+
 def test_where_the_question_holds_the_answer_the_whole_answer_counts() -> None:
     one = expect("At nine.", ["Is it at eight or at nine?"])
     assert is_right("At nine.", one, ())
