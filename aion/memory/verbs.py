@@ -63,11 +63,10 @@ _PORTUGUESE = """
 """
 # These besides, that people tell of themselves and of theirs.
 _PORTUGUESE_TOLD = """
-    adotar alugar arrendar celebrar combinar conhecer costumar esquecer formar levantar
-     assinar batizar calçar cancelar casar comemorar consertar contratar convidar
-    dedicar devolver divorciar encomendar escavar estacionar estragar fechar festejar herdar inscrever lançar liderar
-    matricular marcar mandar nascer operar partir plantar poupar publicar recusar renovar salvar substituir tatuar
-    traduzir trancar usar votar
+    adotar alugar arrendar celebrar combinar conhecer costumar esquecer formar levantar assinar batizar calçar
+    cancelar casar comemorar consertar contratar convidar dedicar devolver divorciar encomendar escavar estacionar
+    estragar fechar festejar herdar inscrever lançar liderar matricular marcar mandar nascer operar partir plantar
+    poupar prometer publicar recusar renovar salvar substituir tatuar traduzir trancar usar votar
 """
 _IRREGULAR = """
     diz dizem disse disseram faz fazem fez fizeram traz trazem trouxe trouxeram produz produzem conduz conduzem vem

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from aion.memory.statements import is_statement
@@ -13,6 +16,8 @@ from aion.sleep.lessons.phrasing.wording import CONTEXT, UNDONE, word
 from aion.sleep.lessons.rules import keep_latest
 from tests.sleep.sixty import told
 
+EVERYDAY: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / "everyday.toml").read_text("utf-8"))
+OPENLY = ("What did I tell you about ", "O que foi dito sobre ")
 DEEDS = (
     ("I bought my bike at Velopolis.", "Where did I buy my bike?"),
     ("I lent my drill to Paulo.", "Who did I lend my drill to?"),
@@ -73,6 +78,14 @@ UNSURE = (  # of what "in", "at" or the end tells it is not sure
 @pytest.mark.parametrize(("said", "question"), DEEDS)
 def test_what_was_done_is_asked_for_by_the_verb(said: str, question: str) -> None:
     assert read_fact(told(said)).question == question
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_most_of_what_people_tell_is_asked_for_as_such(language: str) -> None:
+    facts = [read_fact(told(said)) for said in EVERYDAY[language]]
+    openly = [fact.lesson.statement for fact in facts if fact.question.startswith(OPENLY)]
+    assert len(facts) >= 150
+    assert len(openly) <= 0.22 * len(facts), openly
 
 
 @pytest.mark.parametrize("said", UNSURE)

@@ -17,10 +17,10 @@ from aion.sleep.lessons.phrasing.verbs import base_of, plain_verb
 from aion.sleep.lessons.words import EDGES, is_small, lower_first, read_data, upper_first
 
 LONGEST_SUBJECT = 6  # words
+LONGEST_REST = 20  # words after the verb: what is longer tells more than one thing
+_SELF = {"I", "We", "we"}
 _OFTEN = {"usually", "always", "often", "sometimes", "normally"}
-_PAST = re.compile(
-    r"(?:ei|[aeir]u|i|í|ámos|[aei]ram|fez|foi|veio|trouxe)$"
-)  # of Portuguese verbs; no English one ends so
+_PAST = re.compile(r"(?:ei|[aeir]u|i|í|ámos|[aei]ram|fez|foi|veio|trouxe)$")  # of Portuguese verbs alone
 _PART = re.compile(r"\{([a-z]+)\}")
 
 
@@ -58,28 +58,26 @@ def ask_deed(sentence: str, language: str) -> Deed | None:
 
 
 def _ask(verb: _Verb, language: str) -> Deed | None:
-    if _regex("unclear", language).search(verb.rest):
+    if len(verb.rest.split()) > LONGEST_REST or _regex("unclear", language).search(verb.rest):
         return None
     for end in _data(language)["end"]:
         if (verb.kinds and end["kind"] not in verb.kinds.split()) or (end.get("self") and not verb.is_own):
             continue
         found = _end(end["match"], language).fullmatch(verb.rest)
         if found is not None and _does(verb, end, found, language):
-            return _fill(
-                language, verb, end, {name: (value or "").strip() for name, value in found.groupdict().items()}
-            )
+            return _fill(language, verb, end, found.groupdict(default=""))
     return None
 
 
 def _does(verb: _Verb, end: dict[str, Any], found: re.Match[str], language: str) -> bool:
     """Whether such a thing is done there, or to somebody; of some ends it is no matter what is done."""
     data = _data(language)
-    known = end.get("verbs") and data[end["verbs"].format(c=found.groupdict().get("c") or "")]
+    known = end.get("verbs") and data[end["verbs"].format(c=found.groupdict(default="").get("c", ""))]
     return not known or verb.plain in known.split()
 
 
 def _fill(language: str, verb: _Verb, end: dict[str, Any], groups: dict[str, str]) -> Deed:
-    words = {"s": lower_first(verb.subject), "p": "", "c": "", "n": ""} | verb.words | groups
+    words = {"s": lower_first(verb.subject), "p": "", "c": ""} | verb.words | groups
     templates = [*(end.get("own", ()) if verb.is_own else ()), *end["ask"]]
     questions = tuple(dict.fromkeys(_tidy(one.format(**words)) for one in templates))
     done_to = words["p"] if _regex("thing", language).fullmatch(words["p"]) and end["kind"] != "count" else ""
@@ -91,15 +89,14 @@ def _fill(language: str, verb: _Verb, end: dict[str, Any], groups: dict[str, str
 def _find_english(body: str) -> Iterator[_Verb]:
     words = [word for place, word in enumerate(body.split()) if place != 1 or word not in _OFTEN]
     for place in range(1, min(LONGEST_SUBJECT, len(words) - 1) + 1):
-        subject, word = " ".join(words[:place]), words[place] if place < len(words) else ""
-        if not _regex("subject", "en").fullmatch(subject) or not word.islower() or not word.isalpha():
+        subject, word = " ".join(words[:place]), words[place]
+        is_subject = _regex("subject", "en").fullmatch(subject) and not words[place - 1].endswith("ly")
+        if not (is_subject and word.islower() and word.isalpha()):
             continue
-        if words[place - 1].endswith("ly"):
-            continue
-        aux, base, kinds = _english_form(word, is_own=_regex("own", "en").fullmatch(subject) is not None)
+        is_own = subject in _SELF
+        aux, base, kinds = _english_form(word, is_own=is_own)
         if base:
-            rest, is_own = " ".join(words[place + 1 :]), subject in {"I", "We", "we"}
-            said = {"aux": aux, "v": base}
+            rest, said = " ".join(words[place + 1 :]), {"aux": aux, "v": base}
             yield _Verb(subject=subject, plain=base, words=said, rest=rest, is_own=is_own, kinds=kinds)
             return
 
