@@ -27,6 +27,7 @@ class OpenTurn:
     may_repeat: bool
     steps: dict[str, Json] = field(default_factory=dict)
     recall: Recall | None = None
+    outdated: frozenset[str] = frozenset()  # ids of recalled memories that a newer one tells anew
     context: Context | None = None
     vector: Vector | None = None  # of the question
     fingerprint: bytes = b""  # set when the answer may be given again
@@ -54,6 +55,11 @@ class OpenTurn:
     def shown(self) -> tuple[Recalled, ...]:
         """The memories that stood in the prompt."""
         return self.context.shown if self.context else ()
+
+    def to_show(self) -> tuple[Recalled, ...]:
+        """The recalled memories that are still so."""
+        items = self.recall.items if self.recall else ()
+        return tuple(one for one in items if one.memory.id not in self.outdated)
 
     def source_versions(self) -> tuple[tuple[str, int], ...]:
         return tuple((one.memory.id, one.memory.seq) for one in self.shown())

@@ -6,21 +6,26 @@ answer, nor does a base that does not say which. An adapter that a person names 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
+from aion.answer.known import leave_outdated
 from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
+from aion.memory.base import Recalled
 from aion.memory.embedding import EmbeddingDesk
-from aion.records import Json
+from aion.records import Json, Memory
 from aion.router.asked import Ask
 from aion.router.base import Picks, Route, Vector
 from aion.router.choose import choose, reword
 from aion.router.table import RouteTable, ServedSet
+from aion.store.base import Store
 
 log = structlog.get_logger()
 
@@ -28,10 +33,17 @@ log = structlog.get_logger()
 class Routing:
     """One table of who is served what, a desk that embeds questions, and the base to ask where a router wants it."""
 
-    def __init__(self, table: RouteTable, desk: EmbeddingDesk | None = None, ask: Ask | None = None) -> None:
+    def __init__(
+        self,
+        table: RouteTable,
+        desk: EmbeddingDesk | None = None,
+        ask: Ask | None = None,
+        store: Store | None = None,
+    ) -> None:
         self._table = table
         self._desk = desk
         self._ask_base = ask
+        self._store = store
 
     def mark(self, turn: OpenTurn) -> Sequence[str]:
         """What an answer depends on besides its question."""
@@ -75,7 +87,17 @@ class Routing:
         return route, {"outcome": outcome, "scales": dict(route.scales), "why": route.why} | side
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
-        return await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
+        route = await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
+        if not route.scales or not _recalled(turn):
+            return route
+        find = partial(self._find, turn.draft.owner)
+        return await asyncio.to_thread(leave_outdated, route, _recalled(turn), served.learned, find)
+
+    def _find(self, owner: str, ref: str) -> Sequence[Memory]:
+        if self._store is None:
+            return ()
+        known = self._store.memories.get(ref, owner=owner)
+        return [known] if known is not None else self._store.memories.from_source(ref, owner=owner)
 
     async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:
@@ -89,6 +111,10 @@ class Routing:
     async def _embed(self, texts: list[str]) -> Mapping[str, Vector]:
         vectors = await self._desk.embed(texts) if self._desk is not None else []
         return dict(zip(texts, vectors, strict=True))
+
+
+def _recalled(turn: OpenTurn) -> Sequence[Recalled]:
+    return turn.recall.items if turn.recall is not None else ()
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

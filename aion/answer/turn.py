@@ -22,6 +22,7 @@ from aion.answer.context import budget_of, build_context, mark_used, text_of
 from aion.answer.contradiction import find_contradictions
 from aion.answer.events import Ask, Event, Finished
 from aion.answer.generate import Writing
+from aion.answer.known import find_outdated
 from aion.answer.observe import Observer
 from aion.answer.open_turn import UNREAD, OpenTurn
 from aion.answer.route import Routing
@@ -72,7 +73,7 @@ class Answerer:
         self.settings = settings or Settings()
         self._write = Writing(generator, queue)
         ask = BaseAsker(generator, queue).ask
-        self.routing = Routing(table or RouteTable(), mind.desk if mind else None, ask)
+        self.routing = Routing(table or RouteTable(), mind.desk if mind else None, ask, store)
 
     async def take_turn(self, ask: Ask) -> AsyncGenerator[Event, None]:
         turn = self._open(ask, await self._conversation(ask))
@@ -80,9 +81,7 @@ class Answerer:
             try:
                 found = await self._look_up(turn)
                 if found is None:
-                    await self._recall(turn)
-                    await self.routing.choose(turn)
-                    await self._build_context(turn)
+                    await self._prepare(turn)
                 async with contextlib.aclosing(self._write.answer(turn, found)) as events:
                     async for event in events:
                         yield event
@@ -162,18 +161,22 @@ class Answerer:
             return False
         if entry.version == turn.memory_version:
             return True
-        await self._recall(turn)
-        await self._build_context(turn)
+        await self._prepare(turn)
         if not self.mind.cache.confirm(owner, entry, turn.source_versions(), turn.memory_version):
             turn.repeated = None
         return turn.repeated is not None
+
+    async def _prepare(self, turn: OpenTurn) -> None:
+        """Once: what is remembered, who answers, and what they are given to read."""
+        if "route" not in turn.steps:
+            await self._recall(turn)
+            await self.routing.choose(turn)
+            await self._build_context(turn)
 
     async def _recall(self, turn: OpenTurn) -> None:
         limit = self.settings.context.recall_items
         if self.mind is None or not turn.may_recall or not limit or not turn.question:
             turn.steps["recall"] = {"outcome": "off", "below_floor": 0, "items": []}
-            return
-        if turn.recall is not None:
             return
         began = time.perf_counter()
         if await self.mind.observer.wait_for_told(turn.draft.owner) or turn.memory_version == UNREAD:
@@ -182,6 +185,7 @@ class Answerer:
             turn.recall = NOTHING
             return
         turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
+        turn.outdated = find_outdated(turn.recall.items)
         for name, took in turn.recall.timings.items():
             turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again
         turn.took("recall_ms", began)
@@ -191,13 +195,12 @@ class Answerer:
         turn.memory_version = await asyncio.to_thread(self.store.memories.version, owner=turn.draft.owner)
 
     async def _build_context(self, turn: OpenTurn) -> None:
-        if turn.job.prompt is not None or turn.context is not None:
+        if turn.job.prompt is not None:
             return
         began, settings = time.perf_counter(), self.settings.context
         budget = budget_of(settings, self.generator.card.context, turn.job.sampling.max_tokens)
-        items = turn.recall.items if turn.recall else ()
         turn.context = await build_context(
-            turn.job.messages, items, budget=budget, settings=settings, count=self.generator.count
+            turn.job.messages, turn.to_show(), budget=budget, settings=settings, count=self.generator.count
         )
         turn.steps["context"] = turn.context.report
         turn.job = replace(turn.job, messages=turn.context.messages)
@@ -216,6 +219,7 @@ class Answerer:
             turn.steps["recall"] = {
                 "outcome": ("used" if memories else "none") if turn.recall.complete else "words_only",
                 "below_floor": turn.recall.below_floor,
+                "outdated": sorted(turn.outdated),
                 "items": mark_used(turn.shown(), support.used if support else ()),
             }
         rests = support is not None and (any(support.used) or any(one.fits for one in turn.shown()))

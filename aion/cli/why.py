@@ -35,6 +35,7 @@ def explained(found: Json) -> Iterator[str]:
     yield f"model: {found['model']['name']} ({found['model']['hash'][:12]})"
     for adapter in found["adapters"]:
         yield f"adapter: {adapter['name']} x {adapter['scale']} ({adapter['hash'][:12]})"
+    yield from left_out(found)
     yield from sources(found)
     yield from judged(found)
     yield from context(found)
@@ -53,6 +54,15 @@ def sources(found: Json) -> Iterator[str]:
         marks = ["used" if source["used"] else "not used", source["trust"], f"score {number(source['score'], 4)}"]
         marks += ["changed since"] if source.get("changed") else []
         yield f"source [{source['place']}] {says} ({', '.join(marks)}; {source['id']})"
+
+
+def left_out(found: Json) -> Iterator[str]:
+    """What is not so any more, by what was told since."""
+    left = ((found.get("route") or {}).get("why") or {}).get("left", ())
+    for one in (one for one in left if one["reason"] == "told_anew"):
+        yield f"not adapter {one['adapter']}: what it learned was told anew ({one['memory']})"
+    if outdated := (found["recall"] or {}).get("outdated"):
+        yield f"left out, told anew since: {', '.join(outdated)}"
 
 
 def judged(found: Json) -> Iterator[str]:

@@ -22,7 +22,7 @@ from aion.records import Candidate, Move, Promotion, Quarantine, new_id
 from aion.router.card import RouteCard
 from aion.router.network import find_network
 from aion.router.route import Router, Strategy
-from aion.router.table import RouteTable, ServedSet
+from aion.router.table import Learned, RouteTable, ServedSet
 from aion.store.base import Store
 from aion.store.blobs import BlobStore
 
@@ -264,7 +264,14 @@ class Promoter:
             router=self._make_router(adapters),
             trial=self._make_router(trial) if row.trial else None,
             share=row.share,
+            learned={name: self._learned_by(ready[name].candidate) for name in usable},
         )
+
+    def _learned_by(self, candidate: Candidate) -> Learned:
+        """A night learns what was told before it was asked for."""
+        night = self._store.nights.night(candidate.night, owner=candidate.owner)
+        lessons = self._store.nights.sources_of(sorted(self._known_by(candidate)), owner=candidate.owner)
+        return Learned(at=night.asked if night is not None else 0.0, lessons=lessons)
 
     def _make_router(self, cards: Mapping[str, RouteCard]) -> Router:
         """As the examination made it of the same cards."""

@@ -7,10 +7,23 @@ keeps nothing: at start it is filled from the newest promotions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from aion.router.base import Picks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What an adapter knows, by what it was told: refs of turns, feedback and memories, by lesson."""
+
+    at: float  # what was told from here on it cannot know
+    lessons: Mapping[str, frozenset[str]]
+
+    @cached_property
+    def refs(self) -> frozenset[str]:
+        return frozenset().union(*self.lessons.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +35,7 @@ class ServedSet:
     router: Picks
     trial: Picks | None = None
     share: float = 0.0
+    learned: Mapping[str, Learned] = field(default_factory=dict)  # by adapter; none of one from elsewhere
 
     def on_trial(self, conversation: str) -> bool:
         """The same conversation always gets the same set."""

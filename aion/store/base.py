@@ -464,6 +464,10 @@ class Nights(Protocol):
         """Take away the places of lessons from this document, and from answers of conversations that were shown it."""
         ...
 
+    def sources_of(self, lessons: Sequence[str], *, owner: str) -> dict[str, frozenset[str]]:
+        """What each of these lessons was made of: turns, feedback, memories, documents. Unknown ones are left out."""
+        ...
+
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
         """Ids of the candidates that learned from any of these turns, feedback, memories or documents."""
         ...

@@ -211,6 +211,14 @@ class SqliteNights:
 
         return self._write(job)
 
+    def sources_of(self, lessons: Sequence[str], *, owner: str) -> dict[str, frozenset[str]]:
+        with self._reading() as connection:
+            found = {
+                one: frozenset(ref for (ref,) in fetch(connection, statements.SELECT_LESSON_SOURCES, (one, owner)))
+                for one in dict.fromkeys(lessons)
+            }
+        return {lesson: refs for lesson, refs in found.items() if refs}
+
     def candidates_from(self, sources: Sequence[str], *, owner: str) -> list[str]:
         with self._reading() as connection:
             return find_learners(connection, sources, owner)

@@ -165,6 +165,9 @@ PUT_LESSON = (
     "SET theme = excluded.theme, moved = excluded.moved, at = excluded.at, digest = excluded.digest"
 )
 SELECT_LESSONS = "SELECT id, owner, theme, moved, at, digest FROM lessons"
+SELECT_LESSON_SOURCES = (
+    "SELECT ref FROM lesson_sources JOIN lessons ON lessons.id = lesson WHERE lesson = ? AND owner = ?"
+)
 INSERT_LESSON_SOURCE = "INSERT INTO lesson_sources (lesson, ref) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 INSERT_NIGHT = "INSERT INTO nights (id, owner, body, digest) VALUES (?, ?, ?, ?)"

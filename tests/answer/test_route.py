@@ -15,6 +15,7 @@ from aion.answer.route import Routing
 from aion.answer.turn import Answerer
 from aion.capture.draft import AnswerDraft, TurnDraft
 from aion.errors import NotFound, Unavailable
+from aion.memory.base import Recall, Recalled
 from aion.memory.embedding import EmbeddingDesk
 from aion.models.base import Delta, Job, Sampling
 from aion.models.fake import FakeEmbedder, FakeGenerator
@@ -24,6 +25,7 @@ from aion.router.asked import TOKENS
 from aion.router.base import NO_WORDS, Route, Vector
 from aion.router.route import Router, Strategy
 from aion.router.table import RouteTable, ServedSet
+from tests.answer.test_known import ANEW, KNOWN, TOLD
 from tests.router.taught import WORK, card_of
 
 pytestmark = pytest.mark.anyio
@@ -234,3 +236,40 @@ async def test_whoever_answers_has_the_base_asked(desk: EmbeddingDesk) -> None:
     queue = AdmissionQueue(1, 10_000)
     answerer = Answerer(FakeGenerator("0"), unused, queue, mind=mind, table=asking_table())
     assert (await answerer.routing.explain("ana", BILLING))["why"]["strategy"] == "model"
+
+
+class Taught(Names):
+    """Says for which lesson it picks."""
+
+    def pick(self, question: str, vector: Vector | None, **given: Any) -> Route:
+        took = {"adapter": "cand_1", "theme": "work", "lesson": "les_1", "words": ["review"], "how": "exact"}
+        return Route(scales={"cand_1": 1.0}, why={"took": [took], "left": []})
+
+
+def with_memories(turn: OpenTurn, *items: Recalled) -> OpenTurn:
+    turn.recall = Recall(items=items, vector=None, entities=(), below_floor=0, complete=True)
+    return turn
+
+
+def taught_table() -> RouteTable:
+    table = RouteTable()
+    names = frozenset({"cand_1"})
+    table.put("ana", ServedSet(promotion="promo_1", names=names, router=Taught({}), learned=KNOWN))
+    return table
+
+
+async def test_an_adapter_stays_while_nothing_newer_was_told(desk: EmbeddingDesk) -> None:
+    turn = with_memories(open_turn("when is the review?"), TOLD)
+    assert await chosen(Routing(taught_table(), desk), turn) == {"cand_1": 1.0}
+    assert turn.to_show() == (TOLD,)
+
+
+async def test_what_was_told_anew_is_left_to_the_base_and_its_memory(desk: EmbeddingDesk) -> None:
+    turn = with_memories(open_turn("when is the review?"), TOLD, ANEW)
+    turn.outdated = frozenset({"mem_old"})
+    store = SimpleNamespace(memories=SimpleNamespace(get=lambda ref, owner: TOLD.memory if ref == "mem_old" else None))
+    store.memories.from_source = lambda ref, owner: []
+    assert await chosen(Routing(taught_table(), desk, store=cast("Any", store)), turn) == "none"
+    [left] = turn.steps["route"]["why"]["left"]
+    assert (turn.steps["route"]["outcome"], left["reason"], left["memory"]) == ("none", "told_anew", "mem_new")
+    assert turn.to_show() == (ANEW,)

@@ -51,6 +51,15 @@ def test_what_belongs_to_somebody_is_not_shown_to_others(store: Store) -> None:
     assert len(nights.themes(owner=None)) == len(nights.nights(owner=None)) == len(nights.candidates(owner=None)) == 1
 
 
+def test_a_lesson_leads_back_to_what_it_was_made_of(store: Store) -> None:
+    put_themes(store, "theme_1")
+    lesson = make_lesson()
+    store.nights.place_lessons([lesson], at=1.0).result()
+    asked = [lesson.id, "lesson_unknown"]
+    assert store.nights.sources_of(asked, owner="ana") == {lesson.id: frozenset(lesson.sources)}
+    assert store.nights.sources_of(asked, owner="eva") == {}
+
+
 def test_an_id_of_somebody_else_is_refused(store: Store) -> None:
     put_themes(store, "theme_1")
     store.nights.put_theme(make_theme(id="theme_2", owner="eva")).result()

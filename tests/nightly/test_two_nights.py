@@ -105,3 +105,17 @@ def test_the_second_night_keeps_what_the_first_taught(person: Person, before: di
     assert count_known(person, TOLD, before) >= 2, person.reports()[0]["words"]
     assert count_fooled(person) == 0
     assert person.adapters()[0]["parent"] == first["id"], "of one theme: it goes on, and must forget nothing"
+
+
+def test_what_is_told_anew_today_counts_before_another_night(person: Person, turn: str) -> None:
+    known = ask(person, TOLD.asked, "on")
+    assert known.adapters
+    assert holds(known.text, TOLD.value)
+    person.tell(replace(TOLD, before=TOLD.value, value="Selwyn Tarrant").told)
+    anew = ask(person, TOLD.asked, "on")
+    assert anew.adapters == ()
+    assert not holds(anew.text, TOLD.value)
+    assert [one["reason"] for one in anew.route["why"]["left"]] == ["told_anew"]
+    assert [one["text"] for one in person.get(f"/api/turns/{anew.turn}/why")["sources"]] == [
+        replace(TOLD, before=TOLD.value, value="Selwyn Tarrant").told
+    ]

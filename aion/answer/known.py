@@ -1,0 +1,76 @@
+"""What was told weighed against what was learned: of both, the newer counts.
+
+A memory that something newer tells anew stands in no prompt. And an adapter that learned what was told anew since is
+left out, until a night has taught it: whatever stands before the question, it says what it learned. It finds and
+decides; nothing is changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from aion.memory.anew import tells_anew
+from aion.memory.base import Recalled
+from aion.memory.sentences import sentences_of
+from aion.records import Json, Memory, MemoryKind, Trust
+from aion.router.base import Route
+from aion.router.table import Learned
+
+Find = Callable[[str], Sequence[Memory]]  # what is remembered of a turn, feedback or memory
+
+REASON = "told_anew"
+
+
+def find_outdated(items: Sequence[Recalled]) -> frozenset[str]:
+    """Ids of those that another one of them, told later by somebody trusted as much, tells anew."""
+    return frozenset(
+        old.memory.id
+        for old in items
+        if not old.pinned and _is_one_statement(old.memory)
+        if any(_replaces(new.memory, old.memory) for new in items)
+    )
+
+
+def leave_outdated(route: Route, items: Sequence[Recalled], learned: Mapping[str, Learned], find: Find) -> Route:
+    """Without the adapters that were chosen for something that was told anew since they learned it."""
+    took: list[Json] = [one for one in route.why.get("took", ()) if isinstance(one, dict)]
+    gone = {
+        one["adapter"]: {**one, "reason": REASON, "memory": newer}
+        for one in took
+        if one["adapter"] in learned
+        and (newer := _newer(learned[one["adapter"]], one["lesson"], items, find)) is not None
+    }
+    if not gone:
+        return route
+    scales = {name: scale for name, scale in route.scales.items() if name not in gone}
+    why = route.why | {
+        "took": [one for one in took if one["adapter"] not in gone],
+        "left": [*gone.values(), *route.why.get("left", ())],
+    }
+    return Route(scales=scales, why=why, follows=route.follows, wordings=route.wordings if scales else ())
+
+
+def _newer(learned: Learned, lesson: str, items: Sequence[Recalled], find: Find) -> str | None:
+    """The memory that tells anew what the lesson taught, or is what it was made of and was edited since."""
+    since = [item.memory for item in items if item.memory.updated >= learned.at]
+    refs = learned.lessons.get(lesson, frozenset()) if since else frozenset()
+    taught = [memory for ref in sorted(refs) for memory in find(ref)]
+    for memory in since:
+        if any(_replaces(memory, one) for one in taught) or (refs & _refs(memory) and learned.refs >= _refs(memory)):
+            return memory.id
+    return None
+
+
+def _replaces(new: Memory, old: Memory) -> bool:
+    is_told = new.kind is not MemoryKind.PASSAGE and new.trust.rank >= max(old.trust.rank, Trust.APPROVED.rank)
+    return is_told and new.id != old.id and new.updated > old.updated and tells_anew(new.text, old.text)
+
+
+def _is_one_statement(memory: Memory) -> bool:
+    """What says more stays: only a part of it is another by now."""
+    told = [sentence for sentence in sentences_of(memory.text) if not sentence.endswith("?")]
+    return memory.kind is not MemoryKind.PASSAGE and len(told) == 1
+
+
+def _refs(memory: Memory) -> frozenset[str]:
+    return frozenset((memory.id, *(source.ref for source in memory.sources if source.ref)))

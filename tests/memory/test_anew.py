@@ -1,0 +1,104 @@
+"""What tells anew: another value for the same thing, however it is told; not another thing, and not one more."""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aion.memory.anew import tells_anew
+from benchmarks.nightly.values import Values
+from benchmarks.nightly.world import make_world, read_data
+
+EVERYDAY = Path(__file__).parents[1] / "sleep" / "lessons" / "everyday.toml"
+WORLD = make_world(1)
+FIRST = [one for one in WORLD.facts if not one.before]
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        ("No, the review is on Friday.", "The review is on the 3rd of June."),
+        ("The review was moved to Friday.", "The review is on the 3rd of June."),
+        ("We moved the review to the 20th of June.", "The review is planned for the 3rd of June."),
+        ("My dentist is now Dr. Costa.", "My dentist is Dr. Silva."),
+        ("My dentist is Dr. Costa.", "My dentist is Dr. Silva."),
+        ("Tadeo's dentist is Dr. Costa.", "Tadeo's dentist is Dr. Silva."),
+        ("I live in Lisbon now.", "I live in Porto."),
+        ("Maria works at Siemens now.", "Maria works at Bosch."),
+        ("The rent is 850 euros.", "The rent is 790 euros."),
+        ("The budget is 4,000 euros instead.", "The budget is 3,500 euros."),
+        ("The wifi password is kaldor-9.", "The wifi password is kaldor-8."),
+        ("The meeting now starts at 10:30.", "The meeting starts at 9."),
+        ("The door code has changed to 4477.", "The door code is 1234."),
+        ("My new phone number is 912 345 678.", "My phone number is 911 111 111."),
+        ("The kitchen is now green.", "The kitchen is white."),
+        ("Correction: the ferry leaves at 8:40.", "The ferry leaves at 7:15."),
+        ("O meu dentista agora é a Dra. Costa.", "O meu dentista é o Dr. Silva."),
+        ("Agora moro em Lisboa.", "Moro no Porto."),
+        ("Agora o Rui afina o órgão.", "O Tomé afina o órgão."),
+        ("A consulta passou para dia 20.", "A consulta é no dia 3 de junho."),
+        ("A reunião foi adiada para sexta-feira.", "A reunião é na quinta-feira."),
+        ("A renda agora é de 850 euros.", "A renda é de 790 euros."),
+        ("Who runs it?\nThe mailbox is run by Rui Alves.", "Who runs the mailbox?\nThe mailbox is run by Ana Reis."),
+    ],
+)
+def test_another_value_for_the_same_thing_tells_it_anew(later: str, earlier: str) -> None:
+    assert tells_anew(later, earlier)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("My brother lives in Lisbon.", "My sister lives in Porto."),
+        ("The south gate closes at 7.", "The north gate closes at 9."),
+        ("The trip to Rome costs 300 euros.", "The trip to Paris costs 250 euros."),
+        ("O código do molde Lorbim é MC-9712.", "O código do molde Fontel é KX-4753."),
+        ("I like Porto.", "I like Lisbon."),
+        ("I met Ana.", "I met Rui."),
+        ("I have two cats.", "I have two dogs."),
+        ("My bike is red.", "My bike is old."),
+        ("The review is led by Carol.", "The review is on the 3rd of June."),
+        ("The review is in room 4.", "The review is on the 3rd of June."),
+        ("The meeting is in Porto.", "The meeting is at 9."),
+        ("The meeting was moved to Porto.", "The meeting costs 9 euros."),
+        ("The store opens at 9.", "The store closes at 7."),
+        ("The oven cost 790 euros.", "The oven is 3 years old."),
+        ("Is the review on Friday?", "The review is on Monday."),
+        ("I bought milk on Monday.", "I bought bread on Friday."),
+        ("The meeting is on Friday.", "The meeting is on Friday at 9."),
+        ("The mailbox is run by Rui.", "The mailbox is run by Rui Alves."),
+        ("The same words stand here.", "The same words stand here."),
+    ],
+)
+def test_another_thing_or_one_more_does_not(one: str, other: str) -> None:
+    assert not tells_anew(one, other)
+    assert not tells_anew(other, one)
+
+
+def test_every_fact_of_the_proof_is_told_anew_by_its_new_value_alone() -> None:
+    values = Values(read_data()["patterns"], read_data()["values"], random.Random(1))
+    for fact in FIRST:
+        anew = replace(fact, before=fact.value, value=values.draw(fact.relation.values))
+        assert tells_anew(anew.told, fact.told), anew.told
+    assert not [pair for pair in permutations((one.told for one in FIRST), 2) if tells_anew(*pair)]
+
+
+def test_of_four_hundred_things_people_tell_none_tells_another_anew() -> None:
+    told = list(_texts(tomllib.loads(EVERYDAY.read_text("utf-8"))))
+    assert len(told) > 400
+    assert not [pair for pair in permutations(told, 2) if tells_anew(*pair)]
+
+
+def _texts(found: Any) -> Iterator[str]:
+    if isinstance(found, str):
+        yield found
+    else:
+        for one in found.values() if isinstance(found, dict) else found:
+            yield from _texts(one)
