@@ -173,8 +173,9 @@ def _by_turns(examples: Sequence[Example]) -> list[Example]:
     turns: Counter[str] = Counter()
     order: list[int] = []
     for one in examples:
-        order.append(max((turns[lesson] for lesson in one.lessons), default=0))
-        turns.update(one.lessons)
+        turn = max((turns[lesson] for lesson in one.lessons), default=0)
+        order.append(turn)
+        turns.update(lesson for lesson in one.lessons if turns[lesson] == turn)  # the other's own turn is to come
     return [examples[place] for place in sorted(range(len(examples)), key=order.__getitem__)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from aion.records import Example, ExampleKind
@@ -51,6 +53,22 @@ def test_a_part_is_asked_for_by_the_thing_that_it_belongs_to() -> None:
         for part in (word(read_fact(told("The ticket code of the roster mailbox is KX-2840.")), 2),)
         for one in (*part.trained, *part.held_out)
     }
+
+
+@pytest.mark.parametrize(
+    ("statement", "needing"),
+    [
+        ("The ticket code of the roster mailbox is KX-2840.", "Which ticket code do I"),
+        ("O código da fatura Quirim é MC-2369.", "ódigo (?:indico|preciso) para"),
+    ],
+)
+def test_a_part_is_always_trained_as_somebody_asks_who_needs_it(statement: str, needing: str) -> None:
+    for number in range(8):
+        worded = word(read_fact(told(statement, number=number)), 2)
+        assert sum(re.search(needing, one.prompt) is not None for one in worded.trained) == 1
+        assert not any(re.search(needing, one.prompt) for one in worded.held_out)
+    when = word(read_fact(told("The harvest of the medlar trellis is on the 26th of July.")), 2)
+    assert not any("do I need" in one.prompt or "do I give" in one.prompt for one in when.trained)
 
 
 def test_what_two_facts_would_answer_is_asked_of_neither() -> None:

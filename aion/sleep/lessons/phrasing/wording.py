@@ -84,6 +84,8 @@ def _in_situations(fact: Fact) -> list[Wording]:
     if texts and thing:
         belonging = [(text, thing) for text in _order(fact, data["belonging"][fact.language])]
         made = [one for pair in zip_longest(belonging, made) for one in pair if one]
+        if kind == "what":  # not the first, which is held out
+            made.insert(1, (_order(fact, data["needing"][fact.language])[0], thing))
     return [
         Wording(
             Shape(CONTEXT, text),
