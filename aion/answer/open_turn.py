@@ -45,13 +45,6 @@ class OpenTurn:
         """What they asked before it, which a question such as "and when does it end?" is about."""
         return self._asked(1)
 
-    def recall_question(self) -> str:
-        """What to search for: a short follow-up is searched with the question before it."""
-        question = self.question
-        if len(terms_of(question)) > FEW_WORDS:
-            return question
-        return f"{self.question_before} {question}".strip()
-
     def shown(self) -> tuple[Recalled, ...]:
         """The memories that stood in the prompt."""
         return self.context.shown if self.context else ()
@@ -118,3 +111,8 @@ class OpenTurn:
             text = text_of(messages[place])
             messages = messages[:place]
         return text
+
+
+def search_text(question: str, before: str) -> str:
+    """What to search for: a short follow-up is searched with the question before it."""
+    return question if len(terms_of(question)) > FEW_WORDS else f"{before} {question}".strip()

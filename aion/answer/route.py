@@ -65,12 +65,12 @@ class Routing:
         if route.wordings:
             turn.job = replace(turn.job, messages=reword(turn.job.messages, route.wordings))
 
-    async def explain(self, owner: str, text: str, previous: str = "") -> Json:
+    async def explain(self, owner: str, text: str, previous: str = "", recalled: Sequence[Recalled] = ()) -> Json:
         """What would be chosen, without an answer; in a conversation that is not on trial, where there are such."""
         served = self._table.find(owner)
         if served is None or self._desk is None:
             return {"outcome": "none_served", "scales": {}, "why": {}}
-        route = await self._route(served.usual, text, previous)
+        route = await self._leave_outdated(await self._route(served.usual, text, previous), served, owner, recalled)
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 
     async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Route, Json]:
@@ -88,10 +88,12 @@ class Routing:
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
         route = await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
-        if not route.scales or not _recalled(turn):
+        return await self._leave_outdated(route, served, turn.draft.owner, turn.recall.items if turn.recall else ())
+
+    async def _leave_outdated(self, route: Route, served: ServedSet, owner: str, recalled: Sequence[Recalled]) -> Route:
+        if not route.scales or not recalled:
             return route
-        find = partial(self._find, turn.draft.owner)
-        return await asyncio.to_thread(leave_outdated, route, _recalled(turn), served.learned, find)
+        return await asyncio.to_thread(leave_outdated, route, recalled, served.learned, partial(self._find, owner))
 
     def _find(self, owner: str, ref: str) -> Sequence[Memory]:
         if self._store is None:
@@ -111,10 +113,6 @@ class Routing:
     async def _embed(self, texts: list[str]) -> Mapping[str, Vector]:
         vectors = await self._desk.embed(texts) if self._desk is not None else []
         return dict(zip(texts, vectors, strict=True))
-
-
-def _recalled(turn: OpenTurn) -> Sequence[Recalled]:
-    return turn.recall.items if turn.recall is not None else ()
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

@@ -24,7 +24,7 @@ from aion.answer.events import Ask, Event, Finished
 from aion.answer.generate import Writing
 from aion.answer.known import find_outdated
 from aion.answer.observe import Observer
-from aion.answer.open_turn import UNREAD, OpenTurn
+from aion.answer.open_turn import UNREAD, OpenTurn, search_text
 from aion.answer.route import Routing
 from aion.answer.support import support_of
 from aion.capture.draft import AnswerDraft, TurnDraft
@@ -99,6 +99,13 @@ class Answerer:
             turn.lap("recorded_ms")
             self._keep_answer(turn, record)
         yield Finished(replace(record, timings=dict(turn.draft.timings)), turn.confidence, await self._sources(turn))
+
+    async def explain_route(self, owner: str, text: str, previous: str = "") -> Json:
+        """Which adapters would answer, with what is remembered weighed against them; nothing is answered or kept."""
+        limit, recalled = self.settings.context.recall_items, NOTHING
+        if self.mind is not None and limit and await asyncio.to_thread(self.store.memories.version, owner=owner):
+            recalled = await self.mind.recaller.recall(owner, search_text(text, previous), limit=limit)
+        return await self.routing.explain(owner, text, previous, recalled.items)
 
     async def _conversation(self, ask: Ask) -> str:
         """The one named, else the one these messages continue, else a new one."""
@@ -184,7 +191,8 @@ class Answerer:
         if not turn.memory_version:  # nothing was ever told: straight to the model
             turn.recall = NOTHING
             return
-        turn.recall = await self.mind.recaller.recall(turn.draft.owner, turn.recall_question(), limit=limit)
+        question = search_text(turn.question, turn.question_before)
+        turn.recall = await self.mind.recaller.recall(turn.draft.owner, question, limit=limit)
         turn.outdated = find_outdated(turn.recall.items)
         for name, took in turn.recall.timings.items():
             turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again

@@ -12,7 +12,11 @@ from aion.cli.output import print_json
 from aion.records import Json
 from aion.router.index import How
 
-LEFT = {"far": "something else is asked of it", "common": "anybody may ask that"}
+LEFT = {
+    "far": "something else is asked of it",
+    "common": "anybody may ask that",
+    "told_anew": "you told that anew since it learned it",
+}
 BY = {
     "keyword": "by names alone (keyword)",
     "embedding": "by names and likeness (embedding)",

@@ -20,7 +20,7 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.models.base import Delta, Job, Sampling
 from aion.models.fake import FakeEmbedder, FakeGenerator
 from aion.models.queue import AdmissionQueue
-from aion.records import Json, TurnKind
+from aion.records import Json, Memory, TurnKind
 from aion.router.asked import TOKENS
 from aion.router.base import NO_WORDS, Route, Vector
 from aion.router.route import Router, Strategy
@@ -251,6 +251,10 @@ def with_memories(turn: OpenTurn, *items: Recalled) -> OpenTurn:
     return turn
 
 
+def no_memories(_ref: str, *, owner: str) -> list[Memory]:
+    return []
+
+
 def taught_table() -> RouteTable:
     table = RouteTable()
     names = frozenset({"cand_1"})
@@ -268,8 +272,32 @@ async def test_what_was_told_anew_is_left_to_the_base_and_its_memory(desk: Embed
     turn = with_memories(open_turn("when is the review?"), TOLD, ANEW)
     turn.outdated = frozenset({"mem_old"})
     store = SimpleNamespace(memories=SimpleNamespace(get=lambda ref, owner: TOLD.memory if ref == "mem_old" else None))
-    store.memories.from_source = lambda ref, owner: []
+    store.memories.from_source = no_memories
     assert await chosen(Routing(taught_table(), desk, store=cast("Any", store)), turn) == "none"
     [left] = turn.steps["route"]["why"]["left"]
     assert (turn.steps["route"]["outcome"], left["reason"], left["memory"]) == ("none", "told_anew", "mem_new")
     assert turn.to_show() == (ANEW,)
+
+
+@pytest.mark.parametrize(("recalled", "scales"), [((TOLD,), {"cand_1": 1.0}), ((TOLD, ANEW), {})])
+async def test_what_is_explained_is_what_would_be_done(
+    desk: EmbeddingDesk, recalled: tuple[Recalled, ...], scales: dict[str, float]
+) -> None:
+    searched: list[str] = []
+
+    async def recall(owner: str, question: str, *, limit: int) -> Recall:
+        searched.append(question)
+        return Recall(items=recalled, vector=None, entities=(), below_floor=0, complete=True)
+
+    known = {"mem_old": TOLD.memory}
+    memories = SimpleNamespace(version=lambda owner: 1, get=lambda ref, owner: known.get(ref), from_source=no_memories)
+    mind, store = (
+        SimpleNamespace(desk=desk, recaller=SimpleNamespace(recall=recall)),
+        SimpleNamespace(memories=memories),
+    )
+    answerer = Answerer(
+        FakeGenerator("0"), cast("Any", store), AdmissionQueue(1, 100), mind=cast("Any", mind), table=taught_table()
+    )
+    found = await answerer.explain_route("ana", "and when?", "Where is the review?")
+    assert (found["scales"], searched) == (scales, ["Where is the review? and when?"])
+    assert [one["reason"] for one in found["why"]["left"]] == ([] if scales else ["told_anew"])

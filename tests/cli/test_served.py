@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aion.answer.known import REASON as TOLD_ANEW
 from aion.cli.route import BY, LEFT
 from aion.router.route import Strategy
 from aion.router.scoring import Left
@@ -98,6 +99,13 @@ def test_without_a_server_each_says_how_to_start_one(aion: Aion, data: Path, wor
             ["cand_1 x 1", "  cand_1: is like what it was taught (near, cosine 0.81)"],
         ),
         (
+            {"outcome": "none", "scales": {}, "why": {"took": [], "left": [TOOK | {"reason": "told_anew"}]}},
+            [
+                "the base answers alone",
+                "  not cand_1: names billing (exact, cosine 0.81); you told that anew since it learned it",
+            ],
+        ),
+        (
             {"outcome": "used", "scales": {"cand_1": 1.0}, "why": {"took": [TOOK | {"words": [], "how": "alias"}]}},
             ["cand_1 x 1", "  cand_1: says another name that was told (alias, cosine 0.81)"],
         ),
@@ -129,7 +137,7 @@ def test_a_route_is_explained(aion: Aion, data: Path, found: Any, lines: list[st
 
 
 def test_each_reason_of_the_router_has_its_words() -> None:
-    assert LEFT.keys() == {one.value for one in Left}
+    assert LEFT.keys() == {one.value for one in Left} | {TOLD_ANEW}
     assert BY.keys() == {one.value for one in Strategy}
 
 
