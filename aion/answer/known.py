@@ -1,8 +1,8 @@
 """What was told weighed against what was learned: of both, the newer counts.
 
 A memory that something newer tells anew stands in no prompt. And an adapter that learned what was told anew since is
-left out, until a night has taught it: whatever stands before the question, it says what it learned. It finds and
-decides; nothing is changed here.
+left out, until a night has taught it: whatever stands before the question, it says what it learned. The newest is what
+is being said in the request itself. It finds and decides; nothing is changed here.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ Find = Callable[[str], Sequence[Memory]]  # what is remembered of a turn, feedba
 REASON = "told_anew"
 
 
-def find_outdated(items: Sequence[Recalled]) -> frozenset[str]:
-    """Ids of those that another one of them, told later by somebody trusted as much, tells anew."""
+def find_outdated(items: Sequence[Recalled], said: str = "") -> frozenset[str]:
+    """Ids of those that another one of them, told later by somebody trusted as much, tells anew, or what is `said`."""
     return frozenset(
         old.memory.id
         for old in items
         if not old.pinned and _is_one_statement(old.memory)
-        if any(_replaces(new.memory, old.memory) for new in items)
+        if any(_replaces(new.memory, old.memory) for new in items) or tells_anew(said, old.memory.text)
     )
 
 
-def leave_outdated(route: Route, items: Sequence[Recalled], learned: Mapping[str, Learned], find: Find) -> Route:
-    """Without the adapters that were chosen for something that was told anew since they learned it."""
+def leave_outdated(
+    route: Route, items: Sequence[Recalled], learned: Mapping[str, Learned], find: Find, said: str = ""
+) -> Route:
+    """Without the adapters that were chosen for something that was told anew since they learned it, or is `said`."""
     took: list[Json] = [one for one in route.why.get("took", ()) if isinstance(one, dict)]
     gone = {
         one["adapter"]: {**one, "reason": REASON, "memory": newer}
         for one in took
         if one["adapter"] in learned
-        and (newer := _newer(learned[one["adapter"]], one["lesson"], items, find)) is not None
+        and (newer := _newer(learned[one["adapter"]], one["lesson"], items, find, said)) is not None
     }
     if not gone:
         return route
@@ -50,11 +52,16 @@ def leave_outdated(route: Route, items: Sequence[Recalled], learned: Mapping[str
     return Route(scales=scales, why=why, follows=route.follows, wordings=route.wordings if scales else ())
 
 
-def _newer(learned: Learned, lesson: str, items: Sequence[Recalled], find: Find) -> str | None:
-    """The memory that tells anew what the lesson taught, or is what it was made of and was edited since."""
+def _newer(learned: Learned, lesson: str, items: Sequence[Recalled], find: Find, said: str) -> str | None:
+    """The memory that tells anew what the lesson taught, or is what it was made of and was edited since.
+
+    "" for what is being said, which is no memory yet; None for nothing.
+    """
     since = [item.memory for item in items if item.memory.updated >= learned.at]
-    refs = learned.lessons.get(lesson, frozenset()) if since else frozenset()
+    refs = learned.lessons.get(lesson, frozenset()) if since or said else frozenset()
     taught = [memory for ref in sorted(refs) for memory in find(ref)]
+    if any(tells_anew(said, memory.text) for memory in taught):
+        return ""
     for memory in since:
         if any(_replaces(memory, one) for one in taught) or (refs & _refs(memory) and learned.refs >= _refs(memory)):
             return memory.id

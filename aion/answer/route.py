@@ -20,6 +20,7 @@ from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
 from aion.memory.base import Recalled
 from aion.memory.embedding import EmbeddingDesk
+from aion.memory.statements import statements_of
 from aion.records import Json, Memory
 from aion.router.asked import Ask
 from aion.router.base import Picks, Route, Vector
@@ -70,7 +71,8 @@ class Routing:
         served = self._table.find(owner)
         if served is None or self._desk is None:
             return {"outcome": "none_served", "scales": {}, "why": {}}
-        route = await self._leave_outdated(await self._route(served.usual, text, previous), served, owner, recalled)
+        chosen, said = await self._route(served.usual, text, previous), statements_of(text) or ""
+        route = await self._leave_outdated(chosen, served, owner, recalled, said)
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 
     async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Route, Json]:
@@ -88,12 +90,17 @@ class Routing:
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
         route = await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
-        return await self._leave_outdated(route, served, turn.draft.owner, turn.recall.items if turn.recall else ())
+        recalled = turn.recall.items if turn.recall else ()
+        return await self._leave_outdated(route, served, turn.draft.owner, recalled, turn.said)
 
-    async def _leave_outdated(self, route: Route, served: ServedSet, owner: str, recalled: Sequence[Recalled]) -> Route:
-        if not route.scales or not recalled:
+    async def _leave_outdated(
+        self, route: Route, served: ServedSet, owner: str, recalled: Sequence[Recalled], said: str
+    ) -> Route:
+        if not route.scales or not (recalled or said):
             return route
-        return await asyncio.to_thread(leave_outdated, route, recalled, served.learned, partial(self._find, owner))
+        return await asyncio.to_thread(
+            leave_outdated, route, recalled, served.learned, partial(self._find, owner), said
+        )
 
     def _find(self, owner: str, ref: str) -> Sequence[Memory]:
         if self._store is None:

@@ -193,7 +193,7 @@ class Answerer:
             return
         question = search_text(turn.question, turn.question_before)
         turn.recall = await self.mind.recaller.recall(turn.draft.owner, question, limit=limit)
-        turn.outdated = find_outdated(turn.recall.items)
+        turn.outdated = find_outdated(turn.recall.items, turn.said)
         for name, took in turn.recall.timings.items():
             turn.draft.timings.setdefault(name, took)  # a question that was embedded already takes no time again
         turn.took("recall_ms", began)

@@ -60,7 +60,7 @@ def left_out(found: Json) -> Iterator[str]:
     """What is not so any more, by what was told since."""
     left = ((found.get("route") or {}).get("why") or {}).get("left", ())
     for one in (one for one in left if one["reason"] == "told_anew"):
-        yield f"not adapter {one['adapter']}: what it learned was told anew ({one['memory']})"
+        yield f"not adapter {one['adapter']}: what it learned was told anew ({one['memory'] or 'in what was asked'})"
     if outdated := (found["recall"] or {}).get("outdated"):
         yield f"left out, told anew since: {', '.join(outdated)}"
 

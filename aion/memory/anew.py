@@ -3,7 +3,8 @@
 Two sentences are held beside each other: what begins and ends both is what is told of, what stands between is its
 value. "The review is now on the 20th of June" tells anew "The review is on the 3rd of June", and so does "The review
 was moved to the 20th". Where nothing says that it is so now, only values of which there is one at a time do: dates,
-figures, codes, and the name that a thing of one's own has or is at. What says a thing in quite other words is missed.
+figures, codes, the name that a thing of one's own has or is at, and where it was put last. What says a thing in quite
+other words is missed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aion.memory.deeds import is_deed, is_done_anew
 from aion.memory.entities import entities_of
 from aion.memory.entity_patterns import MONTHS, WEEKDAYS
 from aion.memory.sentences import sentences_of
@@ -50,6 +52,13 @@ _ONE_AT_A_TIME = re.compile(
     r"vivemos)\b",
     re.IGNORECASE,
 )
+_NUMBER_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred um uma dois duas "
+    "três quatro cinco seis sete oito nove dez onze doze vinte trinta quarenta cinquenta cem"
+)
+_NUMBERS = frozenset(map(fold, _NUMBER_WORDS.split()))
+_HAVING = frozenset({"have", "has", "had", "tenho", "temos", "tem"})
+_PAID_FOR = re.compile(r"\b(?:for|pel[oa]s?|por) (?:my|our|the|[oa]s?|minhas?|meus?)\b|\bpel[oa]s?\b", re.IGNORECASE)
 Words = tuple[str, ...]
 _BEING_WORDS = "is are was were has have é são era foi está estão fica ficam tem têm"
 _BEING = frozenset(_BEING_WORDS.split())
@@ -73,7 +82,15 @@ class _Statement:
 def tells_anew(later: str, earlier: str) -> bool:
     """Whether any sentence of `later` gives another value for what one of `earlier` told."""
     before = list(_statements(earlier))
-    return any(_differs_in_value(one, other) or _moved(one, other) for one in _statements(later) for other in before)
+    return any(_replaces(one, other) for one in _statements(later) for other in before)
+
+
+def _replaces(later: _Statement, earlier: _Statement) -> bool:
+    if is_done_anew(later.text, earlier.text) or _moved(later, earlier):
+        return True
+    found = _part(later, earlier)
+    again = is_deed(later.words) and not later.now and not (found and _PAID_FOR.search(" ".join(found[-1])))
+    return found is not None and not again and _differs_in_value(later, *found)
 
 
 def _statements(text: str) -> Iterator[_Statement]:
@@ -85,16 +102,13 @@ def _statements(text: str) -> Iterator[_Statement]:
         yield _Statement(bare.rstrip(" .!"), tuple(_TOKEN.findall(bare.rstrip(" .!"))), now=bare != plain)
 
 
-def _differs_in_value(later: _Statement, earlier: _Statement) -> bool:
-    found = _part(later, earlier)
-    if found is None:
-        return False
-    before, new, old, after = found
+def _differs_in_value(later: _Statement, before: Words, new: Words, old: Words, after: Words) -> bool:
     kind = _kind(new)
     if not kind or kind != _kind(old) or not _same_place(new, old) or not (_content(before) or _content(after)):
         return False
     if not _content(before):
-        return later.now and kind == "name"
+        having = not _HAVING.isdisjoint(map(fold, before))
+        return (later.now and kind == "name") or (kind == "figure" and having)
     if kind == "figure":
         return _same_measure(" ".join(new), " ".join(old))
     return not _content(after) and (later.now or (kind == "name" and _ONE_AT_A_TIME.match(later.text) is not None))
@@ -145,7 +159,7 @@ def _kind(value: Words) -> str:
     telling = [word for word in value if fold(word) not in STOP_WORDS]
     if not telling or not _BEING.isdisjoint(map(str.casefold, value)):
         return ""
-    if any(sign.isdigit() for sign in telling[0]) or _DATED.fullmatch(telling[0]):
+    if any(sign.isdigit() for sign in telling[0]) or _DATED.fullmatch(telling[0]) or fold(telling[0]) in _NUMBERS:
         return "figure"
     named = [word[0].isupper() for word in telling]
     return "name" if all(named) else "" if any(named) else "word"

@@ -43,6 +43,14 @@ def test_what_is_told_anew_since_is_out_of_date() -> None:
     assert not find_outdated([replace(TOLD, pinned=True), ANEW]), "it is there whatever was told"
 
 
+def test_what_is_being_told_is_the_newest() -> None:
+    assert find_outdated([TOLD], NEW) == {"mem_old"}
+    assert not find_outdated([ANEW], "The review is led by Carol Reis.")
+    [why] = leave_outdated(route_of(), (), KNOWN, lambda ref: [TOLD.memory], said=NEW).why["left"]
+    assert (why["reason"], why["memory"]) == (REASON, "")
+    assert leave_outdated(route_of(), (), KNOWN, lambda ref: [ANEW.memory], said=NEW).scales == {"cand_1": 1.0}
+
+
 def test_an_older_wording_never_outdates_a_newer_one() -> None:
     assert find_outdated([recalled("old", NEW, 1.0), recalled("new", OLD, 20.0)]) == {"mem_old"}
 
