@@ -9,7 +9,6 @@ from aion.answer.context import Context, text_of
 from aion.capture.draft import TurnDraft
 from aion.memory.base import Recall, Recalled, Vector
 from aion.memory.block import last_question
-from aion.memory.statements import statements_of
 from aion.memory.terms import terms_of
 from aion.models.base import Delta, Job
 from aion.records import Json, Outcome, Turn
@@ -27,6 +26,7 @@ class OpenTurn:
     may_recall: bool
     may_repeat: bool
     steps: dict[str, Json] = field(default_factory=dict)
+    said: str = ""  # what the person tells in what they ask
     recall: Recall | None = None
     outdated: frozenset[str] = frozenset()  # ids of recalled memories that a newer one tells anew
     context: Context | None = None
@@ -45,11 +45,6 @@ class OpenTurn:
     def question_before(self) -> str:
         """What they asked before it, which a question such as "and when does it end?" is about."""
         return self._asked(1)
-
-    @property
-    def said(self) -> str:
-        """What the person tells in what they ask, if anything."""
-        return statements_of(self.question) or ""
 
     def shown(self) -> tuple[Recalled, ...]:
         """The memories that stood in the prompt."""

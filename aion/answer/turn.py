@@ -34,6 +34,7 @@ from aion.memory.base import Recall
 from aion.memory.cache import AnswerCache, Cached, Found
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.recall import Recaller
+from aion.memory.statements import statements_of
 from aion.models.base import Generator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Outcome, Turn, new_id
@@ -176,6 +177,7 @@ class Answerer:
     async def _prepare(self, turn: OpenTurn) -> None:
         """Once: what is remembered, who answers, and what they are given to read."""
         if "route" not in turn.steps:
+            turn.said = statements_of(turn.question) or ""
             await self._recall(turn)
             await self.routing.choose(turn)
             await self._build_context(turn)

@@ -1,15 +1,18 @@
 """What anybody may ask of the same word: told where the kettle was bought, "how do I clean a kettle?" is for the base.
 
-A few such questions are made of each taught name, for a request to be compared with; and a short list of forms says
-when a request asks how things are in general. English and Portuguese.
+A few such questions are made of each taught name, for a request to be compared with; and short lists of forms say when
+a request asks how things are in general, and when it asks of anybody what was taught of the person alone. English and
+Portuguese.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from aion.memory.terms import fold
+from aion.memory.verbs import portuguese_first
 
 _FORMS = {
     "en": (
@@ -42,6 +45,21 @@ _GENERAL = re.compile(
     r"como se (?!cham)|como (?:faco|posso)\b|porque\b|por que\b|explica|para que serve|o que (?:e|sao|significa)\b|"
     r"que (?:beneficios|vantagens|tipos)\b|quais sao\b|qual e a diferenca|quant[oa]s\b)"
 )
+_PEOPLE = (
+    r"(?:an? |one\b|people|someone|somebody|anyone|anybody|everyone|everybody|adults|children|kids|"
+    r"men|women|humans|most )"
+)
+_SO = r"normal|safe|healthy|common|ok|okay|good|bad|dangerous|possible|usual|legal|better|best|worth|true"
+_ASSIM = r"normal|seguro|saudavel|comum|perigoso|possivel|legal|melhor|verdade"
+_ANYBODY = re.compile(
+    r"\b(?:people|adults|anybody|anyone|everybody|everyone)\b|"
+    rf"\b(?:should|can|could|do|does|did|must|may|would) {_PEOPLE}|\bis it (?:\w+ )?(?:{_SO})\b|"
+    r"\b(?:deve|devem|pode|podem|costuma|costumam|precisa|precisam)(?:-se\b| uma? | as pessoas| os adultos| alguem)|"
+    rf"\bse (?:deve|pode|costuma)\b|\b(?:as pessoas|alguem|toda a gente)\b|\be (?:\w+ )?(?:{_ASSIM})\b"
+)
+_SELF = re.compile(r"\b(?:i|my|mine|myself|we|our|ours|ourselves|eu|meus?|minhas?|nossos?|nossas?)\b")
+_FIRST = frozenset(portuguese_first()) - {"como"}
+_BEFORE_NOUNS = frozenset({"o", "um", "do", "no", "ao", "de", "cada", "qual", "que"})  # "o peso", not "peso"
 
 
 def language_of(texts: Iterable[str]) -> str:
@@ -58,7 +76,27 @@ def common_questions(name: str, language: str) -> tuple[str, ...]:
 
 def asks_in_general(question: str, words: Sequence[str] = ()) -> bool:
     """Whether it asks how things are: by its form, or because what it names by these words is any such thing."""
+    return _GENERAL.match(fold(question).strip()) is not None or any(_any_of(question, word) for word in words)
+
+
+def is_of_self(text: str) -> bool:
+    """Whether it speaks of the person who says it: "my bike", "comprei"."""
+    words = ["", *re.findall(r"[^\W\d_]+", text.lower())]
+    told = (word in _FIRST and not (before in _BEFORE_NOUNS and word.endswith("o")) for before, word in pairwise(words))
+    return _SELF.search(" ".join(words)) is not None or any(told)
+
+
+def asks_of_anybody(question: str, words: Sequence[str], taught: Sequence[str]) -> bool:
+    """Whether what was taught of the person, asked for as in `taught`, is asked of anybody, or of any such thing."""
+    if 2 * sum(map(is_of_self, taught)) <= len(taught):
+        return False
+    if any(_any_of(question, word) and not any(_any_of(one, word) for one in taught) for word in words):
+        return True
     text = fold(question).strip()
-    article = "an?" if language_of((question,)) == "en" else "(?:um|uma)"
-    any_of = (rf"\b{article} (?:\w+ )?{re.escape(word)}\b" for word in words)
-    return _GENERAL.match(text) is not None or any(re.search(one, text) is not None for one in any_of)
+    return not is_of_self(question) and (_GENERAL.match(text) or _ANYBODY.search(text)) is not None
+
+
+def _any_of(text: str, word: str) -> bool:
+    """ "a bike", where "my bike" was taught."""
+    article = "an?" if language_of((text,)) == "en" else "(?:um|uma)"
+    return re.search(rf"\b{article} (?:\w+ )?{re.escape(word)}\b", fold(text)) is not None

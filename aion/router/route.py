@@ -18,7 +18,7 @@ from aion.records import Json
 from aion.router.asked import SHOWN, make_messages, read_choice
 from aion.router.base import NO_WORDS, BaseQuestion, Route, Vector
 from aion.router.card import Halves, Place, RouteCard
-from aion.router.common import asks_in_general
+from aion.router.common import asks_in_general, asks_of_anybody
 from aion.router.follow import hangs_on
 from aion.router.heads import same_things, texts_of_heads
 from aion.router.index import How, Named, NameIndex
@@ -139,6 +139,15 @@ class Router:
         return list(dict.fromkeys(word for text in texts for word in texts_of_heads(self._index.find_exchanged(text))))
 
     def _weigh(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
+        return [self._for_anybody(one, question) for one in self._weigh_each(question, vector, words)]
+
+    def _for_anybody(self, one: Weighed, question: str) -> Weighed:
+        """What was taught of the person alone says nothing of what is so for anybody."""
+        *taught, _ = self._cards[one.named.place.candidate].items[one.named.place.number].texts
+        is_for_anybody = one.left is None and asks_of_anybody(question, one.named.words, taught)
+        return replace(one, left=Left.COMMON) if is_for_anybody else one
+
+    def _weigh_each(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
         same = same_things(self._index.find_exchanged(question), words)
         named = self._index.find(question) + [Named(one.place, (one.qualifier,), How.SYNONYM) for one in same]
         if self._judge is not None and vector is not None:

@@ -280,21 +280,21 @@ async def test_what_was_told_anew_is_left_to_the_base_and_its_memory(desk: Embed
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("The review is now on the 20th of June.", "none"),
-        ("The review is on the 3rd of June.", {"cand_1": 1.0}),
-        ("Translate: the review is now on the 20th of June", {"cand_1": 1.0}),
-    ],
+    ("said", "expected"),
+    [("The review is now on the 20th of June.", "none"), ("The review is on the 3rd of June.", {"cand_1": 1.0})],
 )
 async def test_who_tells_anew_is_not_contradicted_by_what_was_learned(
-    desk: EmbeddingDesk, text: str, expected: Any
+    desk: EmbeddingDesk, said: str, expected: Any
 ) -> None:
     memories = SimpleNamespace(
         get=lambda ref, owner: TOLD.memory if ref == "mem_old" else None, from_source=no_memories
     )
     routing = Routing(taught_table(), desk, store=cast("Any", SimpleNamespace(memories=memories)))
-    assert await chosen(routing, open_turn(text)) == expected
+    turn = open_turn("the review!")
+    turn.said = said
+    assert await chosen(routing, turn) == expected
+    explained = await routing.explain("ana", said)
+    assert explained["scales"] == ({} if expected == "none" else expected)
 
 
 @pytest.mark.parametrize(("recalled", "scales"), [((TOLD,), {"cand_1": 1.0}), ((TOLD, ANEW), {})])
