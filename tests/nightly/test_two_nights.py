@@ -111,11 +111,11 @@ def test_what_is_told_anew_today_counts_before_another_night(person: Person, tur
     known = ask(person, TOLD.asked, "on")
     assert known.adapters
     assert holds(known.text, TOLD.value)
-    person.tell(replace(TOLD, before=TOLD.value, value="Selwyn Tarrant").told)
+    told = replace(TOLD, before=TOLD.value, value="Selwyn Tarrant").told
+    telling = person.tell(told)
+    assert person.get(f"/api/turns/{telling}/why")["adapters"] == [], "who tells it anew is not told the old"
     anew = ask(person, TOLD.asked, "on")
     assert anew.adapters == ()
     assert not holds(anew.text, TOLD.value)
     assert [one["reason"] for one in anew.route["why"]["left"]] == ["told_anew"]
-    assert [one["text"] for one in person.get(f"/api/turns/{anew.turn}/why")["sources"]] == [
-        replace(TOLD, before=TOLD.value, value="Selwyn Tarrant").told
-    ]
+    assert [one["text"] for one in person.get(f"/api/turns/{anew.turn}/why")["sources"]] == [told]
