@@ -135,8 +135,11 @@ async def attach(page: Page) -> Response:
 async def why(page: Page) -> Response:
     """What stood behind an answer, for the drawer beside it."""
     told = await page.api.get(f"/api/turns/{page.request.path_params['turn']}/why")
-    names = {one["name"]: await _name_of(page, one["name"]) for one in told["adapters"]}
-    return Response(piece(page, "why.html", why=told, names=names, times=TIMES), media_type="text/html")
+    left = ((told["route"] or {}).get("why") or {}).get("left", ())
+    anew = [one for one in left if one["reason"] == "told_anew"]
+    shown = [*(one["name"] for one in told["adapters"]), *(one["adapter"] for one in anew)]
+    names = {one: await _name_of(page, one) for one in shown}
+    return Response(piece(page, "why.html", why=told, names=names, anew=anew, times=TIMES), media_type="text/html")
 
 
 async def compare(page: Page) -> Response:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx2
 import pytest
 
+from aion.panel.page import Page, piece
+from aion.panel.words import Words
 from tests.panel.people import Visitor, sign_in
 from tests.serving import RunningServer, running
 
@@ -61,6 +65,15 @@ def test_what_a_person_thinks_is_kept_with_its_answer(ana: Visitor) -> None:
     refused = ana.send("/panel/judge", {"turn": turn, "kind": "shout"})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "kind")
     assert "Why this answer" in ana.get(f"/panel/why/{turn}").text
+
+
+def test_an_adapter_that_was_left_out_is_named() -> None:
+    left = {"adapter": "cand_1", "reason": "told_anew", "words": ["bee"], "how": "named", "memory": "mem_1"}
+    why = {"adapters": [], "route": {"why": {"took": [], "left": [left]}}, "sources": [], "recall": None}
+    why |= {"confidence": None, "timings": {}, "cost_usd": 0.0, "model": {"name": "aion"}}
+    page = cast(Page, SimpleNamespace(words=Words("en")))
+    shown = piece(page, "why.html", why=why, names={"cand_1": "bees"}, anew=[left], times=())
+    assert '<a href="/panel/adapters/cand_1">bees</a> was left out' in shown
 
 
 def test_a_question_asked_otherwise_stands_beside_it(server: RunningServer, ana: Visitor) -> None:

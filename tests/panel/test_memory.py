@@ -184,3 +184,13 @@ def test_what_had_been_shown_a_memory_is_told_when_it_is_forgotten(tmp_path_fact
         gone = visitor.post(f"{place}/forget")
     assert gone.status_code == 200
     assert f'<a href="/panel/chat/{done["conversation"]}?at={done["turn"]}">' in gone.text
+
+
+def test_what_was_told_anew_is_said_to_stand_in_no_prompt(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("anew") / "data", {"context.recall_items": 5}) as up:
+        visitor = sign_in(up, up.key)
+        tell(visitor, "My beekeeper is Dr. Silva.")
+        tell(visitor, "My beekeeper is Dr. Costa.")
+        turn = visitor.ask("Who is my beekeeper?")[-1]["done"]["turn"]
+        told = visitor.get(f"/panel/why/{turn}").text
+    assert ("Dr. Costa" in told, "Dr. Silva" in told, "told anew since:" in told) == (True, False, True)
