@@ -69,8 +69,8 @@ def test_what_a_person_thinks_is_kept_with_its_answer(ana: Visitor) -> None:
 
 def test_an_adapter_that_was_left_out_is_named() -> None:
     left = {"adapter": "cand_1", "reason": "told_anew", "words": ["bee"], "how": "named", "memory": "mem_1"}
-    why: dict[str, Any] = {"adapters": [], "route": {"why": {"took": [], "left": [left]}}, "sources": [], "recall": None}
-    why |= {"confidence": None, "timings": {}, "cost_usd": 0.0, "model": {"name": "aion"}}
+    why: dict[str, Any] = {"adapters": [], "route": None, "sources": [], "recall": None, "confidence": None}
+    why |= {"timings": {}, "cost_usd": 0.0, "model": {"name": "aion"}}
     page = cast(Page, SimpleNamespace(words=Words("en")))
     shown = piece(page, "why.html", why=why, names={"cand_1": "bees"}, anew=[left], times=())
     assert '<a href="/panel/adapters/cand_1">bees</a> was left out' in shown
