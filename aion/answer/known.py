@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from aion.memory.anew import tells_anew
+from aion.memory.anew import Told, tells_anew
 from aion.memory.base import Recalled
 from aion.memory.sentences import sentences_of
 from aion.records import Json, Memory, MemoryKind, Trust
@@ -23,11 +23,13 @@ REASON = "told_anew"
 
 def find_outdated(items: Sequence[Recalled], said: str = "") -> frozenset[str]:
     """Ids of those that another one of them, told later by somebody trusted as much, tells anew, or what is `said`."""
+    told = {item.memory.id: Told.of(item.memory.text) for item in items}
+    saying = Told.of(said)
     return frozenset(
-        old.memory.id
-        for old in items
-        if not old.pinned and _is_one_statement(old.memory)
-        if any(_replaces(new.memory, old.memory) for new in items) or tells_anew(said, old.memory.text)
+        old.id
+        for old in (item.memory for item in items if not item.pinned and _is_one_statement(item.memory))
+        if any(_may_replace(new.memory, old) and told[new.memory.id].replaces(told[old.id]) for new in items)
+        or saying.replaces(told[old.id])
     )
 
 
@@ -63,14 +65,16 @@ def _newer(learned: Learned, lesson: str, items: Sequence[Recalled], find: Find,
     if any(tells_anew(said, memory.text) for memory in taught):
         return ""
     for memory in since:
-        if any(_replaces(memory, one) for one in taught) or (refs & _refs(memory) and learned.refs >= _refs(memory)):
+        if any(_may_replace(memory, one) and tells_anew(memory.text, one.text) for one in taught) or (
+            refs & _refs(memory) and learned.refs >= _refs(memory)
+        ):
             return memory.id
     return None
 
 
-def _replaces(new: Memory, old: Memory) -> bool:
+def _may_replace(new: Memory, old: Memory) -> bool:
     is_told = new.kind is not MemoryKind.PASSAGE and new.trust.rank >= max(old.trust.rank, Trust.APPROVED.rank)
-    return is_told and new.id != old.id and new.updated > old.updated and tells_anew(new.text, old.text)
+    return is_told and new.id != old.id and new.updated > old.updated
 
 
 def _is_one_statement(memory: Memory) -> bool:

@@ -80,9 +80,12 @@ LEAD = re.compile(
         rf"(?:(?:muito )?obrigad[oa]|desculp[ae])(?:{_SET_OFF}|{_SAID_BY_ONE})",
     )
 )
+_SET_RIGHT = "correction|update|news|correção|correcção|atualização|novidade"
+SETS_RIGHT = re.compile(rf"(?:{_SET_RIGHT}): ", re.IGNORECASE)  # "Correction: ...", and no text to be corrected
 ANNOUNCEMENT = re.compile(
     _any(
         r"(?:remember|note|keep in mind|bear in mind|don't forget|do not forget|know|be aware)(?: that|:)(?= )",
+        rf"(?:{_SET_RIGHT}):(?= )",
         r"(?:fyi|for your information|for the record|just so you know|note to self)\b",
         r"(?:lembra(?:-te|-se)?|lembre(?:-se)?|recorda|anot[ae]|regist[ae]|not[ae]|fica a saber|fique sabendo|"
         r"saiba|sabe"

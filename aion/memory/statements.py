@@ -31,7 +31,8 @@ def statements_of(message: str) -> str | None:
     kept: list[str] = []
     follows = True  # the sentence before was kept, or there is none
     for sentence in sentences_of(_own_words(message)):
-        if w.HANDS_OVER.search(sentence) and (sentence.endswith(":") or w.MATERIAL.search(sentence)):
+        hands_over = w.HANDS_OVER.search(sentence) and not w.SETS_RIGHT.match(sentence)
+        if hands_over and (sentence.endswith(":") or w.MATERIAL.search(sentence)):
             break  # what follows is the material of a request
         follows = is_statement(sentence) and (follows or not w.OF_SOMEBODY.match(_plain(sentence)))
         if follows:

@@ -13,61 +13,71 @@ from typing import Any
 import pytest
 
 from aion.memory.anew import tells_anew
+from aion.sleep.lessons.rules import Reason, keep_latest
 from benchmarks.nightly.values import Values
 from benchmarks.nightly.world import make_world, read_data
+from tests.sleep.lessons.test_changes import BESIDE, CHANGED, DENIED
+from tests.sleep.sixty import told
 
 EVERYDAY = Path(__file__).parents[1] / "sleep" / "lessons" / "everyday.toml"
 WORLD = make_world(1)
+TOLD_ANEW = (  # later, earlier
+    ("No, the review is on Friday.", "The review is on the 3rd of June."),
+    ("The review was moved to Friday.", "The review is on the 3rd of June."),
+    ("We moved the review to the 20th of June.", "The review is planned for the 3rd of June."),
+    ("My dentist is now Dr. Costa.", "My dentist is Dr. Silva."),
+    ("My dentist is Dr. Costa.", "My dentist is Dr. Silva."),
+    ("Tadeo's dentist is Dr. Costa.", "Tadeo's dentist is Dr. Silva."),
+    ("I live in Lisbon now.", "I live in Porto."),
+    ("Maria works at Siemens now.", "Maria works at Bosch."),
+    ("The rent is 850 euros.", "The rent is 790 euros."),
+    ("The budget is 4,000 euros instead.", "The budget is 3,500 euros."),
+    ("The wifi password is kaldor-9.", "The wifi password is kaldor-8."),
+    ("The meeting now starts at 10:30.", "The meeting starts at 9."),
+    ("The door code has changed to 4477.", "The door code is 1234."),
+    ("My new phone number is 912 345 678.", "My phone number is 911 111 111."),
+    ("The kitchen is now green.", "The kitchen is white."),
+    ("Correction: the ferry leaves at 8:40.", "The ferry leaves at 7:15."),
+    ("O meu dentista agora é a Dra. Costa.", "O meu dentista é o Dr. Silva."),
+    ("Agora moro em Lisboa.", "Moro no Porto."),
+    ("Agora o Rui afina o órgão.", "O Tomé afina o órgão."),
+    ("A consulta passou para dia 20.", "A consulta é no dia 3 de junho."),
+    ("A reunião foi adiada para sexta-feira.", "A reunião é na quinta-feira."),
+    ("A renda agora é de 850 euros.", "A renda é de 790 euros."),
+    ("I take three pills a day now.", "I take two pills a day."),
+    ("I have three cats.", "I have two cats."),
+    ("Agora tomo três comprimidos por dia.", "Tomo dois comprimidos por dia."),
+    ("I bought my bike at Cicloteca.", "I bought my bike at Velopolis."),
+    ("I paid 50 euros for the chair.", "I paid 40 euros for the chair."),
+    ("I lent my drill to Rita.", "I lent my drill to Paulo."),
+    ("I put the keys on the shelf.", "I put the keys in the drawer."),
+    ("I parked the car on level five.", "I parked the car on level two."),
+    ("We keep the spare fuses in the garage.", "We keep the spare fuses in the hall cupboard."),
+    ("Emprestei o berbequim à Rita.", "Emprestei o berbequim ao Paulo."),
+    ("I moved to Lisbon.", "I live in Porto."),
+    ("Mudei-me para Lisboa.", "Moro no Porto."),
+    ("Deixei as chaves na estante.", "Deixei as chaves na gaveta."),
+    ("Estacionei o carro no piso 5.", "Estacionei o carro no piso 2."),
+    ("Who runs it?\nThe mailbox is run by Rui Alves.", "Who runs the mailbox?\nThe mailbox is run by Ana Reis."),
+)
 FIRST = [one for one in WORLD.facts if not one.before]
 
 
-@pytest.mark.parametrize(
-    ("later", "earlier"),
-    [
-        ("No, the review is on Friday.", "The review is on the 3rd of June."),
-        ("The review was moved to Friday.", "The review is on the 3rd of June."),
-        ("We moved the review to the 20th of June.", "The review is planned for the 3rd of June."),
-        ("My dentist is now Dr. Costa.", "My dentist is Dr. Silva."),
-        ("My dentist is Dr. Costa.", "My dentist is Dr. Silva."),
-        ("Tadeo's dentist is Dr. Costa.", "Tadeo's dentist is Dr. Silva."),
-        ("I live in Lisbon now.", "I live in Porto."),
-        ("Maria works at Siemens now.", "Maria works at Bosch."),
-        ("The rent is 850 euros.", "The rent is 790 euros."),
-        ("The budget is 4,000 euros instead.", "The budget is 3,500 euros."),
-        ("The wifi password is kaldor-9.", "The wifi password is kaldor-8."),
-        ("The meeting now starts at 10:30.", "The meeting starts at 9."),
-        ("The door code has changed to 4477.", "The door code is 1234."),
-        ("My new phone number is 912 345 678.", "My phone number is 911 111 111."),
-        ("The kitchen is now green.", "The kitchen is white."),
-        ("Correction: the ferry leaves at 8:40.", "The ferry leaves at 7:15."),
-        ("O meu dentista agora é a Dra. Costa.", "O meu dentista é o Dr. Silva."),
-        ("Agora moro em Lisboa.", "Moro no Porto."),
-        ("Agora o Rui afina o órgão.", "O Tomé afina o órgão."),
-        ("A consulta passou para dia 20.", "A consulta é no dia 3 de junho."),
-        ("A reunião foi adiada para sexta-feira.", "A reunião é na quinta-feira."),
-        ("A renda agora é de 850 euros.", "A renda é de 790 euros."),
-        ("I take three pills a day now.", "I take two pills a day."),
-        ("I have three cats.", "I have two cats."),
-        ("Agora tomo três comprimidos por dia.", "Tomo dois comprimidos por dia."),
-        ("I bought my bike at Cicloteca.", "I bought my bike at Velopolis."),
-        ("I paid 50 euros for the chair.", "I paid 40 euros for the chair."),
-        ("I lent my drill to Rita.", "I lent my drill to Paulo."),
-        ("I put the keys on the shelf.", "I put the keys in the drawer."),
-        ("I parked the car on level five.", "I parked the car on level two."),
-        ("We keep the spare fuses in the garage.", "We keep the spare fuses in the hall cupboard."),
-        ("Emprestei o berbequim à Rita.", "Emprestei o berbequim ao Paulo."),
-        ("Deixei as chaves na estante.", "Deixei as chaves na gaveta."),
-        ("Estacionei o carro no piso 5.", "Estacionei o carro no piso 2."),
-        ("Who runs it?\nThe mailbox is run by Rui Alves.", "Who runs the mailbox?\nThe mailbox is run by Ana Reis."),
-    ],
-)
+@pytest.mark.parametrize(("later", "earlier"), TOLD_ANEW + tuple((after, before) for before, after in CHANGED + DENIED))
 def test_another_value_for_the_same_thing_tells_it_anew(later: str, earlier: str) -> None:
     assert tells_anew(later, earlier)
+
+
+@pytest.mark.parametrize(("later", "earlier"), [pair for pair in TOLD_ANEW if "?" not in pair[0]])
+def test_the_night_sees_it_too_and_never_teaches_the_old_value_again(later: str, earlier: str) -> None:
+    kept, gone = keep_latest([told(earlier, number=1), told(later, number=2)])
+    assert ([one.statement for one in kept], [one.reason for one in gone]) == ([later], [Reason.SUPERSEDED])
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        *BESIDE,
         ("My brother lives in Lisbon.", "My sister lives in Porto."),
         ("The south gate closes at 7.", "The north gate closes at 9."),
         ("The trip to Rome costs 300 euros.", "The trip to Paris costs 250 euros."),
@@ -98,6 +108,8 @@ def test_another_value_for_the_same_thing_tells_it_anew(later: str, earlier: str
         ("I left the keys in the drawer.", "I left the keys in the drawer of the kitchen."),
         ("I bought the bike for my son.", "I bought the bike for 300 euros."),
         ("Dei o livro à Ana.", "Dei o livro no Natal."),
+        ("We moved to Thursday.", "We live in Porto."),
+        ("I moved to Porto.", "I live in Porto, near the river."),
         ("On Friday I swim.", "On Monday I swim."),
         ("Comprei pão no Lidl.", "Comprei pão no Aldi."),
         ("I bought milk on Monday.", "I bought bread on Friday."),

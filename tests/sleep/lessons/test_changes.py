@@ -27,6 +27,7 @@ CHANGED = (
     ("The standup is at 10.", "We moved the standup to 9:30."),
     ("A daily é às 10h.", "A daily passou para as 9h30."),
     ("A daily é às 10h.", "A daily já não é às 10h, é às 9h30."),
+    ("A reunião é à quarta-feira.", "Mudámos a reunião para quinta-feira."),
     ("A reunião é à quarta.", "Mudámos a reunião para quinta."),
     ("The rent is 850 euros a month.", "The rent went up to 900 euros."),
     ("I live in Porto.", "I moved to Lisbon."),
