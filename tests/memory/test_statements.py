@@ -68,8 +68,22 @@ def test_code_quotes_and_handed_over_texts_are_not_the_persons_words() -> None:
         'They wrote: "my name is Bob and I live in the city of Rome"',
         "Translate the following:\nMy name is Bob. I live in Rome.",
         "Corrige este texto: o meu nome é Rui e vivo em Roma.",
+        "Correct: the ferry leaves at 8:40.",
+        "Update: translate this: I live in Porto.",
     ):
         assert statements_of(pasted) is None, pasted
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Correction: the ferry leaves at 8:40.",
+        "Update: the review is on Friday.",
+        "Correção: a reunião é na sexta-feira.",
+    ],
+)
+def test_who_sets_something_right_tells_it(said: str) -> None:
+    assert statements_of(said) == said
 
 
 def test_whoever_pastes_a_book_has_whole_sentences_of_its_beginning_kept() -> None:
