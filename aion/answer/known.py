@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aion.memory.anew import Told, tells_anew
 from aion.memory.base import Recalled
 from aion.memory.sentences import sentences_of
+from aion.memory.statements import statements_of
 from aion.records import Json, Memory, MemoryKind, Trust
 from aion.router.base import Route
 from aion.router.table import Learned
@@ -19,6 +20,12 @@ from aion.router.table import Learned
 Find = Callable[[str], Sequence[Memory]]  # what is remembered of a turn, feedback or memory
 
 REASON = "told_anew"
+LONGEST = 1000  # characters of a request in which it is looked for what it tells
+
+
+def said_in(question: str) -> str:
+    """What it tells; "" of a long one, which is no telling but a text that somebody brought."""
+    return (statements_of(question) or "") if len(question) <= LONGEST else ""
 
 
 def find_outdated(items: Sequence[Recalled], said: str = "") -> frozenset[str]:

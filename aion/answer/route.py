@@ -15,12 +15,11 @@ from functools import partial
 
 import structlog
 
-from aion.answer.known import leave_outdated
+from aion.answer.known import leave_outdated, said_in
 from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
 from aion.memory.base import Recalled
 from aion.memory.embedding import EmbeddingDesk
-from aion.memory.statements import statements_of
 from aion.records import Json, Memory
 from aion.router.asked import Ask
 from aion.router.base import Picks, Route, Vector
@@ -71,7 +70,7 @@ class Routing:
         served = self._table.find(owner)
         if served is None or self._desk is None:
             return {"outcome": "none_served", "scales": {}, "why": {}}
-        chosen, said = await self._route(served.usual, text, previous), statements_of(text) or ""
+        chosen, said = await self._route(served.usual, text, previous), said_in(text)
         route = await self._leave_outdated(chosen, served, owner, recalled, said)
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 

@@ -22,7 +22,7 @@ from aion.answer.context import budget_of, build_context, mark_used, text_of
 from aion.answer.contradiction import find_contradictions
 from aion.answer.events import Ask, Event, Finished
 from aion.answer.generate import Writing
-from aion.answer.known import find_outdated
+from aion.answer.known import find_outdated, said_in
 from aion.answer.observe import Observer
 from aion.answer.open_turn import UNREAD, OpenTurn, search_text
 from aion.answer.route import Routing
@@ -34,7 +34,6 @@ from aion.memory.base import Recall
 from aion.memory.cache import AnswerCache, Cached, Found
 from aion.memory.embedding import EmbeddingDesk
 from aion.memory.recall import Recaller
-from aion.memory.statements import statements_of
 from aion.models.base import Generator
 from aion.models.queue import AdmissionQueue
 from aion.records import Json, Outcome, Turn, new_id
@@ -177,7 +176,7 @@ class Answerer:
     async def _prepare(self, turn: OpenTurn) -> None:
         """Once: what is remembered, who answers, and what they are given to read."""
         if "route" not in turn.steps:
-            turn.said = statements_of(turn.question) or ""
+            turn.said = said_in(turn.question)
             await self._recall(turn)
             await self.routing.choose(turn)
             await self._build_context(turn)

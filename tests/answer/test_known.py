@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aion.answer.known import REASON, find_outdated, leave_outdated
+from aion.answer.known import REASON, find_outdated, leave_outdated, said_in
 from aion.memory.base import Recalled
 from aion.records import Memory, MemoryKind, Origin, Source, Trust
 from aion.router.base import Route, Wording
@@ -49,6 +49,12 @@ def test_what_is_being_told_is_the_newest() -> None:
     [why] = leave_outdated(route_of(), (), KNOWN, lambda ref: [TOLD.memory], said=NEW).why["left"]
     assert (why["reason"], why["memory"]) == (REASON, "")
     assert leave_outdated(route_of(), (), KNOWN, lambda ref: [ANEW.memory], said=NEW).scales == {"cand_1": 1.0}
+
+
+def test_only_a_short_request_is_read_for_what_it_tells() -> None:
+    assert said_in(NEW) == NEW
+    assert said_in("When is the review?") == ""
+    assert said_in(f"{NEW} " * 100) == ""
 
 
 def test_an_older_wording_never_outdates_a_newer_one() -> None:
