@@ -33,6 +33,7 @@ from aion.store.base import Store
 
 SETTLE_S = 0.3  # the longest a question waits for what was just said to be remembered
 PERSON = 3  # turns of one owner waiting at once; with more it is no person who types, and nobody waits for them
+LONG = 4000  # characters of a question: what a longer one tells is read while others are answered
 MOST_WAITING = 1000  # turns held in memory; what comes on top is read from the store again once these are done
 REFIT_AFTER = 10  # newly judged answers before the calibration is fitted again
 SWEEP_S = 60.0
@@ -104,8 +105,8 @@ class Observer:
         if self._work.qsize() >= MOST_WAITING:
             self._behind = True
             return
-        told = self._told(turn)
-        self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown, told), tells=told is not None)
+        may_tell = len(question_of(turn)) > LONG or self._told(turn) is not None
+        self._enqueue(turn.owner, lambda: self._observe(turn, vector, shown), tells=may_tell)
 
     async def take_feedback(self, feedback: Feedback) -> Feedback:
         """Durable when this returns. Raises NotFound for a turn that is not the owner's, Conflict for a reused key."""
@@ -199,7 +200,7 @@ class Observer:
             return
         ids = [item["id"] for item in turn.steps.get("recall", {}).get("items", ())]
         found = [await asyncio.to_thread(self._store.memories.get, one, owner=turn.owner) for one in ids]
-        await self._observe(turn, None, [memory for memory in found if memory is not None], self._told(turn))
+        await self._observe(turn, None, [memory for memory in found if memory is not None])
 
     async def _unobserved(self) -> list[Turn]:
         return await asyncio.to_thread(self._store.experience.unobserved, limit=200)
@@ -210,7 +211,7 @@ class Observer:
             return None
         return statements_of(question_of(turn))
 
-    async def _observe(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory], told: str | None) -> None:
+    async def _observe(self, turn: Turn, vector: Vector | None, shown: Sequence[Memory]) -> None:
         question = question_of(turn)
         if vector is None and question and self._desk.ready:
             vector = await self._embed(question)
@@ -218,6 +219,7 @@ class Observer:
                 self._cache.note_vector(turn.owner, turn.id, vector)
         before = await self._before(turn, vector)
         self._recent.hold(turn, vector)
+        told = await asyncio.to_thread(self._told, turn)
         if told is not None:
             await self._remember(turn, told, shown)
         await self._write_experience(turn, vector)

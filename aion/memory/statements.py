@@ -29,6 +29,7 @@ _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 def statements_of(message: str) -> str | None:
     """The sentences to remember, in order; None when there are none."""
     kept: list[str] = []
+    length = -1
     follows = True  # the sentence before was kept, or there is none
     for sentence in sentences_of(_own_words(message)):
         hands_over = w.HANDS_OVER.search(sentence) and not w.SETS_RIGHT.match(sentence)
@@ -36,9 +37,10 @@ def statements_of(message: str) -> str | None:
             break  # what follows is the material of a request
         follows = is_statement(sentence) and (follows or not w.OF_SOMEBODY.match(_plain(sentence)))
         if follows:
+            length += len(sentence) + 1
+            if length > LIMIT:
+                break
             kept.append(sentence)
-    while kept and len(_join(kept)) > LIMIT:
-        kept.pop()
     return _join(kept) or None
 
 
