@@ -41,7 +41,7 @@ def find_outdated(items: Sequence[Recalled], said: str = "") -> frozenset[str]:
 
 
 def leave_outdated(
-    route: Route, items: Sequence[Recalled], learned: Mapping[str, Learned], find: Find, said: str = ""
+    route: Route, told: Sequence[Memory], learned: Mapping[str, Learned], find: Find, said: str = ""
 ) -> Route:
     """Without the adapters that were chosen for something that was told anew since they learned it, or is `said`."""
     took: list[Json] = [one for one in route.why.get("took", ()) if isinstance(one, dict)]
@@ -49,7 +49,7 @@ def leave_outdated(
         one["adapter"]: {**one, "reason": REASON, "memory": newer}
         for one in took
         if one["adapter"] in learned
-        and (newer := _newer(learned[one["adapter"]], one["lesson"], items, find, said)) is not None
+        and (newer := _newer(learned[one["adapter"]], one["lesson"], told, find, said)) is not None
     }
     if not gone:
         return route
@@ -61,12 +61,12 @@ def leave_outdated(
     return Route(scales=scales, why=why, follows=route.follows, wordings=route.wordings if scales else ())
 
 
-def _newer(learned: Learned, lesson: str, items: Sequence[Recalled], find: Find, said: str) -> str | None:
+def _newer(learned: Learned, lesson: str, told: Sequence[Memory], find: Find, said: str) -> str | None:
     """The memory that tells anew what the lesson taught, or is what it was made of and was edited since.
 
     "" for what is being said, which is no memory yet; None for nothing.
     """
-    since = [item.memory for item in items if item.memory.updated >= learned.at]
+    since = [memory for memory in told if memory.updated >= learned.at]
     refs = learned.lessons.get(lesson, frozenset()) if since or said else frozenset()
     taught = [memory for ref in sorted(refs) for memory in find(ref)]
     if any(tells_anew(said, memory.text) for memory in taught):

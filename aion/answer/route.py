@@ -18,15 +18,16 @@ import structlog
 from aion.answer.known import leave_outdated, said_in
 from aion.answer.open_turn import OpenTurn
 from aion.errors import AionError, NotFound
-from aion.memory.base import Recalled
 from aion.memory.embedding import EmbeddingDesk
-from aion.records import Json, Memory
+from aion.records import Json, Memory, MemoryKind
 from aion.router.asked import Ask
 from aion.router.base import Picks, Route, Vector
 from aion.router.choose import choose, reword
-from aion.router.table import RouteTable, ServedSet
+from aion.router.table import Learned, RouteTable, ServedSet
 from aion.store.base import Store
 
+TOLD = (MemoryKind.SAID, MemoryKind.NOTE, MemoryKind.CORRECTION)
+NEWEST = 100  # memories of each kind among which what was told since a night is looked for
 log = structlog.get_logger()
 
 
@@ -65,13 +66,13 @@ class Routing:
         if route.wordings:
             turn.job = replace(turn.job, messages=reword(turn.job.messages, route.wordings))
 
-    async def explain(self, owner: str, text: str, previous: str = "", recalled: Sequence[Recalled] = ()) -> Json:
+    async def explain(self, owner: str, text: str, previous: str = "") -> Json:
         """What would be chosen, without an answer; in a conversation that is not on trial, where there are such."""
         served = self._table.find(owner)
         if served is None or self._desk is None:
             return {"outcome": "none_served", "scales": {}, "why": {}}
-        chosen, said = await self._route(served.usual, text, previous), said_in(text)
-        route = await self._leave_outdated(chosen, served, owner, recalled, said)
+        chosen = await self._route(served.usual, text, previous)
+        route = await self._leave_outdated(chosen, served, owner, said_in(text))
         return {"outcome": "used" if route.scales else "none", "scales": dict(route.scales), "why": route.why}
 
     async def _pick(self, turn: OpenTurn, served: ServedSet) -> tuple[Route, Json]:
@@ -89,23 +90,17 @@ class Routing:
 
     async def _ask(self, turn: OpenTurn, served: ServedSet) -> Route:
         route = await self._route(served.router_for(turn.draft.conversation), turn.question, turn.question_before)
-        recalled = turn.recall.items if turn.recall else ()
-        return await self._leave_outdated(route, served, turn.draft.owner, recalled, turn.said)
+        return await self._leave_outdated(route, served, turn.draft.owner, turn.said)
 
-    async def _leave_outdated(
-        self, route: Route, served: ServedSet, owner: str, recalled: Sequence[Recalled], said: str
-    ) -> Route:
-        if not route.scales or not (recalled or said):
+    async def _leave_outdated(self, route: Route, served: ServedSet, owner: str, said: str) -> Route:
+        """Whether memory may be shown or not: what was told since counts."""
+        if self._store is None or served.learned.keys().isdisjoint(route.scales):
             return route
-        return await asyncio.to_thread(
-            leave_outdated, route, recalled, served.learned, partial(self._find, owner), said
-        )
+        return await asyncio.to_thread(self._weigh, self._store, route, served.learned, owner, said)
 
-    def _find(self, owner: str, ref: str) -> Sequence[Memory]:
-        if self._store is None:
-            return ()
-        known = self._store.memories.get(ref, owner=owner)
-        return [known] if known is not None else self._store.memories.from_source(ref, owner=owner)
+    def _weigh(self, store: Store, route: Route, learned: Mapping[str, Learned], owner: str, said: str) -> Route:
+        told = [one for kind in TOLD for one in store.memories.listed(owner=owner, kind=kind, limit=NEWEST)]
+        return leave_outdated(route, told, learned, partial(_find, store, owner), said)
 
     async def _route(self, router: Picks, question: str, previous: str) -> Route:
         if self._desk is None:
@@ -119,6 +114,11 @@ class Routing:
     async def _embed(self, texts: list[str]) -> Mapping[str, Vector]:
         vectors = await self._desk.embed(texts) if self._desk is not None else []
         return dict(zip(texts, vectors, strict=True))
+
+
+def _find(store: Store, owner: str, ref: str) -> Sequence[Memory]:
+    known = store.memories.get(ref, owner=owner)
+    return [known] if known is not None else store.memories.from_source(ref, owner=owner)
 
 
 def _named(asked: Mapping[str, float], served: ServedSet | None) -> Json:

@@ -100,13 +100,6 @@ class Answerer:
             self._keep_answer(turn, record)
         yield Finished(replace(record, timings=dict(turn.draft.timings)), turn.confidence, await self._sources(turn))
 
-    async def explain_route(self, owner: str, text: str, previous: str = "") -> Json:
-        """Which adapters would answer, with what is remembered weighed against them; nothing is answered or kept."""
-        limit, recalled = self.settings.context.recall_items, NOTHING
-        if self.mind is not None and limit and await asyncio.to_thread(self.store.memories.version, owner=owner):
-            recalled = await self.mind.recaller.recall(owner, search_text(text, previous), limit=limit)
-        return await self.routing.explain(owner, text, previous, recalled.items)
-
     async def _conversation(self, ask: Ask) -> str:
         """The one named, else the one these messages continue, else a new one."""
         if ask.conversation:

@@ -157,7 +157,8 @@ def route_routes(system: System) -> APIRouter:
 
     @router.post("/api/route", summary="Which adapters would answer this, and why; nothing is answered")
     async def route(request: Request, body: RouteWish) -> Json:
-        return await system.need_answerer().explain_route(principal_of(request).owner, body.text, body.previous)
+        answerer = system.need_answerer()
+        return await answerer.routing.explain(principal_of(request).owner, body.text, body.previous)
 
     return router
 

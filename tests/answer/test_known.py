@@ -34,7 +34,9 @@ def route_of(lesson: str = "les_1") -> Route:
 
 
 def leave(*items: Recalled, route: Route | None = None, told: Sequence[Memory] = (TOLD.memory,)) -> Route:
-    return leave_outdated(route or route_of(), items, KNOWN, lambda ref: told if ref == "turn_old" else ())
+    return leave_outdated(
+        route or route_of(), [item.memory for item in items], KNOWN, lambda ref: told if ref == "turn_old" else ()
+    )
 
 
 def test_what_is_told_anew_since_is_out_of_date() -> None:

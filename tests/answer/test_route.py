@@ -20,11 +20,12 @@ from aion.memory.embedding import EmbeddingDesk
 from aion.models.base import Delta, Job, Sampling
 from aion.models.fake import FakeEmbedder, FakeGenerator
 from aion.models.queue import AdmissionQueue
-from aion.records import Json, Memory, TurnKind
+from aion.records import Json, Memory, MemoryKind, TurnKind
 from aion.router.asked import TOKENS
 from aion.router.base import NO_WORDS, Route, Vector
 from aion.router.route import Router, Strategy
 from aion.router.table import RouteTable, ServedSet
+from aion.store.base import Store
 from tests.answer.test_known import ANEW, KNOWN, TOLD
 from tests.router.taught import WORK, card_of
 
@@ -246,13 +247,18 @@ class Taught(Names):
         return Route(scales={"cand_1": 1.0}, why={"took": [took], "left": []})
 
 
-def with_memories(turn: OpenTurn, *items: Recalled) -> OpenTurn:
-    turn.recall = Recall(items=items, vector=None, entities=(), below_floor=0, complete=True)
-    return turn
+def remembering(*items: Recalled) -> Store:
+    """A store that holds these; mem_old is what was learned from."""
+    memories = [item.memory for item in items]
 
+    def listed(*, owner: str, kind: MemoryKind, limit: int) -> list[Memory]:
+        return [one for one in memories if (one.owner, one.kind) == (owner, kind)][:limit]
 
-def no_memories(_ref: str, *, owner: str) -> list[Memory]:
-    return []
+    def get(ref: str, *, owner: str) -> Memory | None:
+        return next((one for one in (TOLD.memory, *memories) if (one.id, one.owner) == (ref, owner)), None)
+
+    found = SimpleNamespace(listed=listed, get=get, from_source=lambda _ref, owner: [])
+    return cast("Store", SimpleNamespace(memories=found))
 
 
 def taught_table() -> RouteTable:
@@ -263,19 +269,22 @@ def taught_table() -> RouteTable:
 
 
 async def test_an_adapter_stays_while_nothing_newer_was_told(desk: EmbeddingDesk) -> None:
-    turn = with_memories(open_turn("when is the review?"), TOLD)
-    assert await chosen(Routing(taught_table(), desk), turn) == {"cand_1": 1.0}
-    assert turn.to_show() == (TOLD,)
+    turn = open_turn("when is the review?")
+    assert await chosen(Routing(taught_table(), desk, store=remembering(TOLD)), turn) == {"cand_1": 1.0}
 
 
 async def test_what_was_told_anew_is_left_to_the_base_and_its_memory(desk: EmbeddingDesk) -> None:
-    turn = with_memories(open_turn("when is the review?"), TOLD, ANEW)
-    turn.outdated = frozenset({"mem_old"})
-    store = SimpleNamespace(memories=SimpleNamespace(get=lambda ref, owner: TOLD.memory if ref == "mem_old" else None))
-    store.memories.from_source = no_memories
-    assert await chosen(Routing(taught_table(), desk, store=cast("Any", store)), turn) == "none"
+    turn = open_turn("when is the review?")
+    assert await chosen(Routing(taught_table(), desk, store=remembering(TOLD, ANEW)), turn) == "none"
     [left] = turn.steps["route"]["why"]["left"]
     assert (turn.steps["route"]["outcome"], left["reason"], left["memory"]) == ("none", "told_anew", "mem_new")
+
+
+def test_what_is_out_of_date_is_not_shown() -> None:
+    turn = open_turn("when is the review?")
+    turn.recall = Recall(items=(TOLD, ANEW), vector=None, entities=(), below_floor=0, complete=True)
+    assert turn.to_show() == (TOLD, ANEW)
+    turn.outdated = frozenset({"mem_old"})
     assert turn.to_show() == (ANEW,)
 
 
@@ -286,10 +295,7 @@ async def test_what_was_told_anew_is_left_to_the_base_and_its_memory(desk: Embed
 async def test_who_tells_anew_is_not_contradicted_by_what_was_learned(
     desk: EmbeddingDesk, said: str, expected: Any
 ) -> None:
-    memories = SimpleNamespace(
-        get=lambda ref, owner: TOLD.memory if ref == "mem_old" else None, from_source=no_memories
-    )
-    routing = Routing(taught_table(), desk, store=cast("Any", SimpleNamespace(memories=memories)))
+    routing = Routing(taught_table(), desk, store=remembering(TOLD))
     turn = open_turn("the review!")
     turn.said = said
     assert await chosen(routing, turn) == expected
@@ -297,25 +303,10 @@ async def test_who_tells_anew_is_not_contradicted_by_what_was_learned(
     assert explained["scales"] == ({} if expected == "none" else expected)
 
 
-@pytest.mark.parametrize(("recalled", "scales"), [((TOLD,), {"cand_1": 1.0}), ((TOLD, ANEW), {})])
+@pytest.mark.parametrize(("held", "scales"), [((TOLD,), {"cand_1": 1.0}), ((TOLD, ANEW), {})])
 async def test_what_is_explained_is_what_would_be_done(
-    desk: EmbeddingDesk, recalled: tuple[Recalled, ...], scales: dict[str, float]
+    desk: EmbeddingDesk, held: tuple[Recalled, ...], scales: dict[str, float]
 ) -> None:
-    searched: list[str] = []
-
-    async def recall(owner: str, question: str, *, limit: int) -> Recall:
-        searched.append(question)
-        return Recall(items=recalled, vector=None, entities=(), below_floor=0, complete=True)
-
-    known = {"mem_old": TOLD.memory}
-    memories = SimpleNamespace(version=lambda owner: 1, get=lambda ref, owner: known.get(ref), from_source=no_memories)
-    mind, store = (
-        SimpleNamespace(desk=desk, recaller=SimpleNamespace(recall=recall)),
-        SimpleNamespace(memories=memories),
-    )
-    answerer = Answerer(
-        FakeGenerator("0"), cast("Any", store), AdmissionQueue(1, 100), mind=cast("Any", mind), table=taught_table()
-    )
-    found = await answerer.explain_route("ana", "and when?", "Where is the review?")
-    assert (found["scales"], searched) == (scales, ["Where is the review? and when?"])
+    found = await Routing(taught_table(), desk, store=remembering(*held)).explain("ana", "when is the review?")
+    assert found["scales"] == scales
     assert [one["reason"] for one in found["why"]["left"]] == ([] if scales else ["told_anew"])
