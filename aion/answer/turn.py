@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -154,7 +154,7 @@ class Answerer:
         return found
 
     async def _is_current(self, turn: OpenTurn, entry: Cached) -> bool:
-        """Whether its turn is still there, and the same memories would be recalled today, in the same versions."""
+        """Whether its turn is still there, and today the same adapters would answer from the same memories."""
         owner = turn.draft.owner
         turn.repeated = await asyncio.to_thread(self.store.turn, entry.turn, owner=owner)
         if turn.repeated is None or self.mind is None:
@@ -162,7 +162,10 @@ class Answerer:
         if entry.version == turn.memory_version:
             return True
         await self._prepare(turn)
-        if not self.mind.cache.confirm(owner, entry, turn.source_versions(), turn.memory_version):
+        adapters = turn.job.adapters if isinstance(turn.job.adapters, Mapping) else {}
+        if {one.name for one in turn.repeated.adapters} != set(adapters) or not self.mind.cache.confirm(
+            owner, entry, turn.source_versions(), turn.memory_version
+        ):
             turn.repeated = None
         return turn.repeated is not None
 

@@ -14,12 +14,15 @@ Novelty of the n-th thing of a topic: the centre of m = n - 1 things (2 m on the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from aion.answer.open_turn import OpenTurn
 from aion.records import Experience, Label, MemoryKind, Trust, Turn
 from aion.serve.telemetry.days import make_range, sum_days
 from tests.answer.scripted import House, open_house
@@ -192,6 +195,27 @@ async def test_the_cache_forgets_what_is_no_longer_so(house: House) -> None:
     [fact] = [one for one in house.store.memories.listed(owner="ana") if "Alvora" in one.text]
     await house.memory.keeper.edit("ana", fact.id, "My boat kelda is kept in Besk.")
     assert (await house.say(question)).steps["cache"]["outcome"] == "stale"
+
+
+async def test_the_cache_forgets_what_was_told_anew_though_the_same_is_recalled(house: House) -> None:
+    question = "Where is my boat kelda kept?"
+    asking = house.answerer.routing
+
+    class Choice:
+        adapters: Mapping[str, float] = {}
+
+        mark = asking.mark
+
+        async def choose(self, turn: OpenTurn) -> None:
+            turn.steps["route"] = {"outcome": "used"}
+            turn.job = replace(turn.job, adapters=self.adapters or "none")
+
+    house.answerer.routing = choice = cast("Any", Choice())
+    await house.judge(await house.say(question), 1.0)
+    assert (await house.say(question)).steps["cache"]["outcome"] == "hit"
+    await house.memory.keeper.remember("ana", "Tea is in the cupboard.")
+    choice.adapters = {"night": 1.0}
+    assert (await house.say(question)).steps["cache"]["outcome"] == "stale", "another would answer it now"
 
 
 async def test_a_thumb_down_takes_an_answer_out_of_the_cache(house: House) -> None:
