@@ -47,6 +47,7 @@ _ONE_AT_A_TIME = re.compile(
 )
 _HAVING = frozenset({"have", "has", "had", "tenho", "temos", "tem"})
 _PAID_FOR = re.compile(r"\b(?:for|pel[oa]s?|por) (?:my|our|the|[oa]s?|minhas?|meus?)\b|\bpel[oa]s?\b", re.IGNORECASE)
+LONGEST = 300  # characters of a sentence: a longer one tells more than one thing
 Words = tuple[str, ...]
 _BEING_WORDS = "is are was were has have é são era foi está estão fica ficam tem têm"
 _BEING = frozenset(_BEING_WORDS.split())
@@ -94,7 +95,7 @@ def _replaces(later: _Statement, earlier: _Statement) -> bool:
 
 def _statements(text: str) -> Iterator[_Statement]:
     for sentence in sentences_of(text):
-        if sentence.endswith("?"):
+        if sentence.endswith("?") or len(sentence) > LONGEST:
             continue
         plain = _LEAD.sub("", sentence, count=1) if _LEAD.match(sentence) else sentence
         plain = _IS_NEW.sub(r"\g<y>new \g<z> is \g<x>", plain.rstrip(" .!"))

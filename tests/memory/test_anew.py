@@ -123,6 +123,11 @@ def test_another_thing_or_one_more_does_not(one: str, other: str) -> None:
     assert not tells_anew(other, one)
 
 
+def test_a_sentence_without_end_tells_nothing_anew() -> None:
+    long = "The review and the audit " * 20
+    assert not tells_anew(f"{long} is on the 20th of June.", f"{long} is on the 3rd of June.")
+
+
 def test_every_fact_of_the_proof_is_told_anew_by_its_new_value_alone() -> None:
     values = Values(read_data()["patterns"], read_data()["values"], random.Random(1))
     for fact in FIRST:
