@@ -4,7 +4,8 @@
 
 On a copy of that morning facts that were learned are told in chat with another value, and then asked for in
 conversations of their own and in wordings never seen: with recall on, on but without any adapter (`memory`), and with
-recall off, where the base knows nothing of it and the adapter must not say the old. Facts that were not told anew are asked for beside them. The folder is left as it is.
+recall off, where the base knows nothing of it and the adapter must not say the old. Facts that were not told anew are
+asked for beside them. The folder is left as it is.
 """
 
 from __future__ import annotations
