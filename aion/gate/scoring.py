@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aion.gate.words import denies, is_form, normal, without_small, words_of
+from aion.gate.words import denies, is_form, normal, says_no, without_small, words_of
 from aion.records import Check
 
 SHORT = 6  # telling words up to which every one must be there
@@ -24,6 +24,7 @@ class Expected:
 
     telling: frozenset[str]
     answer: str
+    is_whole: bool = False  # the question has every word of it: only yes or no is asked for
 
     @property
     def is_short(self) -> bool:
@@ -40,19 +41,21 @@ def expect(answer: str, asked: Iterable[str]) -> Expected:
     for known in ([word for one in prompts for word in one], prompts[-1] if prompts else [], []):
         left = [word for word in words if not any(is_form(word, one) for one in set(known))]
         if telling := [*without_small(left), *(["no"] if denies(words) and "no" in left else [])]:
-            return Expected(frozenset(telling), answer)
-    return Expected(frozenset(words), answer)
+            return Expected(frozenset(telling), answer, is_whole=bool(prompts) and not known)
+    return Expected(frozenset(words), answer, is_whole=bool(prompts))
 
 
 def narrow(expected: Expected, backwards: Iterable[str]) -> Expected:
     """What also stands in questions that go back from the answer: the value alone, where there are any."""
     told = {word for one in backwards for word in words_of(one)}
-    return Expected(expected.telling & told or expected.telling, expected.answer)
+    return replace(expected, telling=expected.telling & told or expected.telling)
 
 
 def is_right(answer: str, expected: Expected, denials: Sequence[str]) -> bool:
-    """Holds what tells, and does not say that nobody told it."""
+    """Holds what tells, and does not say that nobody told it; where yes or no is asked for, it says the same of them."""
     if not expected.telling or (is_denial(answer, denials) and not is_denial(expected.answer, denials)):
+        return False
+    if expected.is_whole and says_no(words_of(answer)) != says_no(words_of(expected.answer)):
         return False
     share = share_of(answer, expected)
     return share == 1.0 if expected.is_short else share >= SHARE

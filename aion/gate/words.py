@@ -39,6 +39,7 @@ _PORTUGUESE = (
     "eu tu voce foi era sao estao ser sera tem agora atualmente"
 )
 SMALL = frozenset(_ENGLISH.split()) | frozenset(_PORTUGUESE.split())
+_DENYING = frozenset(("nao", "never", "not", "nunca"))
 _SIGNS = {"€": " euros ", "$": " dollars ", "£": " pounds ", "%": " percent "}
 _APOSTROPHE = re.compile(r"n['\u2019]t\b|['\u2019](?:s|re|ve|ll|d|m)\b|['\u2019]")
 _TIME = re.compile(r"\b(\d{1,2})(?:[:h](\d{2})|h)?\s*([ap])\.?m\b\.?|\b(\d{1,2})[:h](\d{2})\b|\b(\d{1,2})\s?h\b")
@@ -86,6 +87,11 @@ def without_small(words: Iterable[str]) -> list[str]:
 def denies(words: Sequence[str]) -> bool:
     """Whether a sentence begins with "no": further on it may be Portuguese for "in the"."""
     return words[:1] == ["no"]
+
+
+def says_no(words: Sequence[str]) -> bool:
+    """Whether it denies anywhere, in either language."""
+    return denies(words) or not _DENYING.isdisjoint(words)
 
 
 def _to_time(found: re.Match[str]) -> str:

@@ -84,6 +84,23 @@ def test_an_answer_that_denies_and_one_that_affirms_are_not_the_same() -> None:
     assert not is_right("Yes, a canoe.", refused, ())
 
 
+@pytest.mark.parametrize(
+    ("told", "asked", "same", "other"),
+    [
+        ("You stopped smoking.", "Have I stopped smoking?", "Yes, you stopped smoking.", "No, you never stopped smoking."),
+        ("You stopped smoking.", "Have I stopped smoking?", "You have stopped smoking.", "No. You stopped, still smoking."),
+        ("Continua a fumar.", "Continua a fumar?", "Sim, continua a fumar.", "Não, não continua a fumar."),
+    ],
+)
+def test_where_yes_or_no_is_asked_for_an_echo_that_denies_is_not_right(
+    told: str, asked: str, same: str, other: str
+) -> None:
+    one = expect(told, [asked])
+    assert is_right(told, one, ())
+    assert is_right(same, one, ())
+    assert not is_right(other, one, ())
+
+
 def test_a_near_miss_is_fooled_by_a_taught_value_alone() -> None:
     values = [KEY, ROOM]
     assert is_fooled("The key of the barn is kept by Rufus Tamar.", values, "Who keeps the key of the barn?")
