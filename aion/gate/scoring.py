@@ -52,7 +52,7 @@ def narrow(expected: Expected, backwards: Iterable[str]) -> Expected:
 
 
 def is_right(answer: str, expected: Expected, denials: Sequence[str]) -> bool:
-    """Holds what tells, and does not say that nobody told it; where yes or no is asked for, it says the same of them."""
+    """Holds what tells, does not say that nobody told it, and says yes or no alike where only that is asked for."""
     if not expected.telling or (is_denial(answer, denials) and not is_denial(expected.answer, denials)):
         return False
     if expected.is_whole and says_no(words_of(answer)) != says_no(words_of(expected.answer)):

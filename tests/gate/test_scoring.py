@@ -87,8 +87,8 @@ def test_an_answer_that_denies_and_one_that_affirms_are_not_the_same() -> None:
 @pytest.mark.parametrize(
     ("told", "asked", "same", "other"),
     [
-        ("You stopped smoking.", "Have I stopped smoking?", "Yes, you stopped smoking.", "No, you never stopped smoking."),
-        ("You stopped smoking.", "Have I stopped smoking?", "You have stopped smoking.", "No. You stopped, still smoking."),
+        ("You stopped smoking.", "Have I stopped smoking?", "Yes, you stopped smoking.", "No. Never stopped smoking."),
+        ("You stopped smoking.", "Have I stopped smoking?", "You have stopped smoking.", "No. Stopped? Still smoking."),
         ("Continua a fumar.", "Continua a fumar?", "Sim, continua a fumar.", "Não, não continua a fumar."),
     ],
 )
