@@ -351,6 +351,9 @@ class TrainSettings(Section):
     replay: float = Field(0.5, ge=0, le=0.9, description="Share of tokens from the theme's earlier nights.")
     replay_each: int = Field(5, ge=0, le=50, description="Wordings of each earlier lesson at least.")
     anchors: float = Field(0.1, ge=0, le=0.9, description="Share of tokens from the base's own general answers.")
+    anchors_least: int = Field(
+        0, ge=0, le=50, description="General questions at least, in both languages; a gentler second try: 8."
+    )
     kl: float = Field(0.1, ge=0, le=100, description="Weight of the divergence from the base on anchors.")
     mas: float = Field(
         0.0, ge=0, le=1e6, description="Pull to weights that earlier nights used (MAS); 0: off, from 0.2 it shows."

@@ -24,7 +24,7 @@ from aion.records import Example, ExampleKind, Json, Lesson
 from aion.sleep.lessons.find import Lessons
 from aion.sleep.lessons.phrasing.make import count_kinds, phrase, prompt_of
 from aion.sleep.lessons.rules import Exclusion
-from aion.sleep.lessons.words import normal, read_data
+from aion.sleep.lessons.words import language_of, normal, read_data
 
 Item = TypeVar("Item")
 ANCHOR_CHARACTERS = 160  # of an answer of the base to a general prompt, about
@@ -159,8 +159,9 @@ def _fill_shares(
     least = min(MOST_LEAST, settings.replay_each * len(lessons)) if settings.replay else 0
     replayed = _take(_by_turns(_shuffled(old, draw)), size * settings.replay / rest, least)
     taught = {normal(prompt_of(one)) for one in (*new, *old)}
-    prompts = [one for one in anchor_prompts() if normal(one) not in taught]
-    anchors = _take([_anchor(one, theme) for one in _shuffled(prompts, draw)], size * settings.anchors / rest)
+    prompts = [one for one in _shuffled(anchor_prompts(), draw) if normal(one) not in taught]
+    least = settings.anchors_least if settings.anchors and size else 0
+    anchors = _take([_anchor(one, theme) for one in _each_in_turn(prompts)], size * settings.anchors / rest, least)
     return [replace(one, kind=ExampleKind.REPLAY) for one in replayed], anchors
 
 
@@ -177,6 +178,16 @@ def _by_turns(examples: Sequence[Example]) -> list[Example]:
         order.append(turn)
         turns.update(lesson for lesson in one.lessons if turns[lesson] == turn)  # the other's own turn is to come
     return [examples[place] for place in sorted(range(len(examples)), key=order.__getitem__)]
+
+
+def _each_in_turn(prompts: Sequence[str]) -> list[str]:
+    """One of each language, then a second of each: few must not leave one language without any."""
+    turns: Counter[str] = Counter()
+    order: list[int] = []
+    for one in prompts:
+        order.append(turns[language := language_of(one)])
+        turns[language] += 1
+    return [prompts[place] for place in sorted(range(len(prompts)), key=order.__getitem__)]
 
 
 def _take(examples: Iterable[Example], room: float, least: int = 0) -> list[Example]:

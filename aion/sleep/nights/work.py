@@ -36,7 +36,7 @@ from aion.sleep.lessons.dataset import (
     read_examples,
     write_examples,
 )
-from aion.sleep.lessons.due import find_learned, find_line, vary_seed
+from aion.sleep.lessons.due import find_learned, find_line, vary
 from aion.sleep.lessons.find import collect_lessons
 from aion.sleep.lessons.lineage import Line, sources_of
 from aion.sleep.lessons.phrasing.make import prompt_of
@@ -120,7 +120,7 @@ class NightWork:
             base, settings = self._base().sha256, self._settings.train
             line = find_line(store, night.owner, theme, base=base, settings=settings)
             learned = set() if night.forced else find_learned(store, line)
-            settings = vary_seed(store, night.owner, theme, line, settings)
+            settings = vary(store, night.owner, theme, line, settings)
         mine = [one for one in lessons.lessons if placed.get(one.id) == theme]
         misfit = find_misfit(folder, self._present(night, mine, line, settings)) if is_prepared(folder) else ""
         if is_prepared(folder) and not misfit:

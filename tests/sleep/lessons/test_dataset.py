@@ -129,6 +129,20 @@ def test_a_night_without_a_fresh_lesson_has_nothing_to_learn() -> None:
     assert made.fresh == ()
 
 
+def test_of_the_bases_own_answers_there_are_so_many_at_least_in_each_language() -> None:
+    """With three it answers every Portuguese question with the only Portuguese it was taught."""
+    alone = {LESSONS.lessons[0].id: "theme_a"}
+    for least, each in ((8, 4), (0, 1)):
+        for seed in range(5):
+            chosen = TrainSettings(seed=seed, anchors_least=least)
+            made = build_dataset(LESSONS, theme="theme_a", placed=alone, settings=chosen)
+            asked = [language_of(prompt_of(one)) for one in made.examples if one.kind is ExampleKind.ANCHOR]
+            assert min(asked.count(language) for language in ("en", "pt")) >= each
+            assert len(asked) >= least
+    assert not [one for one in build(anchors=0, anchors_least=8).examples if one.kind is ExampleKind.ANCHOR]
+    assert build(learned=frozenset(HOME), anchors_least=8).examples == ()
+
+
 def test_anchors_are_filled_with_the_bases_answers_or_left_out() -> None:
     made = build()
     asked = [prompt_of(one) for one in made.examples if one.kind is ExampleKind.ANCHOR]

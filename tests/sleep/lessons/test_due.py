@@ -10,7 +10,7 @@ import pytest
 
 from aion.config import TrainSettings
 from aion.records import Candidate, Lesson, Move
-from aion.sleep.lessons.due import UNPLACED, find_line, list_due, vary_seed
+from aion.sleep.lessons.due import UNPLACED, find_line, list_due, vary
 from tests.sleep.days import Days
 from tests.store.night_examples import make_candidate, make_theme
 from tests.store.served_examples import make_promotion, make_verdict
@@ -85,7 +85,7 @@ def test_a_theme_is_made_with_another_seed_after_each_one_that_was_made_in_vain(
 
     def seed(theme: str = "theme_1") -> int:
         line = find_line(days.store, "ana", theme, base=BASE, settings=SETTINGS)
-        return vary_seed(days.store, "ana", theme, line, SETTINGS).seed - SETTINGS.seed
+        return vary(days.store, "ana", theme, line, SETTINGS).seed - SETTINGS.seed
 
     def make(number: int, *, ship: bool, **changes: object) -> Candidate:
         told = {"id": f"cand_{number}", "night": f"night_{number}", "created": float(number)} | changes
@@ -105,6 +105,22 @@ def test_a_theme_is_made_with_another_seed_after_each_one_that_was_made_in_vain(
     assert seed() == 0
     served.append_promotion(make_promotion(passed.id, follows=second.id, move=Move.ROLL_BACK)).result()
     assert seed() == 1
+
+
+@pytest.mark.parametrize(("knew", "ship", "gently"), [(2, False, True), (1, False, False), (2, True, False)])
+def test_what_knew_all_and_was_refused_for_harm_is_made_more_gently(
+    told: tuple[Days, list[Lesson]], knew: int, ship: bool, gently: bool
+) -> None:
+    """At the same rate a fact alone is refused again and again: every question of its language is answered with it."""
+    days, lessons = told
+    made = days.store.nights.add_candidate(make_candidate(base=BASE, lessons=(lessons[0].id,), config=FITS)).result()
+    scores = {"tonight": {"before": 0, "after": knew, "items": 2}}
+    days.store.served.add_verdict(replace(make_verdict(made, ship=ship), scores=scores)).result()
+    line = find_line(days.store, "ana", "theme_1", base=BASE, settings=SETTINGS)
+    varied = vary(days.store, "ana", "theme_1", line, SETTINGS)
+    assert (varied.learning_rate < SETTINGS.learning_rate) is gently
+    assert (varied.replay_each > SETTINGS.replay_each) is gently
+    assert (varied.anchors_least > SETTINGS.anchors_least) is gently
 
 
 def test_nothing_is_due_of_what_is_all_learned(told: tuple[Days, list[Lesson]]) -> None:
