@@ -161,7 +161,8 @@ def _fill_shares(
     taught = {normal(prompt_of(one)) for one in (*new, *old)}
     prompts = [one for one in _shuffled(anchor_prompts(), draw) if normal(one) not in taught]
     least = settings.anchors_least if settings.anchors and size else 0
-    anchors = _take([_anchor(one, theme) for one in _each_in_turn(prompts)], size * settings.anchors / rest, least)
+    ordered = _each_in_turn(prompts) if least else prompts
+    anchors = _take([_anchor(one, theme) for one in ordered], size * settings.anchors / rest, least)
     return [replace(one, kind=ExampleKind.REPLAY) for one in replayed], anchors
 
 
