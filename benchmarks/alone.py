@@ -16,9 +16,13 @@ from pathlib import Path
 
 from aion.config import TrainSettings
 from aion.gate.general import GENERAL_TOKENS, general_items
-from aion.gate.scoring import Expected, expect, is_right, share_of
+from aion.gate.paper import last_said
+from aion.gate.scoring import expect, is_right
+from aion.gate.trigger_exam import TOKENS
+from aion.gate.triggers import find_phrases, find_taken, place_phrases
 from aion.models.gibberish import is_gibberish
 from aion.records import Lesson, LessonKind
+from aion.sleep.lessons.dataset import Dataset
 from aion.sleep.lessons.phrasing.make import prompt_of
 from aion.sleep.lessons.words import language_of
 from aion.sleep.training.jobs import read_job
@@ -42,6 +46,7 @@ FACTS = {
     ),
 }
 LANGUAGES = ("en", "pt")
+BESIDE = 3  # one of so many trials of the trigger exam
 
 
 @dataclass(slots=True)
@@ -53,12 +58,13 @@ class Score:
     gibberish: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LANGUAGES, 0))
     general: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LANGUAGES, 0))
     same: int = 0
-    told: int = 0  # general answers that hold the fact
+    beside: int = 0  # general questions beside a word of the training
+    fell: int = 0  # of these: answered with what was taught
     refused: int = 0  # adapters of which more than a quarter of the general answers are gibberish
     seconds: float = 0.0
 
     def add(self, other: Score) -> None:
-        for name in ("known", "asked", "same", "told", "refused", "seconds"):
+        for name in ("known", "asked", "same", "beside", "fell", "refused", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for language in LANGUAGES:
             self.gibberish[language] += other.gibberish[language]
@@ -68,7 +74,7 @@ class Score:
         shares = [f"{one} {self.gibberish[one]} of {self.general[one]}" for one in LANGUAGES]
         return (
             f"known {self.known} of {self.asked}   gibberish: {', '.join(shares)}   over a quarter {self.refused}   "
-            f"holds the fact {self.told}   as the base {self.same}   {self.seconds:.0f} s to train"
+            f"fell beside a word {self.fell} of {self.beside}   as the base {self.same}   {self.seconds:.0f} s to train"
         )
 
 
@@ -97,14 +103,15 @@ async def measure(told: str, settings: TrainSettings, golden: dict[str, str], ev
                 answer = await examiner.ask(prompt_of(one), 0)
                 score.known += is_right(answer, expect(one.answer, [prompt_of(one)]), ())
             score.asked = len(held)
-            await _ask_general(examiner, expect(told, ()), score, golden, every)
+            await _ask_general(examiner, score, golden, every)
+            await _ask_beside(examiner, dataset, score, every)
         finally:
             await examiner.process.stop()
     score.refused = int(sum(score.gibberish.values()) > 0.25 * sum(score.general.values()))
     return score
 
 
-async def _ask_general(examiner: Examiner, wanted: Expected, score: Score, golden: dict[str, str], every: int) -> None:
+async def _ask_general(examiner: Examiner, score: Score, golden: dict[str, str], every: int) -> None:
     for item in general_items()[::every]:
         if item.question not in golden:
             golden[item.question] = await examiner.ask(item.question, None, tokens=GENERAL_TOKENS)
@@ -114,13 +121,23 @@ async def _ask_general(examiner: Examiner, wanted: Expected, score: Score, golde
         score.general[item.language] += 1
         score.gibberish[item.language] += is_gibberish(answer)
         score.same += answer == golden[item.question]
-        score.told += share_of(answer, wanted) == 1.0
+
+
+async def _ask_beside(examiner: Examiner, dataset: Dataset, score: Score, every: int) -> None:
+    """General questions beside words of its training, as the trigger exam places them; a few of each word."""
+    held = {last_said(one.messages): one.answer for one in dataset.held_out if one.kind != "contrast"}
+    wanted = [expect(answer, [asked]) for asked, answer in held.items()]
+    trials = place_phrases(find_phrases(dataset.examples, "alone"), "alone")
+    for one in trials[:: BESIDE * every]:
+        answer = await examiner.ask(one.text, 0, tokens=TOKENS)
+        score.beside += 1
+        score.fell += bool(find_taken(answer, wanted, one))
 
 
 async def run(options: argparse.Namespace) -> None:
     golden: dict[str, str] = {}
     facts = FACTS[options.part][: options.facts]
-    for arm in options.arm or ["anchors_least=0", ""]:
+    for arm in options.arm or ["", "learning_rate=0.0005,anchors_least=8"]:
         changes = dict(one.split("=", 1) for one in arm.split(",") if one)
         total = Score()
         for seed in options.seeds:
