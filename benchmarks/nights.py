@@ -4,6 +4,7 @@
     python benchmarks/nights.py --data FOLDER --themes 1               ten nights within one theme
     python benchmarks/nights.py --data FOLDER --days 1 --facts 200     200 facts in one night
     python benchmarks/nights.py --data FOLDER --awake --peers memory naive replay    the peers by themselves
+    python benchmarks/nights.py --data FOLDER --measure --peers naive replay         of the nights slept so far
     python benchmarks/nights.py --data FOLDER --quick                  two nights of three facts: to see that it runs
 
 AION is spoken to through its public HTTP API alone: facts are told in chat, remembered, or taught by putting a wrong
@@ -40,6 +41,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--peers", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     parser.add_argument("--awake", action="store_true", help="AION never sleeps: for memory, naive and replay alone")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of AION, train.epochs=1")
+    parser.add_argument("--measure", action="store_true", help="live no day: others may be at it in the same folder")
     parser.add_argument("--show", action="store_true", help="measure nothing, show what the folder holds")
     parser.add_argument("--quick", action="store_true", help="two nights of three facts; not to quote")
     options = parser.parse_args()
@@ -67,7 +69,10 @@ def main() -> None:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="nights-") as folder:
         course = Course(plan, options.data or Path(folder))
-        mornings = course.mornings() if options.show else course.run(options.from_day)
+        if options.show:
+            mornings = course.mornings()
+        else:
+            mornings = course.measure() if options.measure else course.run(options.from_day)
     print_load("while measuring", meter)
     print_results(mornings)
 

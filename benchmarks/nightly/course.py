@@ -71,6 +71,12 @@ class Course:
             self._measure(day)
         return self.mornings()
 
+    def measure(self) -> list[Morning]:
+        """The nights that were slept so far; it lives none, so that another process may go on with the run."""
+        for day in range(1, self._state.get("slept", 0) + 1):
+            self._measure(day)
+        return self.mornings()
+
     def mornings(self) -> list[Morning]:
         if not self._mornings.exists():
             return []
@@ -150,12 +156,13 @@ class Course:
             self._record(name, day, asked, lambda _: (next(answers), {}), night=lambda: night, began=began)
 
     def _peers_general(self, questions: Sequence[Question]) -> dict[str, str]:
-        """What their engine says by itself."""
-        if "peers_general" not in self._state:
+        """What their engine says by itself; in a file of its own, as another process may be writing the state."""
+        path = self.folder / "peers_general.json"
+        if not path.exists():
             general = [one for one in questions if one.exam == "general"]
             said = zip(general, ask_base(general, TOKENS), strict=True)
-            self._note(peers_general={one.messages[0]["content"]: text for one, text in said})
-        found: dict[str, str] = self._state["peers_general"]
+            _write(path, {one.messages[0]["content"]: text for one, text in said})
+        found: dict[str, str] = json.loads(path.read_text("utf-8"))
         return found
 
     def _record(
@@ -210,9 +217,13 @@ class Course:
 
     def _note(self, **done: Any) -> None:
         self._state |= done
-        new = self.folder / "state.new"
-        new.write_text(json.dumps(self._state, ensure_ascii=False, indent=1), "utf-8")
-        new.replace(self.folder / "state.json")
+        _write(self.folder / "state.json", self._state)
+
+
+def _write(path: Path, data: Json) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(data, ensure_ascii=False, indent=1), "utf-8")
+    new.replace(path)
 
 
 def line_of(morning: Morning) -> str:

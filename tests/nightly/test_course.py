@@ -136,6 +136,18 @@ def test_what_takes_long_may_be_measured_on_some_mornings_alone(tmp_path: Path) 
     assert [day for day, peer in measured if peer == "memory"] == [1, 3, 5]
 
 
+def test_another_process_measures_what_was_slept_so_far_and_lives_no_day(tmp_path: Path) -> None:
+    going_on, before = course(tmp_path, replace(SMALL, peers=("off",)), fails_on=3)
+    with pytest.raises(TimeoutError):
+        going_on.run()
+    state = (tmp_path / "state.json").read_bytes()
+    beside, aion = course(tmp_path, replace(SMALL, peers=("memory",)))
+    measured = [(one.day, one.peer) for one in beside.measure()]
+    assert sorted(measured) == [(1, "memory"), (1, "off"), (2, "memory"), (2, "off")]
+    assert (aion.told, aion.slept, before.slept) == ([], 0, 2)
+    assert (tmp_path / "state.json").read_bytes() == state, "the other one writes it"
+
+
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     course(tmp_path)[0].run()
     with pytest.raises(SystemExit, match="take another folder"):
