@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aion.memory.deeds import is_deed, is_done_anew
+from aion.memory.ended import no_longer
 from aion.memory.measures import is_figure, is_same_measure
 from aion.memory.moved import is_denied, is_moved
 from aion.memory.sentences import sentences_of
@@ -98,7 +99,7 @@ def _statements(text: str) -> Iterator[_Statement]:
         if sentence.endswith("?") or len(sentence) > LONGEST:
             continue
         plain = _LEAD.sub("", sentence, count=1) if _LEAD.match(sentence) else sentence
-        plain = _IS_NEW.sub(r"\g<y>new \g<z> is \g<x>", plain.rstrip(" .!"))
+        plain = _IS_NEW.sub(r"\g<y>new \g<z> is \g<x>", (no_longer(plain) or plain).rstrip(" .!"))
         bare = _NEW.sub(lambda found: found[1] or found[2], _NOW.sub("", plain))
         words = tuple(_TOKEN.findall(bare))
         keys = tuple(_JOINED.get(word, stem(word)) for word in map(fold, words))

@@ -91,6 +91,9 @@ _NEVER_REGULAR = """
     trazer valer ver vir
 """
 _MORE_OFTEN_ELSE = {"para", "nada"}  # "for" and "nothing"
+_NEEDS_E = re.compile(  # "bak" was "bake": one short vowel, or an ending that no verb has
+    r"^[^aeiou]*[aeiou][^aeiouwxy]$|[vcgzu]$|[^s]s$|[^aeioul]l$|[^aeiour]r$|[^e]at$|ur$|[^aeo]ut$"
+)
 _ENDINGS = {
     "ar": ("a", "am", "ou", "aram", "ava", "avam"),
     "er": ("e", "em", "eu", "eram", "ia", "iam"),
@@ -130,6 +133,16 @@ def portuguese_first() -> dict[str, tuple[str, str]]:
     made = (one for verb in _told() for one in _conjugate(verb, present=verb not in listed))
     found = {first: (third, verb) for first, third, verb in made}
     return found | {first: (third, verb) for first, third, verb in _listed()}
+
+
+@cache
+def portuguese_present() -> dict[str, tuple[str, str]]:
+    """Of a verb, what is said of oneself and of another: of comprar "compro" and "compra"."""
+    found: dict[str, tuple[str, str]] = {}
+    for first, (third, verb) in portuguese_first().items():
+        if first.endswith(("o", "ou")):
+            found.setdefault(verb, (first, third))
+    return found
 
 
 def _listed() -> list[list[str]]:
@@ -173,3 +186,17 @@ def third_person(verb: str) -> str:
     if re.search(r"[^aeiou]y$", verb):
         return verb[:-1] + "ies"
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", verb) else "s")
+
+
+def base_of(past: str) -> str:
+    """ "painted" is "paint", "baked" "bake"; of a common verb the one that there is, of others by rule."""
+    if past[:-1] in english_base() or past.endswith("eed"):
+        return past[:-1]
+    if past.endswith("ied"):
+        return past[:-3] + "y"
+    body = past[:-2]
+    single = body[:-1] if body[-1:] == body[-2:-1] else body
+    known = next((one for one in (body, single) if one in english_base()), "")
+    if known or single == body:
+        return known or body + "e" * bool(_NEEDS_E.search(body))
+    return body if body[-1] in "lsfz" else single

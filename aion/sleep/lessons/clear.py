@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from aion.memory.ended import no_longer
 from aion.memory.terms import stem, words_of
 from aion.sleep.lessons.phrasing.clauses import expand
 from aion.sleep.lessons.words import is_small, language_of, read_data, words_in
@@ -80,7 +81,8 @@ class Claim:
 
 def claim_of(sentence: str, language: str) -> Claim | None:
     """ "I no longer eat meat" denies "I eat meat"; None where nothing is said, or something is denied twice."""
-    plain, denials = re.subn(_pattern(language, "deny"), r"\g<v>", expand(sentence, language), flags=re.IGNORECASE)
+    said = expand(no_longer(sentence) or sentence, language)
+    plain, denials = re.subn(_pattern(language, "deny"), r"\g<v>", said, flags=re.IGNORECASE)
     words = words_of(re.sub(_pattern(language, "neutral"), "", plain, flags=re.IGNORECASE))
     if denials > 1 or all(is_small(word) for word in words):
         return None

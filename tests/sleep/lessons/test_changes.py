@@ -52,6 +52,13 @@ DENIED = (
     ("A Ana mora no Porto.", "A Ana já não mora no Porto."),
     ("Tenho um cão.", "Já não tenho um cão."),
     ("Não gosto de ameixas.", "Agora gosto de ameixas."),
+    ("I smoke.", "I stopped smoking."),
+    ("I drink coffee.", "I have finally quit drinking coffee."),
+    ("Ana works at the bank.", "Ana has stopped working at the bank."),
+    ("I stopped eating meat.", "I eat meat again."),
+    ("Fumo.", "Deixei de fumar."),
+    ("Eu como carne.", "Já deixei de comer carne."),
+    ("A Ana trabalha no banco.", "A Ana deixou de trabalhar no banco."),
 )
 BESIDE = (
     ("I like plums.", "I like rowing."),
@@ -67,6 +74,9 @@ BESIDE = (
     ("I like plums.", "I no longer like rowing."),
     ("I like plums.", "I do not like all plums."),
     ("I eat meat.", "I did not eat meat."),
+    ("I eat meat.", "I stopped eating meat on Fridays."),
+    ("I eat meat.", "Ana stopped eating meat."),
+    ("Como carne.", "Deixei de comer carne à sexta."),
     ("Como carne.", "A Ana já não come carne."),
 )
 

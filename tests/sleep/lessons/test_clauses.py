@@ -36,6 +36,10 @@ NOT_SO = (
     ("I don't have a car anymore.", "Do I still have a car?"),
     ("Ana doesn't work at the bank any more.", "Does Ana still work at the bank?"),
     ("I stopped smoking.", "Have I stopped smoking?"),
+    ("I used to live in Madrid.", "Where did I use to live?"),
+    ("I used to smoke.", "Did I use to smoke?"),
+    ("I gave up sugar.", "What did I give up?"),
+    ("We quit the choir.", "What did we quit?"),
     ("My brother quit smoking in May.", "When did my brother quit smoking?"),
     ("My printer has stopped working.", "Has my printer stopped working?"),
     ("Deixei de fumar.", "Deixei de fumar?"),
@@ -47,7 +51,6 @@ NOT_SO = (
 )
 UNCLEAR = (
     "Ana said she would come on Sunday.",
-    "I used to live in Madrid.",
     "If the boiler shows E4, press reset twice.",
     "Next week we are on vacation.",
     "Esta semana a Ana está em Madrid.",
@@ -80,3 +83,17 @@ def test_a_list_is_no_second_clause() -> None:
     fact = read_fact(told("Ana and my sister live in Porto."))
     assert fact.question == "Where do Ana and my sister live?"
     assert read_fact(told("The pie needs leeks, barley and dill.")).core == "leeks, barley and dill"
+
+
+@pytest.mark.parametrize(
+    ("said", "questions"),
+    [
+        ("I stopped smoking.", ("Do I still smoke?", "Do I smoke?")),
+        ("I no longer eat meat.", ("Do I eat meat?",)),
+        ("My printer has stopped working.", ("Does my printer still work?", "Does my printer work?")),
+        ("Deixei de fumar.", ("Eu ainda fumo?", "Eu fumo?")),
+        ("O Rui deixou de fumar.", ("O Rui ainda fuma?",)),
+    ],
+)
+def test_what_ended_answers_who_asks_whether_it_is_so(said: str, questions: tuple[str, ...]) -> None:
+    assert set(questions) <= set(read_fact(told(said)).others)

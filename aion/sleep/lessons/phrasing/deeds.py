@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from aion.memory.verbs import english_third, portuguese_first, portuguese_verb
-from aion.sleep.lessons.phrasing.verbs import base_of, plain_verb
+from aion.memory.verbs import base_of, english_third, portuguese_first, portuguese_verb
+from aion.sleep.lessons.phrasing.verbs import plain_verb
 from aion.sleep.lessons.words import EDGES, is_small, lower_first, read_data, upper_first
 
 LONGEST_SUBJECT = 6  # words

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from aion.memory.aliases import PRONOUNS, OtherName, read_alias
+from aion.memory.ended import no_longer
 from aion.sleep.lessons.phrasing.deeds import Deed, ask_deed
 from aion.sleep.lessons.phrasing.verbs import active_verb, plain_verb
 from aion.sleep.lessons.words import EDGES, lower_first, read_data, upper_first
@@ -49,6 +50,12 @@ class _Pattern:
 
 def ask_about(sentence: str, language: str, holder: str = "") -> Asked | None:
     """None when no pattern fits; `holder` is what was spoken of before, to which "We call it Noah" gives a name."""
+    asked, ended = _ask_as_told(sentence, language, holder), no_longer(sentence)
+    now = _ask_as_told(ended, language, holder) if asked and ended else None
+    return replace(asked, questions=(*asked.questions, *now.questions)) if asked and now else asked
+
+
+def _ask_as_told(sentence: str, language: str, holder: str) -> Asked | None:
     body = sentence.strip().rstrip(EDGES)
     told = read_alias(body)
     if told is not None and (holder or told.known not in PRONOUNS):
