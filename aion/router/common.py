@@ -35,7 +35,8 @@ _FORMS = {
 # The embedder learned from English: in Portuguese it tells the sense of two questions about one word less well apart.
 MARGINS = {"en": -0.03, "pt": -0.12}
 _SMALL = {
-    "en": "the of is who where what when a in to by for does was it which and at on how",
+    "en": "the of is who where what when a in to by for does was it which and at on how "
+    "i my we our you your have has did",
     "pt": "o a os as de do da dos das que quem onde e em no na um uma por para com como quando",
 }
 _GENERAL = re.compile(
@@ -53,7 +54,9 @@ _SO = r"normal|safe|healthy|common|ok|okay|good|bad|dangerous|possible|usual|leg
 _ASSIM = r"normal|seguro|saudavel|comum|perigoso|possivel|legal|melhor|verdade"
 _ANYBODY = re.compile(
     r"\b(?:people|adults|anybody|anyone|everybody|everyone)\b|"
-    rf"\b(?:should|can|could|do|does|did|must|may|would) {_PEOPLE}|\bis it (?:\w+ )?(?:{_SO})\b|"
+    rf"\b(?:should|can|could|do|does|did|must|may|would) {_PEOPLE}|"
+    r"\b(?:do|did|are|were) you\b(?! (?:\w+ )?(?:know|remember|recall|have|mean|think|see|sure|able)\b)|"
+    rf"\bis it (?:\w+ )?(?:{_SO})\b|"
     r"\b(?:deve|devem|pode|podem|costuma|costumam|precisa|precisam)(?:-se\b| uma? | as pessoas| os adultos| alguem)|"
     rf"\bse (?:deve|pode|costuma)\b|\b(?:as pessoas|alguem|toda a gente)\b|\be (?:\w+ )?(?:{_ASSIM})\b"
 )

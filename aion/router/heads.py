@@ -18,7 +18,7 @@ import numpy.typing as npt
 from aion.memory.terms import stem
 from aion.router.card import Item, Place, RouteCard
 from aion.router.common import language_of
-from aion.router.words import Linked, Run, linked_runs
+from aion.router.words import Linked, Run, linked_runs, verbs_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 ALIKE = 0.55  # cosine of two words from which on they are taken for one
@@ -64,6 +64,8 @@ def parts_of(item: Item) -> Parts | None:
     if not all(word.isalpha() for word in words) or _is_name(words[-1], item.answer):
         return None
     qualifier, _, link = joint
+    if stem(qualifier) in verbs_of(item.answer):
+        return None  # "You stopped smoking" names nothing
     return Parts(stem(qualifier), tuple(map(stem, words)), " ".join(words), link, language)
 
 

@@ -22,15 +22,9 @@ from aion.router.alias import find_aliases
 from aion.router.calibrate import choose_threshold
 from aion.router.card import Item, Key, RouteCard
 from aion.router.common import MARGINS, common_questions, language_of
-from aion.router.words import Run, runs_of, stems_of
+from aion.router.words import Run, runs_of, stems_of, verbs_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
-_WHO = r"i|you|we|they|he|she|eu|tu|voc[eê]s?|n[oó]s"
-_HELPERS = r"is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]"
-_VERB = r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)"
-# What somebody does, or is done, is no name, though a near miss may have changed it; what somebody does is no value.
-_DONE = re.compile(rf"\b(?:{_WHO}|{_HELPERS}) {_VERB}", re.IGNORECASE)
-_DOES = re.compile(rf"\b(?:{_WHO}) {_VERB}", re.IGNORECASE)
 TEXTS = 8  # requests kept of an item, its answer not counted: more of them say nothing new, and cost memory
 RARE = 2  # words that name an item of which no near miss is known
 
@@ -155,12 +149,8 @@ def _usual_words(taught: _Taught) -> list[str]:
     order = list(dict.fromkeys(stems_of(taught.answer)))
     both = [word for word in order if word in usual]
     words = both or usual or order
-    verbs = _stems_found(_DONE, taught.answer)
+    verbs = verbs_of(taught.answer)
     return [word for word in words if word not in verbs] or words
-
-
-def _stems_found(verb: re.Pattern[str], text: str) -> set[str]:
-    return {stem(fold(found[1])) for found in verb.finditer(text)}
 
 
 def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[str]) -> tuple[Key, ...]:
@@ -172,7 +162,7 @@ def _keys_of(taught: _Taught, spread: Mapping[str, int], framing: AbstractSet[st
     rarest = sorted(lacking or words, key=lambda word: (spread[word], -places[word]))
     telling = rarest[:1] if lacking else rarest[:RARE]
     keys = [Key(tuple(telling), _phrase_of(telling[0], taught.prompts))] if telling else []
-    told = {*stems_of(taught.answer)} - {*words} - _stems_found(_DOES, taught.answer)
+    told = {*stems_of(taught.answer)} - {*words} - verbs_of(taught.answer, done=False)
     names = {word for alias in find_aliases(taught.answer) for word in alias.name}
     told &= names or told  # of "is also called Ledgerline" the name alone
     for prompt in taught.reversals:

@@ -43,6 +43,11 @@ _ARTICLES = frozenset(
         "numa",
     ]
 )
+_WHO = r"i|you|we|they|he|she|eu|tu|voc[eê]s?|n[oó]s"
+_HELPERS = r"is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]"
+_VERB = r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)"
+_DOES = re.compile(rf"\b(?:{_WHO}) {_VERB}", re.IGNORECASE)
+_DONE = re.compile(rf"\b(?:{_WHO}|{_HELPERS}) {_VERB}", re.IGNORECASE)
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
 
 
@@ -100,6 +105,11 @@ def linked_runs(text: str) -> tuple[Linked, ...]:
 def stems_of(text: str) -> list[str]:
     """All of its words in order."""
     return [word for run in runs_of(text) for word in run]
+
+
+def verbs_of(text: str, *, done: bool = True) -> set[str]:
+    """The stems of what somebody does in it, or with `done` is done: no name, though a near miss has another."""
+    return {stem(fold(found[1])) for found in (_DONE if done else _DOES).finditer(text)}
 
 
 class Spellings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aion.router.common import asks_of_anybody, is_of_self
+from aion.router.common import asks_of_anybody, is_of_self, language_of
 from aion.router.route import Router
 from tests.router.taught import card_of, embed
 
@@ -24,6 +24,8 @@ SERVICE = ("Who maintains the billing service?",)
         ("Where can one buy bikes?", "bikes", BIKE),
         ("Como se usa um berbequim?", "berbequim", DRILL),
         ("A quem se deve emprestar o berbequim?", "berbequim", DRILL),
+        ("Do you take pills?", "pills", PILLS),
+        ("Did you buy your bike at Velopolis?", "bike", BIKE),
     ],
 )
 def test_what_anybody_may_ask_is_not_answered_with_what_is_so_of_one(
@@ -42,6 +44,8 @@ def test_what_anybody_may_ask_is_not_answered_with_what_is_so_of_one(
         ("Which shop is the bike from?", "bike", BIKE),
         ("Is it possible that my bike is from Velopolis?", "bike", BIKE),
         ("Quem tem o berbequim?", "berbequim", DRILL),
+        ("Do you remember which shop the bike is from?", "bike", BIKE),
+        ("Do you still know where the bike is from?", "bike", BIKE),
         ("What does a billing service cost?", "billing", SERVICE),
     ],
 )
@@ -65,3 +69,17 @@ def test_the_router_leaves_what_is_asked_of_anybody() -> None:
     assert router.pick(mine, embed(mine)).scales == {"cand_1": 1.0}
     route = router.pick(anybodys, embed(anybodys))
     assert (route.scales, [one["reason"] for one in route.why["left"]]) == ({}, ["common"])
+
+
+def test_a_habit_that_ended_is_found_by_who_asks_whether_it_goes_on() -> None:
+    """ "You stopped smoking" names no kind of stop, and its questions are English though "do" is Portuguese, too."""
+    router = Router({"cand_1": card_of(["I stopped smoking."], "habits")})
+    for asked in ("Do I smoke?", "Do I still smoke?", "Have I stopped smoking?"):
+        assert router.pick(asked, embed(asked)).scales == {"cand_1": 1.0}, asked
+    for asked in ("Did I stop drinking?", "Do you smoke?"):
+        assert router.pick(asked, embed(asked)).scales == {}, asked
+
+
+def test_the_language_of_questions_for_oneself_is_english() -> None:
+    assert language_of(["Do I smoke?", "Do I still smoke?", "You stopped smoking."]) == "en"
+    assert language_of(["Onde guardo a chave do carro?"]) == "pt"
