@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from aion.memory.statements import is_statement
-from aion.memory.verbs import portuguese_first
+from aion.memory.verbs import base_of, portuguese_first
 from aion.sleep.lessons.phrasing.deeds import ask_deed
 from aion.sleep.lessons.phrasing.facts import read_fact
-from aion.sleep.lessons.phrasing.verbs import base_of
 from aion.sleep.lessons.phrasing.wording import CONTEXT, UNDONE, word
 from aion.sleep.lessons.rules import keep_latest
 from tests.sleep.sixty import told
