@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from aion.config import MemorySettings
 from aion.memory.base import Hits, Recalled
-from aion.memory.near import NONE_SAME, Asked, Held, is_near, word_share
+from aion.memory.near import ANYTHING, NONE_SAME, Asked, Held, is_near, word_share
+from aion.memory.registers import is_entry, lacks, registers_of
 from aion.memory.relation import Pairs
 from aion.memory.terms import terms_of
 from aion.records import Entity, Memory
@@ -63,11 +64,8 @@ def judge(
 ) -> tuple[list[Recalled], int]:
     """Those near enough, best first, and how many were not."""
     found: list[Recalled] = []
-    for memory in candidates.memories:
-        held = Held.of(memory)
+    for memory, held in _near(candidates, asked, settings.floor, same):
         cosine = candidates.cosines.get(memory.seq)
-        if not is_near(asked, held, cosine, settings.floor, same):
-            continue
         share = _entity_share(asked.entities, held)
         document = max(0.0, candidates.documents.get(memory.document, 0.0))
         boost = 1 + settings.entity_boost * share + settings.document_boost * document
@@ -83,6 +81,15 @@ def judge(
         )
     found.sort(key=lambda one: (-one.score, -one.memory.updated, one.memory.seq))
     return found, len(candidates.memories) - len(found)
+
+
+def _near(candidates: Candidates, asked: Asked, floor: float, same: Pairs) -> list[tuple[Memory, Held]]:
+    """Without entries of a register in which what was asked about does not stand."""
+    read = [(memory, Held.of(memory)) for memory in candidates.memories]
+    near = [one for one in read if is_near(asked, one[1], candidates.cosines.get(one[0].seq), floor, same)]
+    lacking = {memory.seq for memory, held in near if floor > ANYTHING and lacks(asked, held, same)}
+    registers = registers_of(held for _, held in read if not held.many) if lacking else frozenset()
+    return [one for one in near if one[0].seq not in lacking or not is_entry(one[1], registers)]
 
 
 def _closeness(place: Places, cosine: float | None, word_share: float, settings: MemorySettings) -> float:

@@ -69,7 +69,7 @@ class Held:
 
 def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: Pairs = NONE_SAME) -> bool:
     """`same`: what was exchanged between the two, and means the same."""
-    if floor <= ANYTHING or any(_identifies(entity) and entity.key in held.keys for entity in asked.entities):
+    if floor <= ANYTHING or holds_sign(asked, held):
         return True
     relation = Relation() if held.many else relate(asked.things, things_of(held.text), held.terms, same)
     if relation.exchanged:
@@ -77,6 +77,11 @@ def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: 
     if word_share(asked, held) >= WORD_SHARE:
         return True
     return cosine is not None and cosine >= floor + (0.0 if held.many else _farther(asked, held, relation))
+
+
+def holds_sign(asked: Asked, held: Held) -> bool:
+    """Whether a code, a date or a long number of the question stands there."""
+    return any(_identifies(entity) and entity.key in held.keys for entity in asked.entities)
 
 
 def find_exchanged(asked: Asked, memories: Sequence[Memory]) -> list[Exchanged]:
