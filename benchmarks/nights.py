@@ -9,8 +9,9 @@
 
 AION is spoken to through its public HTTP API alone: facts are told in chat, remembered, or taught by putting a wrong
 answer right. Each morning a copy of it is examined: with recall switched off (`off`), on (`on`), and on but without any
-adapter (`memory`: base and memory alone). In the same run, on the same questions: one naive adapter trained nightly
-(`naive`), and the same with replay (`replay`). The same folder goes on where a run stopped.
+adapter (`memory`: base and memory alone); where asked for, also what memory finds, without an answer (`found`). In the
+same run, on the same questions: one naive adapter trained nightly (`naive`), and the same with replay (`replay`). The
+same folder goes on where a run stopped.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.nightly.course import Course, Plan, line_of
+from benchmarks.nightly.person import FOUND
 from benchmarks.nightly.score import Morning, compare_memory, figures_of
 from benchmarks.tools import default_cache, print_head, print_load, print_table
 
 PRODUCT = ("off", "on", "memory")
 EVERYONE = (*PRODUCT, "naive", "replay")
+LISTED = (*EVERYONE, FOUND)
 
 
 def parse() -> tuple[Plan, argparse.Namespace]:
@@ -38,7 +41,7 @@ def parse() -> tuple[Plan, argparse.Namespace]:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--general", type=int, default=1000, help="general questions, of those that there are")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="ask all but `off` every Nth morning alone")
-    parser.add_argument("--peers", nargs="+", choices=EVERYONE, default=list(EVERYONE))
+    parser.add_argument("--peers", nargs="+", choices=LISTED, default=list(EVERYONE))
     parser.add_argument("--awake", action="store_true", help="AION never sleeps: for memory, naive and replay alone")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of AION, train.epochs=1")
     parser.add_argument("--measure", action="store_true", help="live no day: others may be at it in the same folder")
@@ -54,9 +57,9 @@ def parse() -> tuple[Plan, argparse.Namespace]:
 
 def print_results(mornings: list[Morning]) -> None:
     """Every morning, then each peer beside the goals."""
-    for one in sorted(mornings, key=lambda one: (EVERYONE.index(one.peer), one.day)):
+    for one in sorted(mornings, key=lambda one: (LISTED.index(one.peer), one.day)):
         print(line_of(one))
-    for figures in (*(figures_of(mornings, peer) for peer in EVERYONE), compare_memory(mornings)):
+    for figures in (*(figures_of(mornings, peer) for peer in LISTED), compare_memory(mornings)):
         if figures:
             print_table(figures)
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from aion.records import Json
 from benchmarks.nightly.causes import describe_night, find_cause
-from benchmarks.nightly.exams import Question, general_questions, make_questions
+from benchmarks.nightly.exams import Question, general_questions, is_searched, make_questions
 from benchmarks.nightly.home import Home
 from benchmarks.nightly.peers import PEERS, Nightly, ask_base, with_answers
-from benchmarks.nightly.person import MODES, Person
+from benchmarks.nightly.person import FOUND, MODES, Person
 from benchmarks.nightly.score import Morning, Share, count, judge
 from benchmarks.nightly.values import holds
 from benchmarks.nightly.world import make_world
@@ -122,6 +122,9 @@ class Course:
         for mode in (one for one in left if one in MODES):
             with self.home.examined(day) as person:
                 self._sit(mode, day, questions, person)
+        if FOUND in left:
+            with self.home.examined(day) as person:
+                self._look(day, [one for one in questions if is_searched(one)], person)
         for name in self.plan.peers:
             if name in PEERS:
                 self._sit_peer(name, day, questions if name in left else [])
@@ -142,6 +145,12 @@ class Course:
             return reply.text, note
 
         self._record(mode, day, questions, ask, night=lambda: night | {"causes": dict(causes)}, began=time.monotonic())
+
+    def _look(self, day: int, questions: Sequence[Question], person: Person) -> None:
+        def find(question: Question) -> tuple[str, Json]:
+            return person.recall(question.messages[-1]["content"]).text, {}
+
+        self._record(FOUND, day, questions, find, night=dict, began=time.monotonic())
 
     def _sit_peer(self, name: str, day: int, questions: Sequence[Question]) -> None:
         """It sleeps every night, and is asked where there are questions."""

@@ -53,6 +53,11 @@ def general_questions() -> list[str]:
     return listed
 
 
+def is_searched(question: Question) -> bool:
+    """Whether memory can be asked it by itself: neither a conversation nor a system message comes with it."""
+    return len(question.messages) == 1 and question.exam != "general"
+
+
 def wordings(fact: Fact) -> list[str]:
     """Paraphrases, never used in teaching."""
     return [put(one, fact.relation.language, s=fact.subject.name) for one in fact.relation.paraphrases]

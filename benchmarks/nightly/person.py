@@ -36,6 +36,7 @@ MODES = {
     "memory": Asked(recall=True, adapters="none"),  # the peer that never slept: base and memory alone
     "base": Asked(recall=False, adapters="none"),
 }
+FOUND = "found"  # nothing is answered: what memory finds is the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class Person:
             tuple(one["hash"] for one in used),
             told["route"] or {},
         )
+
+    def recall(self, question: str) -> Reply:
+        items = self._send("/api/memory/recall", {"question": question})["items"]
+        return Reply("\n".join(one["text"] for one in items), "", ())
 
     def teach(self, fact: Fact) -> str:
         """Once, in its way, and its alias, if it has one, in chat. Gives the turn or memory that told it."""

@@ -45,7 +45,7 @@ class Share:
 class Morning:
     """What one peer knew on one morning."""
 
-    peer: str  # off, on, memory, naive, replay
+    peer: str  # off, on, memory, naive, replay, found
     day: int
     shares: dict[str, Share]  # exam, exam/kind, and changed/old
     night: Json = field(default_factory=dict)
@@ -99,7 +99,7 @@ def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
     mine = sorted((one for one in mornings if one.peer == peer), key=lambda one: one.day)
     if not mine:
         return []
-    recalled = peer in ("on", "memory")
+    recalled, answers = peer in ("on", "memory"), peer != "found"
     goals = [
         ("last night, all mornings", join(mine, "last"), 0.95, True),
         ("earlier nights, all mornings", join(mine, "earlier"), 0.90, True),
@@ -114,7 +114,7 @@ def figures_of(mornings: Sequence[Morning], peer: str) -> list[Figure]:
         *((f"  {name}", join(mine, f"names/{name}"), None, True) for name in ("synonym", "alias", "misspelt", "it")),
     ]
     figures = [
-        Figure(f"{peer}: {name} ({one.hits} of {one.of})", one.share, "", goal, at_least=least)
+        Figure(f"{peer}: {name} ({one.hits} of {one.of})", one.share, "", goal if answers else None, at_least=least)
         for name, one, goal, least in goals
         if one.of
     ]

@@ -58,6 +58,9 @@ class Scholar:
         known = self.answers.get(str([one["content"] for one in messages]), "") if mode == "off" else ""
         return Reply(f"It is {known}." if known else "I do not know.", "turn", ("cand_1",) if known else ())
 
+    def recall(self, question: str) -> Reply:
+        return Reply(self.answers.get(str([question]), ""), "", ())
+
 
 class School:
     """Stands for the folder."""
@@ -146,6 +149,14 @@ def test_another_process_measures_what_was_slept_so_far_and_lives_no_day(tmp_pat
     assert sorted(measured) == [(1, "memory"), (1, "off"), (2, "memory"), (2, "off")]
     assert (aion.told, aion.slept, before.slept) == ([], 0, 2)
     assert (tmp_path / "state.json").read_bytes() == state, "the other one writes it"
+
+
+def test_what_memory_finds_is_measured_on_questions_that_stand_by_themselves(tmp_path: Path) -> None:
+    made, _ = course(tmp_path, replace(SMALL, peers=("found",)))
+    [*_, last] = made.run()
+    assert last.shares["earlier"].share == last.shares["names"].share == 1.0
+    assert last.shares["missed"].share == 0.0
+    assert {"general", "systems", "names/it", "missed/like it"}.isdisjoint(last.shares)
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
