@@ -57,10 +57,13 @@ class NameIndex:
         self._keys: defaultdict[str, list[tuple[Place, Key]]] = defaultdict(list)
         self._aliases: defaultdict[str, list[Alias]] = defaultdict(list)
         self._known: dict[Place, frozenset[str]] = {}
+        self._trained: defaultdict[Run, list[Place]] = defaultdict(list)
         for candidate, card in cards.items():
             for number, item in enumerate(card.items):
                 for key in item.keys:
                     self._keys[key.telling[0]].append((Place(candidate, number), key))
+                for words in {_as_asked(text) for text in item.texts[:-1]}:
+                    self._trained[words].append(Place(candidate, number))
             for alias in card.aliases:
                 self._aliases[alias.name[-1]].append(alias)
         words = {word for found in self._keys.values() for _, key in found for word in (*key.telling, *key.phrase)}
@@ -82,6 +85,15 @@ class NameIndex:
         for one in sorted(found, key=lambda one: list(How).index(one.how)):
             best.setdefault(one.place, one)
         return list(best.values())
+
+    def find_trained(self, text: str) -> list[Named]:
+        """Of what was trained in just these words one that names it is enough: "Eu ainda como carne?" lacks "comer"."""
+        read, found = self._read(text), list[Named]()
+        for place in self._trained.get(_as_asked(text), ()):
+            keys = self._cards[place.candidate].items[place.number].keys
+            said = [read.written[word] for key in keys for word in key.telling if word in read.written]
+            found += [Named(place, tuple(said[:1]), How.NAMED)] if said else []
+        return found
 
     def find_exchanged(self, text: str) -> list[Exchanged]:
         """Items that the request may name by another word for what they are."""
@@ -163,6 +175,10 @@ class NameIndex:
             texts = self._cards[place.candidate].items[place.number].texts
             self._known[place] = frozenset(word for text in texts for run in plain_runs(text) for word in run)
         return self._known[place]
+
+
+def _as_asked(text: str) -> Run:
+    return tuple(fold(word) for word in _WORD.findall(text))
 
 
 def _neighbours(run: Sequence[str], at: int) -> tuple[str, str]:

@@ -129,7 +129,7 @@ class Router:
 
     def may_take(self, question: str) -> bool:
         """Whether anything is named in it. Likeness only takes away from that, so nothing else need be embedded."""
-        return self._judge is not None or any(self._index.find(one) for one in {question, self.read(question)})
+        return self._judge is not None or any(map(self._find, {question, self.read(question)}))
 
     def asks(self, question: str, previous: str = "") -> list[str]:
         """Words whose vectors it needs besides, to tell whether one means the same as another; mostly none."""
@@ -149,12 +149,15 @@ class Router:
 
     def _weigh_each(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
         same = same_things(self._index.find_exchanged(question), words)
-        named = self._index.find(question) + [Named(one.place, (one.qualifier,), How.SYNONYM) for one in same]
+        named = self._find(question) + [Named(one.place, (one.qualifier,), How.SYNONYM) for one in same]
         if self._judge is not None and vector is not None:
             return self._judge.weigh(named, vector)
         if self._strategy is Strategy.KEYWORD or vector is None:
             return [Weighed(one, 1.0, 0.0) for one in named]
         return [self._weigh_one(one, question, vector) for one in named]
+
+    def _find(self, question: str) -> list[Named]:
+        return self._index.find(question) or self._index.find_trained(question)
 
     def _weigh_one(self, named: Named, question: str, vector: Vector) -> Weighed:
         card = self._cards[named.place.candidate]

@@ -53,6 +53,17 @@ def test_what_was_never_taught_is_left_to_the_base(question: str) -> None:
     assert pick(question).scales == {}
 
 
+def test_what_was_trained_in_just_these_words_is_taken_though_not_all_that_names_it_stands_there() -> None:
+    card = card_of(["Deixei de comer carne."], language="pt")
+    [item] = card.items
+    assert "Eu ainda como carne?" in item.texts
+    assert "comer" in item.keys[0].telling
+    router = Router({"cand_work": card})
+    taken = ("Eu ainda como carne?", "eu AINDA como carne", "Eu ainda vendo carne?")
+    assert [bool(router.pick(one, embed(one)).scales) for one in taken] == [True, True, False]
+    assert router.may_take("Eu ainda como carne?")
+
+
 def test_a_misspelt_name_is_understood() -> None:
     route = pick("Who maintains the biling service?")
     assert (route.scales, route.why["took"][0]["how"]) == ({"cand_work": 1.0}, "misspelt")
