@@ -15,6 +15,7 @@ from aion.router.index import How
 LEFT = {
     "far": "something else is asked of it",
     "common": "anybody may ask that",
+    "another": "that is asked of somebody else",
     "told_anew": "you told that anew since it learned it",
 }
 BY = {

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from aion.memory.terms import fold
-from aion.memory.verbs import portuguese_first
+from aion.router.persons import is_of_self
 
 _FORMS = {
     "en": (
@@ -60,9 +59,6 @@ _ANYBODY = re.compile(
     r"\b(?:deve|devem|pode|podem|costuma|costumam|precisa|precisam)(?:-se\b| uma? | as pessoas| os adultos| alguem)|"
     rf"\bse (?:deve|pode|costuma)\b|\b(?:as pessoas|alguem|toda a gente)\b|\be (?:\w+ )?(?:{_ASSIM})\b"
 )
-_SELF = re.compile(r"\b(?:i|my|mine|myself|we|our|ours|ourselves|eu|meus?|minhas?|nossos?|nossas?)\b")
-_FIRST = frozenset(portuguese_first()) - {"como"}
-_BEFORE_NOUNS = frozenset({"o", "um", "do", "no", "ao", "de", "cada", "qual", "que"})  # "o peso", not "peso"
 
 
 def language_of(texts: Iterable[str]) -> str:
@@ -80,13 +76,6 @@ def common_questions(name: str, language: str) -> tuple[str, ...]:
 def asks_in_general(question: str, words: Sequence[str] = ()) -> bool:
     """Whether it asks how things are: by its form, or because what it names by these words is any such thing."""
     return _GENERAL.match(fold(question).strip()) is not None or any(_any_of(question, word) for word in words)
-
-
-def is_of_self(text: str) -> bool:
-    """Whether it speaks of the person who says it: "my bike", "comprei"."""
-    words = ["", *re.findall(r"[^\W\d_]+", text.lower())]
-    told = (word in _FIRST and not (before in _BEFORE_NOUNS and word.endswith("o")) for before, word in pairwise(words))
-    return _SELF.search(" ".join(words)) is not None or any(told)
 
 
 def asks_of_anybody(question: str, words: Sequence[str], taught: Sequence[str]) -> bool:

@@ -62,8 +62,8 @@ class NameIndex:
             for number, item in enumerate(card.items):
                 for key in item.keys:
                     self._keys[key.telling[0]].append((Place(candidate, number), key))
-                for words in {_as_asked(text) for text in item.texts[:-1]}:
-                    self._trained[words].append(Place(candidate, number))
+                for asked in {_as_asked(text) for text in item.texts[:-1]}:
+                    self._trained[asked].append(Place(candidate, number))
             for alias in card.aliases:
                 self._aliases[alias.name[-1]].append(alias)
         words = {word for found in self._keys.values() for _, key in found for word in (*key.telling, *key.phrase)}

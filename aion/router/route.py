@@ -22,6 +22,7 @@ from aion.router.common import asks_in_general, asks_of_anybody
 from aion.router.follow import hangs_on
 from aion.router.heads import same_things, texts_of_heads
 from aion.router.index import How, Named, NameIndex
+from aion.router.persons import asks_of_another
 from aion.router.scoring import Left, NetworkJudge, Weighed
 
 SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
@@ -139,13 +140,18 @@ class Router:
         return list(dict.fromkeys(word for text in texts for word in texts_of_heads(self._index.find_exchanged(text))))
 
     def _weigh(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
-        return [self._for_anybody(one, question) for one in self._weigh_each(question, vector, words)]
+        return [self._of_whom(one, question) for one in self._weigh_each(question, vector, words)]
 
-    def _for_anybody(self, one: Weighed, question: str) -> Weighed:
-        """What was taught of the person alone says nothing of what is so for anybody."""
-        *taught, _ = self._cards[one.named.place.candidate].items[one.named.place.number].texts
-        is_for_anybody = one.left is None and asks_of_anybody(question, one.named.words, taught)
-        return replace(one, left=Left.COMMON) if is_for_anybody else one
+    def _of_whom(self, one: Weighed, question: str) -> Weighed:
+        """What was taught of the person alone says nothing of what is so for anybody, or for somebody else."""
+        if one.left is not None:
+            return one
+        *taught, answer = self._cards[one.named.place.candidate].items[one.named.place.number].texts
+        if asks_of_anybody(question, one.named.words, taught):
+            return replace(one, left=Left.COMMON)
+        if one.named.how is not How.ALIAS and asks_of_another(question, one.named.words, taught, answer):
+            return replace(one, left=Left.ANOTHER)
+        return one
 
     def _weigh_each(self, question: str, vector: Vector | None, words: Mapping[str, Vector]) -> list[Weighed]:
         same = same_things(self._index.find_exchanged(question), words)

@@ -26,6 +26,7 @@ class Left(StrEnum):
 
     FAR = "far"  # it asks for something else
     COMMON = "common"  # anybody may ask it
+    ANOTHER = "another"  # it asks of somebody else what was taught of the person
 
 
 @dataclass(frozen=True, slots=True)

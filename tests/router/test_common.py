@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aion.router.common import asks_of_anybody, is_of_self, language_of
+from aion.router.common import asks_of_anybody, language_of
+from aion.router.persons import is_of_self
 from aion.router.route import Router
 from tests.router.taught import card_of, embed
 
