@@ -43,7 +43,7 @@ def is_of_self(text: str) -> bool:
 
 
 def asks_of_another(question: str, words: Sequence[str], taught: Sequence[str], answer: str) -> bool:
-    """Whether what is so of the person is asked of somebody else. `taught` asks for it, plainest first; `words` name it."""
+    """Whether what is so of the person is asked of somebody else. `taught`: ways to ask for it, plainest first."""
     if 2 * sum(map(is_of_self, taught)) <= len(taught):
         return False
     known = {stem(word) for text in (*taught, answer) for word in _words(text)}
