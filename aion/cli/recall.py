@@ -12,6 +12,7 @@ from aion.cli.output import moment, note, number, print_json, print_table, short
 from aion.records import Json
 
 COLUMNS = ("score", "cosine", "trust", "kind", "updated", "id", "text")
+TOLD_ANEW = "  (told anew since: no answer gets it)"
 
 app = typer.Typer()
 
@@ -38,4 +39,9 @@ def recall(
 
 def row_of(item: Json) -> list[str]:
     known = [number(item["score"], 4), number(item["parts"]["cosine"]), item["trust"], item["kind"]]
-    return [*known, moment(item["updated"]), item["id"], shorten(item["text"])]
+    return [
+        *known,
+        moment(item["updated"]),
+        item["id"],
+        shorten(item["text"]) + (TOLD_ANEW if item["outdated"] else ""),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import asdict
 
+from aion.answer.known import find_outdated
 from aion.memory.base import Recall, Recalled
 from aion.memory.documents import Coming
 from aion.records import Document, Entity, Forgotten, Json, Memory, Source
@@ -59,8 +60,9 @@ def document_json(document: Document, passages: int, coming: Coming | None = Non
 
 
 def recall_json(recall: Recall) -> Json:
+    outdated = find_outdated(recall.items)
     return {
-        "items": [recalled_json(item) for item in recall.items],
+        "items": [recalled_json(item) | {"outdated": item.memory.id in outdated} for item in recall.items],
         "entities": [entity_json(entity) for entity in recall.entities],
         "below_floor": recall.below_floor,
         "complete": recall.complete,

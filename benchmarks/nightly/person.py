@@ -82,7 +82,7 @@ class Person:
 
     def recall(self, question: str) -> Reply:
         items = self._send("/api/memory/recall", {"question": question})["items"]
-        return Reply("\n".join(one["text"] for one in items), "", ())
+        return Reply("\n".join(one["text"] for one in items if not one["outdated"]), "", ())
 
     def teach(self, fact: Fact) -> str:
         """Once, in its way, and its alias, if it has one, in chat. Gives the turn or memory that told it."""

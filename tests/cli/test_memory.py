@@ -104,11 +104,14 @@ def test_a_file_becomes_a_document_that_waits_for_approval(aion: Aion, server: C
 
 def test_recall_shows_the_best_first_and_its_parts_as_json(aion: Aion, server: CannedServer) -> None:
     parts = {"cosine": 0.5, "bm25": None, "entity_share": 0.0, "document_cosine": 0.0}
-    found = {"items": [MEMORY | {"score": 0.0321, "parts": parts}], "complete": False, "entities": []}
+    item = MEMORY | {"score": 0.0321, "parts": parts}
+    found = {"items": [item | {"outdated": one} for one in (False, True)], "complete": False, "entities": []}
     server.replies["POST /api/memory/recall"] = (200, found)
     ran = aion("recall", "who keeps bees?", "--limit", "3")
     assert asked(server)[1] == {"question": "who keeps bees?", "limit": 3}
-    head, row = ran.out.splitlines()
+    head, row, older = ran.out.splitlines()
+    assert older.startswith(row)
+    assert older.endswith("told anew since: no answer gets it)")
     assert dict(zip(head.split("\t"), row.split("\t"), strict=True)) == {
         "score": "0.0321",
         "cosine": "0.50",

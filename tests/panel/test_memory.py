@@ -131,6 +131,14 @@ def test_a_search_shows_what_an_answer_would_get_with_its_reasons(ana: Visitor) 
     assert "near enough" in ana.get("/panel/memory/search?question=zzz").text
 
 
+def test_a_search_says_what_was_told_anew_since(ana: Visitor) -> None:
+    tell(ana, "The mill is maintained by Rita.")
+    question = "/panel/memory/search?question=Who+maintains+the+mill%3F"
+    assert "told anew since" not in ana.get(question).text
+    tell(ana, "The mill is now maintained by Bento.")
+    assert ana.get(question).text.count("told anew since") == 1
+
+
 def test_the_bars_of_a_score_end_where_the_best_does() -> None:
     parts: Json = {"cosine": -0.2, "bm25": 4.0, "entity_share": 0.5, "document_cosine": 0.0}
     one: Json = {"parts": parts, "document": None}

@@ -103,6 +103,16 @@ def test_what_was_told_in_a_conversation_is_recalled_at_once(person: Person) -> 
     assert found["sources"][0]["ref"].startswith("turn_")
 
 
+def test_what_was_told_anew_since_is_found_as_outdated(person: Person) -> None:
+    person.remember("The mill is maintained by Rita.")
+    person.remember("The mill is now maintained by Bento.")
+    found = recall(person, "Who maintains the mill?")["items"]
+    assert {item["text"]: item["outdated"] for item in found} == {
+        "The mill is maintained by Rita.": True,
+        "The mill is now maintained by Bento.": False,
+    }
+
+
 def test_a_window_of_time_and_a_limit_are_kept(person: Person) -> None:
     kept = [person.remember(f"Hive number {word} stands at the mill") for word in ("one", "two", "three")]
     assert len(recall(person, "hive mill", limit=2)["items"]) == 2
