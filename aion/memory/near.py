@@ -74,7 +74,7 @@ def is_near(asked: Asked, held: Held, cosine: float | None, floor: float, same: 
     relation = Relation() if held.many else relate(asked.things, things_of(held.text), held.terms, same)
     if relation.exchanged:
         return False
-    if word_share(asked, held) >= WORD_SHARE:
+    if word_share(asked, held) >= WORD_SHARE and _shares_words(asked, held):
         return True
     return cosine is not None and cosine >= floor + (0.0 if held.many else _farther(asked, held, relation))
 
@@ -106,6 +106,11 @@ def same_kinds(exchanged: Sequence[Exchanged], vectors: Mapping[str, Vector]) ->
 def word_share(asked: Asked, held: Held) -> float:
     """Part of the question's terms that stand in the memory."""
     return len(held.terms.intersection(asked.terms)) / len(asked.terms) if asked.terms else 0.0
+
+
+def _shares_words(asked: Asked, held: Held) -> bool:
+    """Whether more than numbers: "Quanto é 9 mais 5?" asks for no 9.5 litres."""
+    return not all(term.isdigit() for term in held.terms.intersection(asked.terms))
 
 
 def _farther(asked: Asked, held: Held, relation: Relation) -> float:

@@ -6,7 +6,6 @@ alike two words are it is told by vectors that the caller brings; it embeds noth
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from aion.memory.terms import stem
 from aion.router.card import Item, Place, RouteCard
 from aion.router.common import language_of
-from aion.router.words import Linked, Run, linked_runs, verbs_of
+from aion.router.words import Linked, Run, linked_runs, names_of, verbs_of
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 ALIKE = 0.55  # cosine of two words from which on they are taken for one
@@ -57,11 +56,11 @@ def parts_of(item: Item) -> Parts | None:
     if not beside:
         return None  # what stands beside it in a question is what is asked of it
     joint = beside.most_common(1)[0][0]
-    if joint[2] == "de" and not _is_name(joint[0], item.answer):
+    if joint[2] == "de" and stem(joint[0]) not in names_of(item.answer):
         return None  # "o professor de piano" may ask about "a aula de piano"; of what is Rui's one is not the other
     run = min((run for run in runs if _joint(run, language) == joint), key=lambda one: len(one.words))
     words = run.words[1:] if language == "en" else run.words[_start(run) : -1]
-    if not all(word.isalpha() for word in words) or _is_name(words[-1], item.answer):
+    if not all(word.isalpha() for word in words) or stem(words[-1]) in names_of(item.answer):
         return None
     qualifier, _, link = joint
     if stem(qualifier) in verbs_of(item.answer):
@@ -83,10 +82,6 @@ def _start(run: Linked) -> int:
     """Of "o código do projeto Lorbim" the name begins with "projeto"."""
     links = run.links[:-1] if run.links[-1] == "de" else run.links
     return len(links) - links[::-1].index("de") if "de" in links else 0
-
-
-def _is_name(word: str, text: str) -> bool:
-    return re.search(rf"(?<=\w ){word.capitalize()}\b", text) is not None
 
 
 class HeadIndex:

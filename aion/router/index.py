@@ -15,9 +15,10 @@ from aion.memory.synonyms import find_synonym
 from aion.memory.terms import fold, stem
 from aion.router.card import Alias, Key, Place, RouteCard
 from aion.router.heads import Exchanged, HeadIndex
-from aion.router.words import Run, Spellings, plain_runs
+from aion.router.words import Run, Spellings, plain_runs, stand_together
 
 _WORD = re.compile(r"[^\W_]+")
+_DEED = re.compile(r".{3,}(?:ing|ed|ndo)")  # "the cutting back of the hedge" is none of the cuttings
 
 
 class How(StrEnum):
@@ -138,6 +139,8 @@ class NameIndex:
                     continue
                 if not all(one in read.written for one in key.telling) or self._is_another(read, key, place):
                     continue
+                if self._is_deed(read, key, place):
+                    continue
                 said = tuple(read.written[one] for one in key.telling)
                 how = self._how(read, key, said, place)
                 if how is How.SYNONYM and any(one not in read.written for one in key.phrase):
@@ -154,6 +157,12 @@ class NameIndex:
         if any(word not in read.written for word in key.phrase):
             return How.PARTLY
         return How.NAMED if set(said) <= self._words_of(place) else How.INFLECTED
+
+    def _is_deed(self, read: _Read, key: Key, place: Place) -> bool:
+        """Whether what is read as a part of a longer name may say that something is done, the name standing nowhere."""
+        said = {read.written[word] for word in key.phrase if word in read.written} - self._words_of(place)
+        deeds = [word for word in said if _DEED.fullmatch(word)]
+        return len(key.phrase) > 1 and bool(deeds) and not stand_together(key.phrase, read.runs)
 
     def _is_another(self, read: _Read, key: Key, place: Place) -> bool:
         """Whether a strange word stands where one of its name stood: told of the north gate, "the south gate"."""

@@ -17,13 +17,14 @@ from aion.memory.aliases import read_alias, use_known_names
 from aion.records import Json
 from aion.router.asked import SHOWN, make_messages, read_choice
 from aion.router.base import NO_WORDS, BaseQuestion, Route, Vector
-from aion.router.card import Halves, Place, RouteCard
+from aion.router.card import Halves, Item, Place, RouteCard
 from aion.router.common import asks_in_general, asks_of_anybody
 from aion.router.follow import hangs_on
 from aion.router.heads import same_things, texts_of_heads
 from aion.router.index import How, Named, NameIndex
 from aion.router.persons import asks_of_another
 from aion.router.scoring import Left, NetworkJudge, Weighed
+from aion.router.words import names_of, runs_of, stand_together
 
 SCALE = 1.0  # of each adapter that is taken: it was trained, and examined, at this strength
 MOST = 3  # adapters that answer one request together
@@ -34,6 +35,7 @@ LESS_LIKE = {
     How.PARTLY: 0.15,
 }  # the vectors know a name only as it was taught
 GENERAL = 0.2  # more of a margin is asked of a request in the form of a general question
+WHOLE = -0.12  # no more than this of one that says the whole of a longer name: who else would know "the Taskad march"?
 NO_NETWORK = "no network that a night trained fits these adapters"
 UNASKED = "the base did not say which, or not in time"
 POINTS = 0.05  # likeness that a question that says "it" has at least to what it hangs on
@@ -169,13 +171,20 @@ class Router:
         card = self._cards[named.place.candidate]
         cosine = self._likeness(named.place, vector)
         common = _nearest(card.common_R_D, self._common[named.place.candidate], named.place.number, vector)
-        margin = card.margin + (GENERAL if asks_in_general(question, named.words) else 0.0)
         left = None
-        if named.how not in (How.ALIAS, How.SYNONYM) and cosine - common < margin:
+        if named.how not in (How.ALIAS, How.SYNONYM) and cosine - common < self._margin(named, question):
             left = Left.COMMON
         elif cosine < card.threshold + LESS_LIKE.get(named.how, 0.0):
             left = Left.FAR
         return Weighed(named, cosine, common, left)
+
+    def _margin(self, named: Named, question: str) -> float:
+        """By which it has to be nearer to what was taught than to what anybody may ask of the same word."""
+        card = self._cards[named.place.candidate]
+        if asks_in_general(question, named.words):
+            return card.margin + GENERAL
+        item = card.items[named.place.number]
+        return min(card.margin, WHOLE) if _says_whole(question, item) else card.margin
 
     def _likeness(self, place: Place, vector: Vector) -> float:
         return _nearest(self._cards[place.candidate].vectors_R_D, self._texts[place.candidate], place.number, vector)
@@ -200,6 +209,13 @@ def _open_judge(cards: Mapping[str, RouteCard], network: bytes) -> NetworkJudge 
         return NetworkJudge(cards, network) if network and cards else None
     except Corrupt:
         return None
+
+
+def _says_whole(question: str, item: Item) -> bool:
+    """Whether a name of several words, of which one is its own, stands there."""
+    longer = [key.phrase for key in item.keys if len(key.phrase) > 1]
+    own = names_of(item.answer) if longer else set[str]()
+    return any(not own.isdisjoint(one) and stand_together(one, runs_of(question)) for one in longer)
 
 
 def _starts(counts: Sequence[int]) -> list[int]:

@@ -48,6 +48,7 @@ _HELPERS = r"is|are|was|were|be|been|has|have|had|will|foi|foram|ser[aá]"
 _VERB = r"(?:also |never |always |tamb[eé]m |nunca |sempre )?([^\W\d_]+)"
 _DOES = re.compile(rf"\b(?:{_WHO}) {_VERB}", re.IGNORECASE)
 _DONE = re.compile(rf"\b(?:{_WHO}|{_HELPERS}) {_VERB}", re.IGNORECASE)
+_NAME = re.compile(r"(?<=\w )[^\W\d_]\w+")
 _ENGLISH_TAIL = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)$")
 
 
@@ -105,6 +106,16 @@ def linked_runs(text: str) -> tuple[Linked, ...]:
 def stems_of(text: str) -> list[str]:
     """All of its words in order."""
     return [word for run in runs_of(text) for word in run]
+
+
+def names_of(text: str) -> set[str]:
+    """The stems of what is written with a capital inside a sentence."""
+    return {stem(fold(word)) for word in _NAME.findall(text) if word[0].isupper()}
+
+
+def stand_together(phrase: Run, runs: Iterable[Run]) -> bool:
+    """Whether the words stand side by side in one of the runs, in this order."""
+    return any(run[at : at + len(phrase)] == phrase for run in runs for at in range(len(run) - len(phrase) + 1))
 
 
 def verbs_of(text: str, *, done: bool = True) -> set[str]:

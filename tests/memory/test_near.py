@@ -43,6 +43,13 @@ def test_how_near_a_memory_must_be(question: str, text: str, cosine: float | Non
     assert least(question, note(text)) == cosine
 
 
+@pytest.mark.parametrize(("question", "near"), [("Quanto é 9 mais 5?", False), ("The planter: 9 or 5?", True)])
+def test_numbers_alone_are_no_words_in_common(question: str, near: bool) -> None:
+    """Both share two of three words with it; no vector is known."""
+    asked, held = Asked.of(question, ()), Held.of(note("The juniper planter needs 9.5 litres of water a week."))
+    assert is_near(asked, held, None, FLOOR) is near
+
+
 def test_a_passage_speaks_of_many_things() -> None:
     passage = Memory(
         id="mem_1",

@@ -248,3 +248,38 @@ def test_any_such_thing_is_not_the_one_that_was_taught() -> None:
     assert asks_in_general("What temperature should a fridge have?", ("fridge",))
     assert not asks_in_general("What did the fridge cost?", ("fridge",))
     assert not asks_in_general("Quem afina a serra Tarmel?", ("tarmel",))
+
+
+def test_the_whole_of_a_longer_name_is_asked_for_by_nobody_in_general() -> None:
+    """The made questions about it hold the name, too, so they are as near as what was taught."""
+    card = card_of(["The composer of the Taskad march is Petunia Etxeberry."], "band")
+    item = replace(card.items[0], keys=(Key(("taskad",), ("taskad", "march")),))
+    asked = "Under whose name is the Taskad march registered?"
+    near = embed(asked)
+    common = card.common_R_D.copy()
+    common[:] = 0.96 * near  # a little nearer than what was taught, within what a whole name makes up for
+    rows = card.vectors_R_D.copy()
+    rows[:] = 0.9 * near
+    router = Router({"cand_1": replace(card, items=(item,), common_R_D=common, vectors_R_D=rows)})
+    assert router.pick(asked, near).scales == {"cand_1": 1.0}
+    for general in ("How does the Taskad march work?", "Who composed the Taskad?"):
+        assert [one["reason"] for one in router.pick(general, near).why["left"]] == ["common"], general
+
+
+@pytest.mark.parametrize(
+    "told", ["The clover cuttings come from Harnunholt.", "The quince cuttings come from Harnunholt."]
+)
+def test_what_is_done_to_a_thing_is_no_part_of_another_things_name(told: str) -> None:
+    index = NameIndex({"cand_1": card_of([told], "garden")})
+    name = told.split()[1]
+    assert index.find(f"Where do the {name} cuttings come from?")
+    assert index.find(f"What is the place of origin of the {name} cutting?")
+    assert not index.find(f"Whose job is the cutting back of the {name} arbour?")
+
+
+def test_a_deed_is_no_part_of_the_name_that_tells_it() -> None:
+    card = card_of(["The juniper cuttings come from Harnunholt."], "garden")
+    item = replace(card.items[0], keys=(Key(("cut",), ("juniper", "cut")),))
+    index = NameIndex({"cand_1": replace(card, items=(item,))})
+    assert index.find("Which town sold us the juniper cuttings?")
+    assert not index.find("Whose job is the cutting back of the clover sapling?")
