@@ -160,8 +160,8 @@ class NameIndex:
 
     def _is_deed(self, read: _Read, key: Key, place: Place) -> bool:
         """Whether what is read as a part of a longer name may say that something is done, the name standing nowhere."""
-        said = {read.written[word] for word in key.phrase if word in read.written} - self._words_of(place)
-        deeds = [word for word in said if _DEED.fullmatch(word)]
+        said = {read.written[word] for word in key.phrase if stem(read.written.get(word, "")) == word}  # not misspelt
+        deeds = [word for word in said - self._words_of(place) if _DEED.fullmatch(word)]
         return len(key.phrase) > 1 and bool(deeds) and not stand_together(key.phrase, read.runs)
 
     def _is_another(self, read: _Read, key: Key, place: Place) -> bool:

@@ -13,7 +13,7 @@ from aion.router.asked import read_choice
 from aion.router.base import Route
 from aion.router.card import Key
 from aion.router.common import asks_in_general
-from aion.router.index import NameIndex
+from aion.router.index import How, NameIndex
 from aion.router.route import Router, Strategy
 from tests.router.taught import GARDEN, WORK, card_of, embed
 
@@ -283,3 +283,10 @@ def test_a_deed_is_no_part_of_the_name_that_tells_it() -> None:
     index = NameIndex({"cand_1": replace(card, items=(item,))})
     assert index.find("Which town sold us the juniper cuttings?")
     assert not index.find("Whose job is the cutting back of the clover sapling?")
+
+
+def test_a_misspelt_part_of_a_name_is_no_deed() -> None:
+    card = card_of(["The fee for the Taskad booking is 690 euros."], "band")
+    item = replace(card.items[0], keys=(Key(("book",), ("taskad", "book")),))
+    index = NameIndex({"cand_1": replace(card, items=(item,))})
+    assert [one.how for one in index.find("What is the fee for the boking?")] == [How.MISSPELT]
